@@ -1,0 +1,36 @@
+# softcot_add_test(NAME n SOURCES … LIBRARIES … LABELS … [RANKS 1 2 …] [TIMEOUT s] [TORCH])
+# One GoogleTest executable; with RANKS it is run under mpirun once for each number of ranks
+# (test names n.2, n.3 …), else once, alone. Labels: unit parity distributed recovery slow.
+find_package(GTest REQUIRED)
+
+function(softcot_add_test)
+  cmake_parse_arguments(ARG "TORCH" "NAME;TIMEOUT" "SOURCES;LIBRARIES;LABELS;RANKS" ${ARGN})
+  add_executable(${ARG_NAME} ${ARG_SOURCES})
+  target_link_libraries(${ARG_NAME} PRIVATE softcot_compile_options ${ARG_LIBRARIES} softcot_test_support
+    GTest::gtest GTest::gmock)
+  if(ARG_TORCH)
+    softcot_use_torch(${ARG_NAME})
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  if(ARG_RANKS)
+    foreach(ranks IN LISTS ARG_RANKS)
+      add_test(NAME ${ARG_NAME}.${ranks}
+        COMMAND ${MPIEXEC_EXECUTABLE} --oversubscribe --bind-to none -n ${ranks} $<TARGET_FILE:${ARG_NAME}>)
+      softcot_test_properties(${ARG_NAME}.${ranks} "${ARG_LABELS}" ${ARG_TIMEOUT})
+      set_tests_properties(${ARG_NAME}.${ranks} PROPERTIES PROCESSORS 2)
+    endforeach()
+  else()
+    add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME})
+    softcot_test_properties(${ARG_NAME} "${ARG_LABELS}" ${ARG_TIMEOUT})
+  endif()
+endfunction()
+
+function(softcot_test_properties name labels timeout)
+  # SOFTCOT_FIXTURES is read when a test runs, so that another fixture folder needs no new configure.
+  set(environment "OMPI_ALLOW_RUN_AS_ROOT=1" "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1" "OMP_NUM_THREADS=1"
+    "OMPI_MCA_rmaps_base_oversubscribe=1" "OMPI_MCA_mpi_yield_when_idle=1"
+    "OMPI_MCA_btl_vader_single_copy_mechanism=none")
+  set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${timeout} ENVIRONMENT "${environment}")
+endfunction()
