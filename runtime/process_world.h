@@ -1,0 +1,65 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/communicator.h"
+#include "runtime/mesh.h"
+
+namespace softcot {
+
+/// This process among the ranks of its job: MPI is started once, here, and ended with this object.
+/// Without mpirun or srun it is rank 0 of 1 and MPI is never touched.
+class ProcessWorld {
+ public:
+  /// Starts MPI when the process was launched as a rank of an MPI job. `timeout` is that of every
+  /// group made later. Call once, at the start of `main`. Throws kUsage when started by a launcher
+  /// that this MPI cannot talk to (each rank would think itself alone).
+  static ProcessWorld start(int& argc, char**& argv);
+
+  ProcessWorld(ProcessWorld&&) noexcept;
+  ~ProcessWorld();
+
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+  /// Ranks of this job on the same machine, and this one's number among them.
+  int local_rank() const { return local_rank_; }
+  int local_size() const { return local_size_; }
+
+  /// How long a collective of the groups made after this waits for the other ranks.
+  void set_timeout(std::chrono::milliseconds timeout) { timeout_ = timeout; }
+
+  /// Communicator over the given world ranks, of which this is one. Collective over those ranks.
+  std::unique_ptr<Communicator> group(const std::vector<int>& ranks) const;
+  std::unique_ptr<Communicator> world_group() const;
+
+  /// Ends all ranks of the job at once with this exit status. For use when the other ranks may be
+  /// waiting for this one. Never returns.
+  [[noreturn]] void abort(int status);
+
+ private:
+  ProcessWorld() = default;
+  int rank_ = 0;
+  int size_ = 1;
+  int local_rank_ = 0;
+  int local_size_ = 1;
+  bool uses_mpi_ = false;
+  std::chrono::milliseconds timeout_{std::chrono::minutes(10)};
+};
+
+/// The groups of one rank in a mesh: `tp` shares a replica, `dp` shares gradients, `world` is all.
+struct ProcessGroups {
+  Mesh mesh;
+  std::unique_ptr<Communicator> world;
+  std::unique_ptr<Communicator> dp;
+  std::unique_ptr<Communicator> tp;
+  int dp_index = 0;
+  int tp_index = 0;
+
+  /// Collective over the world.
+  static ProcessGroups make(const ProcessWorld& world, int tp);
+};
+
+}  // namespace softcot
