@@ -21,11 +21,11 @@ enum class ExitCode : int {
 
 /// One failure in the words a user needs. Only `what` is required; empty parts are left out.
 struct Problem {
-  std::string what;      ///< What went wrong: "tensor is cut short".
-  std::string where;     ///< File, line, key, tensor or option it was seen at.
-  std::string expected;  ///< What would have been right.
-  std::string got;       ///< What was there instead.
-  std::string fix;       ///< What to do about it.
+  std::string what = {};      ///< What went wrong: "tensor is cut short".
+  std::string where = {};     ///< File, line, key, tensor or option it was seen at.
+  std::string expected = {};  ///< What would have been right.
+  std::string got = {};       ///< What was there instead.
+  std::string fix = {};       ///< What to do about it.
 };
 
 /// Carries a Problem and the exit code it ends the process with, up to `main`.
@@ -41,8 +41,8 @@ class Error : public std::runtime_error {
   Problem problem_;
 };
 
-/// "error[3] what: where (expected E, got G) — fix", on one line: control characters in any part are
-/// escaped, and parts longer than 300 bytes are cut.
+/// "error[3] what: where (expected E, got G) — fix", on one line: control characters in any part
+/// are escaped, and parts longer than 300 bytes are cut.
 std::string format_error(ExitCode code, const Problem& problem);
 
 [[noreturn]] void fail(ExitCode code, Problem problem);

@@ -52,7 +52,8 @@ MPI_Op mpi_op(ReduceOp op) {
 
 void require_host(const at::Tensor& tensor) {
   if (!tensor.is_cpu() || !tensor.is_contiguous()) {
-    fail(ExitCode::kInternal, {.what = "MPI collective on a tensor that is not contiguous on the host"});
+    fail(ExitCode::kInternal,
+         {.what = "MPI collective on a tensor that is not contiguous on the host"});
   }
 }
 
@@ -77,12 +78,12 @@ struct MpiCommunicator::Impl {
       if (polls < 256) continue;
       sched_yield();
       if (polls % 64 == 0 && Clock::now() > deadline) {
-        fail(ExitCode::kPeer,
-             {.what = fmt::format("{} number {} timed out", name, sequence),
-              .where = fmt::format("rank {} of a group of {}", rank, size),
-              .expected = fmt::format("all ranks to join within {} s", timeout.count() / 1000.0),
-              .fix = "look for the rank that stopped or failed first; "
-                     "--parallel.timeout-seconds sets the limit"});
+        fail(ExitCode::kPeer, {.what = fmt::format("{} number {} timed out", name, sequence),
+                               .where = fmt::format("rank {} of a group of {}", rank, size),
+                               .expected = fmt::format("all ranks to join within {} s",
+                                                       static_cast<double>(timeout.count()) / 1000),
+                               .fix = "look for the rank that stopped or failed first; "
+                                      "--parallel.timeout-seconds sets the limit"});
       }
     }
   }
@@ -146,8 +147,8 @@ at::Tensor MpiCommunicator::all_gather(const at::Tensor& tensor) {
   auto shape = tensor.sizes().vec();
   shape.at(0) *= impl_->size;
   auto gathered = at::zeros(shape, tensor.options());
-  // Each rank writes its own slice and takes part in one broadcast for each: chunked like the others,
-  // and a group is a handful of ranks.
+  // Each rank writes its own slice and takes part in one broadcast for each: chunked like the
+  // others, and a group is a handful of ranks.
   const auto parts = gathered.chunk(impl_->size, 0);
   for (int root = 0; root < impl_->size; ++root) {
     at::Tensor part = parts[root];
