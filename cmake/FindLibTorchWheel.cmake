@@ -24,8 +24,15 @@ find_package_handle_standard_args(LibTorchWheel
 if(LibTorchWheel_FOUND AND NOT TARGET LibTorch::LibTorch)
   set(_lib "${LibTorchWheel_DIR}/lib")
   add_library(LibTorch::LibTorch INTERFACE IMPORTED)
+  # The wheel brings headers of its own fmt, newer than the system's that spdlog is built with, and
+  # exports no function of it: its folders are linked one by one, without that one.
+  set(_headers "${PROJECT_BINARY_DIR}/include/torch_wheel")
+  file(MAKE_DIRECTORY "${_headers}")
+  foreach(_folder ATen c10 caffe2 torch)
+    file(CREATE_LINK "${LibTorchWheel_DIR}/include/${_folder}" "${_headers}/${_folder}" SYMBOLIC)
+  endforeach()
   target_include_directories(LibTorch::LibTorch SYSTEM INTERFACE
-    "${LibTorchWheel_DIR}/include" "${LibTorchWheel_DIR}/include/torch/csrc/api/include")
+    "${_headers}" "${LibTorchWheel_DIR}/include/torch/csrc/api/include")
   target_compile_definitions(LibTorch::LibTorch INTERFACE _GLIBCXX_USE_CXX11_ABI=1)
   target_compile_options(LibTorch::LibTorch INTERFACE -fopenmp)
   target_link_libraries(LibTorch::LibTorch INTERFACE "${_lib}/libtorch_cpu.so" "${_lib}/libc10.so"
