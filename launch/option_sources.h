@@ -1,0 +1,31 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "launch/option_set.h"
+
+namespace softcot {
+
+/// The assignments of a config file, in order: `[section]` lines, `key = value` lines, comments
+/// after
+/// `#`. Names are "section.key". A line that is neither, or a key given twice, is a problem; so is
+/// a file that cannot be read.
+std::vector<Assignment> read_config_file(const std::filesystem::path& path,
+                                         std::vector<Problem>& problems);
+
+/// What the reader of a command line must know of an option.
+enum class NameKind { kUnknown, kTakesValue, kFlag };
+
+/// The assignments of a command line: `--name value`, `--name=value`, a bare `--flag`, `-h`, and
+/// arguments without a name, which are assigned to `argument` (a problem when that is empty).
+/// `kind_of` is asked for each name; those unknown are returned with an empty value for the caller
+/// to report, and what looks like their value is passed over.
+std::vector<Assignment> read_command_line(
+    const std::vector<std::string>& arguments, const std::string& argument,
+    const std::function<NameKind(const std::string&)>& kind_of, std::vector<Problem>& problems);
+
+}  // namespace softcot
