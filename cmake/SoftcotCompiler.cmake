@@ -8,6 +8,7 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 # Asserts stay on in every build type: a wrong number costs more than a branch.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g")
 
 find_program(SOFTCOT_CCACHE ccache)
 if(SOFTCOT_CCACHE)

@@ -12,7 +12,7 @@ find_package(spdlog REQUIRED)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
-find_package(LibTorchWheel REQUIRED)
+find_package(LibTorchWheel 2.11 REQUIRED)
 
 add_library(softcot_hdf5 INTERFACE)
 target_include_directories(softcot_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})

@@ -19,7 +19,7 @@ function(softcot_add_test)
       add_test(NAME ${ARG_NAME}.${ranks}
         COMMAND ${MPIEXEC_EXECUTABLE} --oversubscribe --bind-to none -n ${ranks} $<TARGET_FILE:${ARG_NAME}>)
       softcot_test_properties(${ARG_NAME}.${ranks} "${ARG_LABELS}" ${ARG_TIMEOUT})
-      set_tests_properties(${ARG_NAME}.${ranks} PROPERTIES PROCESSORS 2)
+      set_tests_properties(${ARG_NAME}.${ranks} PROPERTIES PROCESSORS ${ranks})
     endforeach()
   else()
     add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME})
@@ -28,9 +28,19 @@ function(softcot_add_test)
 endfunction()
 
 function(softcot_test_properties name labels timeout)
+  # Run in parallel, ctest starts with the costly: here, with those that fail soonest.
+  set(cost 1)
+  if("unit" IN_LIST labels)
+    set(cost 1000)
+  elseif("parity" IN_LIST labels)
+    set(cost 100)
+  elseif(NOT "slow" IN_LIST labels)
+    set(cost 10)
+  endif()
   # SOFTCOT_FIXTURES is read when a test runs, so that another fixture folder needs no new configure.
   set(environment "OMPI_ALLOW_RUN_AS_ROOT=1" "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1" "OMP_NUM_THREADS=1"
     "OMPI_MCA_rmaps_base_oversubscribe=1" "OMPI_MCA_mpi_yield_when_idle=1"
     "OMPI_MCA_btl_vader_single_copy_mechanism=none")
-  set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${timeout} ENVIRONMENT "${environment}")
+  set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${timeout} COST ${cost}
+    ENVIRONMENT "${environment}")
 endfunction()

@@ -25,8 +25,10 @@ def main(log_path):
                     print(("\r\033[K" if live else "") + line, end="", flush=True)
                 continue
             done, total = int(step[1]), int(step[2])
-            left = (time.monotonic() - start) * (total - done) / max(done, 1)
-            text = f"        {done} of {total} built, about {minutes(left)} left"
+            text = f"        {done} of {total} built"
+            if done * 10 >= total:  # the first ones, made before all others, say nothing of the rest
+                left = (time.monotonic() - start) * (total - done) / done
+                text += f", about {minutes(left)} left"
             if live:
                 print("\r\033[K" + text, end="", flush=True)
             elif total >= 10 and done * 10 >= tenth * total:

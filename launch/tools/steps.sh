@@ -69,6 +69,15 @@ retry() {
   return 1
 }
 
+# How many compilers at once: one a core, as far as 1.5 GB of free memory for each allow.
+build_jobs() {
+  local cores memory
+  cores=$(nproc)
+  memory=$(($(sed -nE 's/^MemAvailable: +([0-9]+) kB/\1/p' /proc/meminfo) / 1500000))
+  ((memory >= 1)) || memory=1
+  echo "${CMAKE_BUILD_PARALLEL_LEVEL:-$((cores < memory ? cores : memory))}"
+}
+
 # build_targets [TARGET…]: configures the preset ${SOFTCOT_PRESET:-cpu} and builds the targets (without
 # any: all), showing progress and the time left.
 build_targets() {
@@ -82,9 +91,9 @@ build_targets() {
   quietly "configuring build/${preset}" cmake --preset "${preset}" ${fresh[@]+"${fresh[@]}"} ||
     give_up 70 "the build could not be configured" "read the lines above, or all of ${steps_log}"
   start=${SECONDS}
-  say "building ${*:-everything}"
-  NINJA_STATUS='[%f/%t] ' cmake --build --preset "${preset}" ${targets[@]+"${targets[@]}"} \
-    </dev/null 2>&1 | python3 launch/tools/build_progress.py "${steps_log}" || status=$?
+  say "building ${*:-everything}, $(build_jobs) compilers at once"
+  NINJA_STATUS='[%f/%t] ' cmake --build --preset "${preset}" --parallel "$(build_jobs)" \
+    ${targets[@]+"${targets[@]}"} </dev/null 2>&1 | python3 launch/tools/build_progress.py "${steps_log}" || status=$?
   ((status == 0)) || give_up 70 "the build failed" "read the lines above, or all of ${steps_log}"
   say "building ${*:-everything}: done in $(steps_time $((SECONDS - start)))"
 }
