@@ -1,0 +1,178 @@
+#include "evaluation/statistics.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include "runtime/error.h"
+#include "runtime/random.h"
+
+namespace softcot {
+namespace {
+
+constexpr double kNormal975 = 1.959963984540054;
+
+void require(bool holds, const char* what) {
+  if (!holds) fail(ExitCode::kInternal, {.what = what, .where = "statistics"});
+}
+
+// Linear between order statistics, the lowest at 0 and the highest at 1.
+double quantile(const std::vector<double>& sorted, double at) {
+  const double position = at * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(position);
+  const std::size_t above = std::min(below + 1, sorted.size() - 1);
+  return std::lerp(sorted[below], sorted[above], position - std::floor(position));
+}
+
+Interval central(std::vector<double> values, double level) {
+  std::sort(values.begin(), values.end());
+  return {quantile(values, (1 - level) / 2), quantile(values, (1 + level) / 2)};
+}
+
+using Sums = std::vector<double>;
+
+Sums sums_as_they_are(std::span<const std::span<const double>> columns) {
+  Sums sums;
+  for (const std::span<const double> column : columns) {
+    double sum = 0;
+    for (const double value : column) sum += value;
+    sums.push_back(sum);
+  }
+  return sums;
+}
+
+Sums resampled_sums(std::span<const std::span<const double>> columns,
+                    const BootstrapOptions& options, std::size_t resample) {
+  RandomStream draws(options.seed, RandomPurpose::kBootstrap, {resample});
+  Sums sums(columns.size(), 0.0);
+  const std::size_t rows = columns[0].size();
+  for (std::size_t i = 0; i < rows; ++i) {
+    const auto row = static_cast<std::size_t>(draws.below(rows));
+    for (std::size_t j = 0; j < columns.size(); ++j) sums[j] += columns[j][row];
+  }
+  return sums;
+}
+
+}  // namespace
+
+Proportion proportion(std::size_t successes, std::size_t total) {
+  require(total > 0 && successes <= total, "a proportion needs 0 <= successes <= total > 0");
+  const auto n = static_cast<double>(total);
+  const double p = static_cast<double>(successes) / n;
+  const double z2 = kNormal975 * kNormal975;
+  const double centre = (p + z2 / (2 * n)) / (1 + z2 / n);
+  const double half = kNormal975 / (1 + z2 / n) * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n));
+  return {
+      .successes = successes,
+      .total = total,
+      .value = p,
+      .standard_error = std::sqrt(p * (1 - p) / n),
+      .wilson95 = {successes == 0 ? 0.0 : centre - half, successes == total ? 1.0 : centre + half}};
+}
+
+Spread spread(std::span<const double> values) {
+  require(!values.empty(), "a mean needs at least one value");
+  const auto n = static_cast<double>(values.size());
+  double sum = 0;
+  for (const double value : values) sum += value;
+  Spread result{.count = values.size(), .mean = sum / n, .deviation = std::nullopt};
+  if (values.size() == 1) return result;
+  double squares = 0;
+  for (const double value : values) squares += (value - result.mean) * (value - result.mean);
+  result.deviation = std::sqrt(squares / (n - 1));
+  return result;
+}
+
+Estimate bootstrap(std::span<const std::span<const double>> columns,
+                   const std::function<double(std::span<const double> sums)>& statistic,
+                   const BootstrapOptions& options) {
+  require(!columns.empty() && !columns[0].empty() && options.resamples > 0,
+          "a bootstrap needs at least one question and one resample");
+  for (const std::span<const double> column : columns) {
+    require(column.size() == columns[0].size(), "paired columns differ in length");
+  }
+  std::vector<double> values(options.resamples);
+  for (std::size_t r = 0; r < values.size(); ++r) {
+    values[r] = statistic(resampled_sums(columns, options, r));
+  }
+  return {statistic(sums_as_they_are(columns)), central(std::move(values), options.level)};
+}
+
+Estimate paired_mean_difference(std::span<const double> left, std::span<const double> right,
+                                const BootstrapOptions& options) {
+  const std::array columns = {left, right};
+  const auto n = static_cast<double>(left.size());
+  return bootstrap(
+      columns, [n](std::span<const double> sums) { return (sums[0] - sums[1]) / n; }, options);
+}
+
+Estimate ratio_of_sums(std::span<const double> nll, std::span<const double> tokens,
+                       const BootstrapOptions& options) {
+  const std::array columns = {nll, tokens};
+  return bootstrap(
+      columns, [](std::span<const double> sums) { return sums[0] / sums[1]; }, options);
+}
+
+PairedRatios paired_ratio_difference(std::span<const double> left_nll,
+                                     std::span<const double> left_tokens,
+                                     std::span<const double> right_nll,
+                                     std::span<const double> right_tokens,
+                                     const BootstrapOptions& options) {
+  const std::array columns = {left_nll, left_tokens, right_nll, right_tokens};
+  const auto difference = [](std::span<const double> sums) {
+    return sums[0] / sums[1] - sums[2] / sums[3];
+  };
+  const auto relative = [](std::span<const double> sums) {
+    return (sums[0] / sums[1]) / (sums[2] / sums[3]) - 1;
+  };
+  return {bootstrap(columns, difference, options), bootstrap(columns, relative, options)};
+}
+
+double mcnemar_exact_p(std::size_t only_left, std::size_t only_right) {
+  const auto n = static_cast<double>(only_left + only_right);
+  const std::size_t fewer = std::min(only_left, only_right);
+  double tail = 0;
+  for (std::size_t k = 0; k <= fewer; ++k) {
+    const auto x = static_cast<double>(k);
+    tail += std::exp(std::lgamma(n + 1) - std::lgamma(x + 1) - std::lgamma(n - x + 1) -
+                     n * std::log(2.0));
+  }
+  return std::min(1.0, 2 * tail);
+}
+
+double pass_at_k(std::size_t samples, std::size_t correct, std::size_t k) {
+  require(correct <= samples && k >= 1 && k <= samples,
+          "pass@k needs correct <= samples >= k >= 1");
+  if (samples - correct < k) return 1;
+  double all_wrong = 1;
+  for (std::size_t i = samples - correct + 1; i <= samples; ++i) {
+    all_wrong *= 1 - static_cast<double>(k) / static_cast<double>(i);
+  }
+  return 1 - all_wrong;
+}
+
+Vote majority_vote(std::span<const std::optional<std::string>> answers,
+                   const std::function<bool(std::string_view, std::string_view)>& equal,
+                   VoteRule rule) {
+  std::vector<Vote> candidates;  // In the order in which they were first given.
+  for (const std::optional<std::string>& answer : answers) {
+    if (!answer && rule == VoteRule::kStrict) continue;
+    const auto same = [&](const Vote& candidate) {
+      if (!answer || !candidate.answer) return !answer && !candidate.answer;
+      return equal(*candidate.answer, *answer);
+    };
+    const auto known = std::find_if(candidates.begin(), candidates.end(), same);
+    if (known == candidates.end()) {
+      candidates.push_back({answer, 1});
+    } else if (answer) {
+      ++known->votes;
+    }
+  }
+  const auto most =
+      std::max_element(candidates.begin(), candidates.end(),
+                       [](const Vote& a, const Vote& b) { return a.votes < b.votes; });
+  return most == candidates.end() ? Vote{} : *most;
+}
+
+}  // namespace softcot

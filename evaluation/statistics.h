@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace softcot {
+
+/// docs/statistics.md has the formulas. Everything here is local and a pure function of its
+/// arguments.
+
+struct Interval {
+  double low = 0;
+  double high = 0;
+};
+
+/// A share of successes among independent questions.
+struct Proportion {
+  std::size_t successes = 0;
+  std::size_t total = 0;
+  double value = 0;           ///< In [0, 1].
+  double standard_error = 0;  ///< Binomial, sqrt(p (1 - p) / n); 0 at p = 0 and 1.
+  Interval wilson95;          ///< Stays inside [0, 1] and never has width 0.
+};
+
+/// Throws kInternal unless 0 <= successes <= total and total > 0.
+Proportion proportion(std::size_t successes, std::size_t total);
+
+/// Over seeds. `deviation` (divisor n - 1) is missing for a single value.
+struct Spread {
+  std::size_t count = 0;
+  double mean = 0;
+  std::optional<double> deviation;
+};
+
+/// Throws kInternal for no values.
+Spread spread(std::span<const double> values);
+
+struct BootstrapOptions {
+  std::uint64_t seed = 0;
+  std::size_t resamples = 10'000;
+  double level = 0.95;
+};
+
+/// A statistic of the questions as they are, and its percentile interval over resampled questions.
+struct Estimate {
+  double value = 0;
+  Interval interval;
+};
+
+/// Questions are drawn with replacement, whole rows at a time, so that everything known of a
+/// question stays paired. `columns[j][i]` is quantity j of question i; `statistic` gets the sum of
+/// each column over the drawn questions. The draws depend on (seed, resample, position) alone.
+/// Throws kInternal when there are no questions or the columns differ in length.
+Estimate bootstrap(std::span<const std::span<const double>> columns,
+                   const std::function<double(std::span<const double> sums)>& statistic,
+                   const BootstrapOptions& options = {});
+
+/// Mean of left[i] - right[i].
+Estimate paired_mean_difference(std::span<const double> left, std::span<const double> right,
+                                const BootstrapOptions& options = {});
+
+/// Sum of nll[i] [nats] over sum of tokens[i]: negative log-likelihood per token.
+Estimate ratio_of_sums(std::span<const double> nll, std::span<const double> tokens,
+                       const BootstrapOptions& options = {});
+
+/// The same questions under two methods.
+struct PairedRatios {
+  Estimate difference;  ///< left - right, in nats per token.
+  Estimate relative;    ///< (left - right) / right; -0.12 is "12 % lower".
+};
+
+PairedRatios paired_ratio_difference(std::span<const double> left_nll,
+                                     std::span<const double> left_tokens,
+                                     std::span<const double> right_nll,
+                                     std::span<const double> right_tokens,
+                                     const BootstrapOptions& options = {});
+
+/// Exact two-sided McNemar test: the probability, if both methods were equally good, of a split of
+/// the questions that only one of them solves at least as uneven as this one. 1 when there are
+/// none.
+double mcnemar_exact_p(std::size_t only_left, std::size_t only_right);
+
+/// Unbiased probability that at least one of k samples drawn without replacement from `samples`, of
+/// which `correct` are right, is right. Throws kInternal unless correct <= samples, 1 <= k <=
+/// samples.
+double pass_at_k(std::size_t samples, std::size_t correct, std::size_t k);
+
+/// How a sample without an answer votes.
+enum class VoteRule {
+  kStrict,     ///< Not at all.
+  kReference,  ///< All of them together cast one vote, for "no answer", as the paper's code does.
+};
+
+struct Vote {
+  std::optional<std::string> answer;  ///< Missing when "no answer" won, or nobody voted.
+  std::size_t votes = 0;
+};
+
+/// The answer of most samples; a tie goes to the answer that was given first. `equal` must be an
+/// equivalence relation (answers_equal); the winner is spelled as it was first given.
+Vote majority_vote(std::span<const std::optional<std::string>> answers,
+                   const std::function<bool(std::string_view, std::string_view)>& equal,
+                   VoteRule rule = VoteRule::kStrict);
+
+}  // namespace softcot
