@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+
+/// Fused loops over float32 activations in host memory, for what LibTorch has only as chains of small
+/// operators or only slowly. Each has a reference in tests/unit/cpu_kernels_test.cpp. All arrays are
+/// row-major and contiguous, outputs do not overlap inputs unless said; all calls are local and use
+/// the OpenMP threads that LibTorch is set to.
+namespace softcot::cpu {
+
+/// y [rows, width] = x / rms(x) · weight [width]; `inverse` [rows] receives 1 / rms(x).
+void rms_norm(const float* x, const float* weight, float epsilon, std::int64_t rows,
+              std::int64_t width, float* y, float* inverse);
+/// dx of rms_norm from dy, x and `inverse`.
+void rms_norm_backward(const float* dy, const float* x, const float* weight, const float* inverse,
+                       std::int64_t rows, std::int64_t width, float* dx);
+
+/// y [rows, width] = silu(gate) · up with gate_up [rows, 2 · width] = [gate, up].
+void swiglu(const float* gate_up, std::int64_t rows, std::int64_t width, float* y);
+/// d_gate_up [rows, 2 · width] of swiglu.
+void swiglu_backward(const float* dy, const float* gate_up, std::int64_t rows, std::int64_t width,
+                     float* d_gate_up);
+
+/// Rotates, in place, the first `rotated` of `heads` heads of x [rows, heads, width] by the angles of
+/// positions [rows]: pairs (i, i + width / 2), tables cosine and sine [positions, width / 2].
+/// `direction` +1 rotates, -1 rotates back (the gradient).
+void rotate(float* x, const std::int64_t* positions, const float* cosine, const float* sine,
+            std::int64_t rows, std::int64_t heads, std::int64_t rotated, std::int64_t width,
+            float direction);
+
+/// y [rows, outputs] = x [rows, inputs] · weight [outputs, inputs]^T, made for a few rows: the weight
+/// is streamed once for every 8 rows.
+void few_rows_matmul(const float* x, const float* weight, std::int64_t rows, std::int64_t inputs,
+                     std::int64_t outputs, float* y);
+/// The same with a bfloat16 weight, widened exactly to float32.
+void few_rows_matmul(const float* x, const std::uint16_t* weight, std::int64_t rows,
+                     std::int64_t inputs, std::int64_t outputs, float* y);
+
+/// Part of one row's keys and values, [tokens, kv_heads, width] each.
+struct KvSpan {
+  const float* keys;
+  const float* values;
+  std::int64_t tokens;
+};
+
+/// One new token's attention over all that its row has seen.
+struct DecodeRow {
+  const float* query;   ///< [query_heads, width]
+  const KvSpan* spans;  ///< oldest first; the new token's own key and value are in the last
+  int span_count;
+  float* output;        ///< [query_heads, width]
+};
+
+/// softmax(q · k · scale) v for each row and query head; kv_of_query [query_heads] names the KV head.
+void decode_attention(const DecodeRow* rows, std::int64_t row_count,
+                      const std::int64_t* kv_of_query, std::int64_t query_heads,
+                      std::int64_t kv_heads, std::int64_t width, float scale);
+
+}  // namespace softcot::cpu

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace softcot {
+
+/// Root-mean-square norm (Zhang & Sennrich, 2019) with a frozen weight [H]: x [P, H] → [P, H].
+/// Computed in float32 whatever x's dtype. Differentiable in x.
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
+
+/// silu(gate) · up (Shazeer, 2020): gate_up [P, 2F] = [gate, up] → [P, F]. Differentiable.
+at::Tensor swiglu(const at::Tensor& gate_up);
+
+/// Chooses plain LibTorch operators in place of the fused host kernels: the reference that tests hold
+/// the kernels against.
+void set_reference_elementwise(bool on);
+
+}  // namespace softcot

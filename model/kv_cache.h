@@ -1,0 +1,55 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <vector>
+
+#include "model/model_config.h"
+
+namespace softcot {
+
+/// Keys (rotated) and values of consecutive tokens of one row in every layer, as one rank holds them.
+/// Constants for autograd.
+class KvSegment {
+ public:
+  /// Room for `capacity` tokens; grows by doubling when append() needs more.
+  KvSegment(std::int64_t layers, std::int64_t kv_heads, std::int64_t head_width,
+            std::int64_t capacity, const at::TensorOptions& options);
+
+  std::int64_t tokens() const { return tokens_; }
+  std::int64_t bytes() const;
+  at::ScalarType dtype() const { return keys_.scalar_type(); }
+
+  /// Of `layer`, the first `tokens` tokens: [tokens, kv_heads, D].
+  at::Tensor keys(std::int64_t layer, std::int64_t tokens) const;
+  at::Tensor values(std::int64_t layer, std::int64_t tokens) const;
+
+  /// Makes room for `count` tokens after the present ones.
+  void reserve(std::int64_t count);
+  /// Writes keys and values [count, kv_heads, D] of one layer behind the present tokens. They count as
+  /// present after advance(count), once every layer has been written.
+  void write(std::int64_t layer, const at::Tensor& keys, const at::Tensor& values);
+  void advance(std::int64_t count) { tokens_ += count; }
+
+ private:
+  at::Tensor keys_;  // [L, capacity, kv_heads, D]
+  at::Tensor values_;
+  std::int64_t tokens_ = 0;
+};
+
+using SharedSegment = std::shared_ptr<KvSegment>;
+
+/// One row's share of a packed batch: `tokens` new tokens that attend, causally, to all of `past`
+/// (oldest first; never written), then to what `own` holds, then to themselves. When `own` is set the
+/// new keys and values are added to it.
+struct PackedRow {
+  std::int64_t tokens = 0;
+  std::vector<SharedSegment> past;
+  SharedSegment own;
+
+  /// Position of the first new token.
+  std::int64_t position() const;
+};
+
+}  // namespace softcot

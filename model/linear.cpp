@@ -1,0 +1,111 @@
+#include "model/linear.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "model/cpu_kernels.h"
+
+namespace softcot {
+namespace {
+
+std::atomic<Bf16Matmul> bf16_choice{Bf16Matmul::kAuto};
+
+/// Up to this many rows a product is bound by reading the weight, which the fused kernel does once.
+constexpr std::int64_t kFewRows = 12;
+/// Elements of weight widened to float32 at a time (8 MB): small beside the model, large beside a
+/// matrix product's tiles.
+constexpr std::int64_t kWidenedElements = std::int64_t{1} << 21;
+
+bool multiplies_bf16() {
+  const Bf16Matmul choice = bf16_choice.load(std::memory_order_relaxed);
+  if (choice != Bf16Matmul::kAuto) return choice == Bf16Matmul::kNative;
+#if defined(__x86_64__)
+  static const bool native = __builtin_cpu_supports("avx512bf16") != 0;
+  return native;
+#else
+  return false;
+#endif
+}
+
+bool is_wide_over_narrow(const at::Tensor& x, const at::Tensor& weight) {
+  return x.scalar_type() == at::kFloat && weight.scalar_type() == at::kBFloat16;
+}
+
+/// Calls `use(rows of the weight in float32, first row)` for consecutive blocks of rows.
+template <typename Use>
+void for_widened_blocks(const at::Tensor& weight, Use use) {
+  const std::int64_t step = std::max<std::int64_t>(1, kWidenedElements / weight.size(1));
+  for (std::int64_t begin = 0; begin < weight.size(0); begin += step) {
+    const std::int64_t rows = std::min(step, weight.size(0) - begin);
+    use(weight.narrow(0, begin, rows).to(at::kFloat), begin);
+  }
+}
+
+at::Tensor few_rows(const at::Tensor& x, const at::Tensor& weight) {
+  const auto input = x.contiguous();
+  auto y = at::empty({x.size(0), weight.size(0)}, x.options());
+  const auto* data = input.const_data_ptr<float>();
+  auto* out = y.mutable_data_ptr<float>();
+  if (weight.scalar_type() == at::kFloat) {
+    cpu::few_rows_matmul(data, weight.const_data_ptr<float>(), x.size(0), x.size(1),
+                         weight.size(0), out);
+  } else {
+    cpu::few_rows_matmul(data, static_cast<const std::uint16_t*>(weight.const_data_ptr()),
+                         x.size(0), x.size(1), weight.size(0), out);
+  }
+  return y;
+}
+
+struct FrozenLinearFunction : torch::autograd::Function<FrozenLinearFunction> {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
+                            const at::Tensor& weight, const at::Tensor& bias) {
+    context->save_for_backward({weight});
+    auto y = matmul_transposed(x, weight);
+    if (bias.defined()) y.add_(bias);
+    return y;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
+    const auto weight = context->get_saved_variables()[0];
+    return {matmul_plain(gradients[0].contiguous(), weight), at::Tensor(), at::Tensor()};
+  }
+};
+
+}  // namespace
+
+void set_bf16_matmul(Bf16Matmul choice) { bf16_choice = choice; }
+
+at::Tensor matmul_transposed(const at::Tensor& x, const at::Tensor& weight) {
+  const bool host_float = x.is_cpu() && x.scalar_type() == at::kFloat;
+  if (host_float && x.size(0) <= kFewRows) return few_rows(x, weight);
+  if (!is_wide_over_narrow(x, weight)) return at::matmul(x, weight.t());
+  if (multiplies_bf16()) return at::matmul(x.to(at::kBFloat16), weight.t()).to(at::kFloat);
+  auto y = at::empty({x.size(0), weight.size(0)}, x.options());
+  for_widened_blocks(weight, [&](const at::Tensor& block, std::int64_t begin) {
+    auto out = y.narrow(1, begin, block.size(0));
+    at::mm_out(out, x, block.t());
+  });
+  return y;
+}
+
+at::Tensor matmul_plain(const at::Tensor& dy, const at::Tensor& weight) {
+  if (!is_wide_over_narrow(dy, weight)) return at::matmul(dy, weight);
+  if (multiplies_bf16()) return at::matmul(dy.to(at::kBFloat16), weight).to(at::kFloat);
+  auto dx = at::zeros({dy.size(0), weight.size(1)}, dy.options());
+  for_widened_blocks(weight, [&](const at::Tensor& block, std::int64_t begin) {
+    dx.addmm_(dy.narrow(1, begin, block.size(0)), block);
+  });
+  return dx;
+}
+
+at::Tensor linear(const at::Tensor& x, const FrozenLinear& layer) {
+  if (at::GradMode::is_enabled() && x.requires_grad()) {
+    return FrozenLinearFunction::apply(x, layer.weight, layer.bias);
+  }
+  auto y = matmul_transposed(x, layer.weight);
+  if (layer.bias.defined()) y.add_(layer.bias);
+  return y;
+}
+
+}  // namespace softcot

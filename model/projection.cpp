@@ -1,0 +1,38 @@
+#include "model/projection.h"
+
+#include <cmath>
+#include <utility>
+
+#include "runtime/random.h"
+
+namespace softcot {
+
+Projection Projection::random(std::int64_t assistant_width, std::int64_t backbone_width,
+                              std::uint64_t seed) {
+  const double bound = 1.0 / std::sqrt(static_cast<double>(assistant_width));
+  RandomStream stream(seed, RandomPurpose::kInitialWeights);
+  const auto uniform = [&](at::IntArrayRef shape) {
+    auto tensor = at::empty(shape, at::kFloat);
+    auto* out = tensor.mutable_data_ptr<float>();
+    for (std::int64_t i = 0; i < tensor.numel(); ++i) {
+      out[i] = static_cast<float>((2.0 * stream.uniform() - 1.0) * bound);
+    }
+    return tensor;
+  };
+  auto weight = uniform({backbone_width, assistant_width});
+  auto bias = uniform({backbone_width});
+  return {std::move(weight), std::move(bias)};
+}
+
+Projection::Projection(at::Tensor weight, at::Tensor bias)
+    : weight_(weight.to(at::kFloat).contiguous().detach()),
+      bias_(bias.to(at::kFloat).contiguous().detach()) {
+  weight_.set_requires_grad(true);
+  bias_.set_requires_grad(true);
+}
+
+at::Tensor Projection::forward(const at::Tensor& thoughts) const {
+  return at::linear(thoughts, weight_, bias_);
+}
+
+}  // namespace softcot

@@ -1,0 +1,58 @@
+#include "model/rope.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "model/cpu_kernels.h"
+
+namespace softcot {
+
+at::Tensor rope_frequencies(const RopeConfig& config, std::int64_t head_width) {
+  auto frequencies = at::empty({head_width / 2}, at::kDouble);
+  auto* out = frequencies.mutable_data_ptr<double>();
+  for (std::int64_t i = 0; i < head_width / 2; ++i) {
+    const double plain =
+        std::pow(config.theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_width));
+    out[i] = plain;
+    if (config.kind == RopeConfig::Kind::kDefault) continue;
+    // Llama 3.1: long wavelengths are stretched, short ones kept, those between blended linearly in
+    // original_positions / wavelength.
+    const double turns = config.original_positions * plain / (2.0 * std::numbers::pi);
+    const double blend = (turns - config.low_frequency_factor) /
+                         (config.high_frequency_factor - config.low_frequency_factor);
+    const double kept = std::clamp(blend, 0.0, 1.0);
+    out[i] = plain * (kept + (1.0 - kept) / config.factor);
+  }
+  return frequencies;
+}
+
+RotaryEmbedding::RotaryEmbedding(const RopeConfig& config, std::int64_t head_width)
+    : frequencies_(rope_frequencies(config, head_width)) {}
+
+void RotaryEmbedding::reserve(std::int64_t positions, at::Device device) {
+  if (cosine_.defined() && cosine_.size(0) >= positions && cosine_.device() == device) return;
+  const std::int64_t size = std::max<std::int64_t>(1024, 2 * positions);
+  const auto angles = at::outer(at::arange(size, at::kDouble), frequencies_);
+  cosine_ = angles.cos().to(at::kFloat).to(device);
+  sine_ = angles.sin().to(at::kFloat).to(device);
+}
+
+at::Tensor RotaryEmbedding::rotate(const at::Tensor& x, const at::Tensor& positions,
+                                   std::int64_t rotated, bool backwards) const {
+  auto y = x.clone(at::MemoryFormat::Contiguous);
+  if (y.is_cpu() && y.scalar_type() == at::kFloat) {
+    cpu::rotate(y.mutable_data_ptr<float>(), positions.const_data_ptr<std::int64_t>(),
+                cosine_.const_data_ptr<float>(), sine_.const_data_ptr<float>(), y.size(0),
+                y.size(1), rotated, y.size(2), backwards ? -1.0F : 1.0F);
+    return y;
+  }
+  const auto cosine = cosine_.index_select(0, positions).unsqueeze(1);
+  const auto sine = sine_.index_select(0, positions).unsqueeze(1) * (backwards ? -1.0 : 1.0);
+  auto turned = y.narrow(1, 0, rotated);
+  const auto halves = turned.to(at::kFloat).chunk(2, -1);
+  turned.copy_(at::cat({halves[0] * cosine - halves[1] * sine, halves[1] * cosine + halves[0] * sine}, -1));
+  return y;
+}
+
+}  // namespace softcot

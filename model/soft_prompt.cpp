@@ -1,0 +1,158 @@
+#include "model/soft_prompt.h"
+
+#include <algorithm>
+
+#include "runtime/error.h"
+
+namespace softcot {
+namespace {
+
+constexpr std::int64_t kPadding = 0;
+
+std::int64_t length(const SoftRow& row) { return static_cast<std::int64_t>(row.ids.size()); }
+
+void require_well_formed(const SoftRow& row) {
+  const std::int64_t thoughts_end = row.thought_begin + row.thought_count;
+  const bool good = row.target_begin >= 1 && row.target_begin <= length(row) &&
+                    row.thought_begin >= 0 && row.thought_count >= 0 &&
+                    (row.thought_count == 0 || thoughts_end <= row.target_begin);
+  if (!good) {
+    fail(ExitCode::kInternal, {.what = "row with thoughts or targets out of place", .where = row.id});
+  }
+}
+
+}  // namespace
+
+SoftPromptModel::SoftPromptModel(const Transformer& backbone, WorkSwitches switches)
+    : backbone_(backbone), switches_(switches) {}
+
+void SoftPromptModel::share_prefix(const std::vector<std::int64_t>& ids) {
+  shared_ids_.clear();
+  shared_.reset();
+  if (!switches_.shared_prefix || ids.empty()) return;
+  const at::NoGradGuard no_grad;
+  auto segment = backbone_.new_segment(static_cast<std::int64_t>(ids.size()));
+  const PackedRow row{.tokens = static_cast<std::int64_t>(ids.size()), .past = {}, .own = segment};
+  backbone_.fill(backbone_.embed(at::tensor(ids, at::kLong).to(backbone_.device())), {row});
+  shared_ids_ = ids;
+  shared_ = segment;
+}
+
+bool SoftPromptModel::begins_shared(const SoftRow& row) const {
+  const std::int64_t fixed = row.thought_count > 0 ? row.thought_begin : row.target_begin - 1;
+  return shared_ && shared_tokens() <= fixed &&
+         std::equal(shared_ids_.begin(), shared_ids_.end(), row.ids.begin());
+}
+
+/// Embeddings of ids[begin, end) of each row, thoughts in place; beyond a row's ids comes padding.
+at::Tensor SoftPromptModel::packed_inputs(const std::vector<SoftRow>& rows,
+                                          const std::vector<std::int64_t>& begin,
+                                          const std::vector<std::int64_t>& end,
+                                          const at::Tensor& soft) const {
+  std::vector<std::int64_t> ids;
+  std::vector<std::int64_t> places;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    const auto& row = rows[r];
+    for (std::int64_t t = begin[r]; t < end[r]; ++t) {
+      if (t >= row.thought_begin && t < row.thought_begin + row.thought_count) {
+        places.push_back(static_cast<std::int64_t>(ids.size()));
+      }
+      ids.push_back(t < length(row) ? row.ids[t] : kPadding);
+    }
+  }
+  const auto device = backbone_.device();
+  auto inputs = backbone_.embed(at::tensor(ids, at::kLong).to(device));
+  if (places.empty()) return inputs;
+  if (!soft.defined() || soft.size(0) != static_cast<std::int64_t>(places.size())) {
+    fail(ExitCode::kInternal,
+         {.what = "soft thoughts do not match the placeholders",
+          .expected = std::to_string(places.size()),
+          .got = soft.defined() ? std::to_string(soft.size(0)) : "none"});
+  }
+  return inputs.index_copy(0, at::tensor(places, at::kLong).to(device),
+                           soft.to(inputs.scalar_type()));
+}
+
+TokenScores SoftPromptModel::score(const std::vector<SoftRow>& rows, const at::Tensor& soft) const {
+  const bool training = at::GradMode::is_enabled() && soft.defined() && soft.requires_grad();
+  std::vector<std::int64_t> begin;  // first token computed in the main pass
+  std::vector<std::int64_t> end;    // the last token is never an input: nothing follows it
+  std::vector<PackedRow> packed;
+
+  // The frozen part of each row: its keys and values are constants.
+  std::vector<std::int64_t> frozen_begin, frozen_end;
+  std::vector<PackedRow> frozen;
+  std::vector<SoftRow> frozen_rows;
+  for (const auto& row : rows) {
+    require_well_formed(row);
+    const bool shares = begins_shared(row);
+    PackedRow main;
+    if (shares) main.past.push_back(shared_);
+    std::int64_t at = shares ? shared_tokens() : 0;
+    if (training && switches_.frozen_prefix && row.thought_count > 0 && row.thought_begin > at) {
+      auto segment = backbone_.new_segment(row.thought_begin - at);
+      frozen.push_back({.tokens = row.thought_begin - at, .past = main.past, .own = segment});
+      frozen_rows.push_back(row);
+      frozen_begin.push_back(at);
+      frozen_end.push_back(row.thought_begin);
+      main.past.push_back(segment);
+      at = row.thought_begin;
+    }
+    begin.push_back(at);
+    end.push_back(std::max(at, length(row) - 1));
+    packed.push_back(main);
+  }
+  if (!frozen.empty()) {
+    const at::NoGradGuard no_grad;
+    backbone_.fill(packed_inputs(frozen_rows, frozen_begin, frozen_end, {}), frozen);
+  }
+  if (!switches_.pack) {
+    std::int64_t longest = 0;
+    for (std::size_t r = 0; r < rows.size(); ++r) longest = std::max(longest, end[r] - begin[r]);
+    for (std::size_t r = 0; r < rows.size(); ++r) end[r] = begin[r] + longest;
+  }
+
+  std::vector<std::int64_t> places;   // packed index whose output predicts a target
+  std::vector<std::int64_t> targets;  // that target
+  std::int64_t at = 0;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    packed[r].tokens = end[r] - begin[r];
+    for (std::int64_t t = rows[r].target_begin; t < length(rows[r]); ++t) {
+      places.push_back(at + t - 1 - begin[r]);
+      targets.push_back(rows[r].ids[t]);
+    }
+    at += packed[r].tokens;
+  }
+  const auto device = backbone_.device();
+  const auto where = at::tensor(places, at::kLong).to(device);
+  const auto wanted = at::tensor(targets, at::kLong).to(device);
+  const auto hidden = backbone_.forward(packed_inputs(rows, begin, end, soft), packed);
+  if (switches_.target_logits) return backbone_.score(hidden.index_select(0, where), wanted);
+  const auto everywhere = at::zeros({hidden.size(0)}, wanted.options()).index_copy(0, where, wanted);
+  const auto all = backbone_.score(hidden, everywhere);
+  return {all.nll.index_select(0, where), all.best.index_select(0, where)};
+}
+
+at::Tensor SoftPromptModel::prefill(const std::vector<SoftRow>& rows, const at::Tensor& soft,
+                                    std::vector<PackedRow>& cached) const {
+  const at::NoGradGuard no_grad;
+  cached.clear();
+  std::vector<std::int64_t> begin, end, last;
+  std::int64_t at = 0;
+  for (const auto& row : rows) {
+    require_well_formed(row);
+    PackedRow prompt;
+    if (begins_shared(row)) prompt.past.push_back(shared_);
+    begin.push_back(prompt.past.empty() ? 0 : shared_tokens());
+    end.push_back(row.target_begin);
+    prompt.tokens = end.back() - begin.back();
+    prompt.own = backbone_.new_segment(prompt.tokens);
+    at += prompt.tokens;
+    last.push_back(at - 1);
+    cached.push_back(prompt);
+  }
+  const auto hidden = backbone_.forward(packed_inputs(rows, begin, end, soft), cached);
+  return hidden.index_select(0, at::tensor(last, at::kLong).to(hidden.device()));
+}
+
+}  // namespace softcot

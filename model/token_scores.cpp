@@ -1,0 +1,114 @@
+#include "model/token_scores.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "model/linear.h"
+#include "model/tensor_parallel.h"
+
+namespace softcot {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// The id of the largest logit over the group, the lowest of equals.
+at::Tensor best_ids(const at::Tensor& logits, const at::Tensor& largest, Slice owned,
+                    Communicator& group) {
+  const auto [local_largest, local_best] = logits.max(1);
+  const std::int64_t nobody = std::numeric_limits<std::int64_t>::max();
+  auto best = (local_best + owned.begin).masked_fill(local_largest < largest, nobody);
+  group.all_reduce(best, ReduceOp::kMin);
+  return best;
+}
+
+struct ChunkScores {
+  at::Tensor nll;       // [C]
+  at::Tensor best;      // [C]
+  at::Tensor d_hidden;  // [C, H], this rank's share; undefined unless wanted
+};
+
+ChunkScores score_chunk(const at::Tensor& hidden, const at::Tensor& targets,
+                        const VocabularyShard& shard, Communicator& group, bool with_gradient) {
+  auto logits = matmul_transposed(hidden, shard.head).to(at::kFloat);
+  auto largest = std::get<0>(logits.max(1));
+  group.all_reduce(largest, ReduceOp::kMax);
+  const auto best = best_ids(logits, largest, shard.owned, group);
+
+  const auto elsewhere =
+      (targets < shard.owned.begin).logical_or(targets >= shard.owned.end);
+  const auto local = (targets - shard.owned.begin).masked_fill(elsewhere, 0).unsqueeze(1);
+  logits.sub_(largest.unsqueeze(1));
+  auto target_logit = logits.gather(1, local).squeeze(1).masked_fill(elsewhere, 0);
+  group.all_reduce(target_logit, ReduceOp::kSum);
+  logits.exp_();
+  auto mass = logits.sum(1);
+  group.all_reduce(mass, ReduceOp::kSum);
+
+  ChunkScores scores{mass.log() - target_logit, best, {}};
+  if (!with_gradient) return scores;
+  // d nll / d logits = softmax - one_hot(target), in the logits' own memory.
+  logits.div_(mass.unsqueeze(1));
+  const auto minus_one = elsewhere.to(at::kFloat).sub_(1.0).unsqueeze(1);
+  logits.scatter_add_(1, local, minus_one);
+  scores.d_hidden = matmul_plain(logits.to(hidden.scalar_type()), shard.head);
+  return scores;
+}
+
+struct Result {
+  at::Tensor nll, best, d_hidden;
+};
+
+Result score_all(const at::Tensor& hidden, const at::Tensor& targets, const VocabularyShard& shard,
+                 Communicator& group, std::int64_t chunk_bytes, bool with_gradient) {
+  // Shards differ by one row at most, and every rank must cut alike.
+  std::int64_t step = std::max<std::int64_t>(1, chunk_bytes / (4 * shard.owned.size()));
+  step = reduce_scalar(group, step, ReduceOp::kMin);
+  std::vector<at::Tensor> nll, best, d_hidden;
+  for (std::int64_t at = 0; at < hidden.size(0); at += step) {
+    const std::int64_t count = std::min(step, hidden.size(0) - at);
+    auto chunk = score_chunk(hidden.narrow(0, at, count), targets.narrow(0, at, count), shard,
+                             group, with_gradient);
+    nll.push_back(chunk.nll);
+    best.push_back(chunk.best);
+    if (with_gradient) d_hidden.push_back(chunk.d_hidden);
+  }
+  if (nll.empty()) {
+    return {at::empty({0}, hidden.options().dtype(at::kFloat)),
+            at::empty({0}, targets.options()), at::zeros_like(hidden)};
+  }
+  return {at::cat(nll), at::cat(best), with_gradient ? at::cat(d_hidden) : at::Tensor()};
+}
+
+struct ScoreFunction : torch::autograd::Function<ScoreFunction> {
+  static variable_list forward(AutogradContext* context, const at::Tensor& hidden,
+                               const at::Tensor& targets, const VocabularyShard& shard,
+                               Communicator* group, std::int64_t chunk_bytes) {
+    const auto result = score_all(hidden, targets, shard, *group, chunk_bytes, true);
+    context->save_for_backward({result.d_hidden});
+    context->mark_non_differentiable({result.best});
+    return {result.nll, result.best};
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto d_hidden = context->get_saved_variables()[0];
+    const auto scale = gradients[0].unsqueeze(1).to(d_hidden.scalar_type());
+    return {d_hidden * scale, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+};
+
+}  // namespace
+
+TokenScores score_targets(const at::Tensor& hidden, const at::Tensor& targets,
+                          const VocabularyShard& shard, Communicator& group,
+                          std::int64_t chunk_bytes) {
+  if (at::GradMode::is_enabled() && hidden.requires_grad()) {
+    const auto outputs = ScoreFunction::apply(copy_to_group(hidden, group), targets, shard, &group,
+                                              chunk_bytes);
+    return {outputs[0], outputs[1]};
+  }
+  const auto result = score_all(hidden, targets, shard, group, chunk_bytes, false);
+  return {result.nll, result.best};
+}
+
+}  // namespace softcot

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "model/attention.h"
+#include "model/kv_cache.h"
+#include "model/linear.h"
+#include "model/model_config.h"
+#include "model/rope.h"
+#include "model/shard_plan.h"
+#include "model/token_scores.h"
+#include "runtime/communicator.h"
+
+namespace softcot {
+
+struct LoadOptions {
+  at::ScalarType dtype = at::kFloat;  ///< Of the weights: float32 or bfloat16.
+  std::int64_t layers = 0;            ///< Keep only the first so many, then the final norm; 0 = all.
+  at::Device device = at::kCPU;
+};
+
+/// A frozen decoder of the Llama or Qwen2 architecture, as one tensor-parallel rank holds it. Rows are
+/// packed: a batch is [P, H] with the tokens of one row after those of another, never padded.
+///
+/// Activations are float32 on the host and of the weights' dtype on an accelerator. All ranks of `tp`
+/// make the same calls with the same tokens; hidden states are whole and equal on all of them.
+/// The class holds no state of a row: keys and values live in the rows' segments.
+class Transformer {
+ public:
+  /// Reads a Hugging Face folder. Throws kInput for a bad folder, kUsage for an illegal tp size.
+  /// `tp` must outlive the model. Local.
+  Transformer(const std::filesystem::path& folder, const LoadOptions& options, Communicator& tp);
+
+  const ModelConfig& config() const { return config_; }
+  std::int64_t layers() const { return static_cast<std::int64_t>(layers_.size()); }
+  at::Device device() const { return device_; }
+  at::ScalarType dtype() const { return dtype_; }
+  at::ScalarType activation_dtype() const;
+  /// Bytes of weights on this rank.
+  std::int64_t weight_bytes() const;
+  /// Parameters of the whole model, over all ranks.
+  std::int64_t parameters() const { return parameters_; }
+
+  /// Embeddings [P, H] of ids [P] (int64). Collective over tp; never differentiable.
+  at::Tensor embed(const at::Tensor& ids) const;
+
+  /// Hidden states after the final norm [P, H] for inputs [P, H], P = the sum of the rows' tokens.
+  /// Differentiable in `inputs` when no row has an own segment; else runs without autograd and adds the
+  /// new tokens to those segments. Collective over tp, in the backward pass too.
+  at::Tensor forward(const at::Tensor& inputs, const std::vector<PackedRow>& rows) const;
+
+  /// forward() for the sake of the rows' segments alone: skips the final norm.
+  void fill(const at::Tensor& inputs, const std::vector<PackedRow>& rows) const;
+
+  /// Logits of `hidden` [K, H] over the whole vocabulary: [K, V] float32 on every rank. No autograd.
+  at::Tensor logits(const at::Tensor& hidden) const;
+
+  /// Scores of targets [K] (int64) after `hidden` [K, H]; nll is differentiable in hidden.
+  TokenScores score(const at::Tensor& hidden, const at::Tensor& targets) const;
+
+  /// An empty segment for one row of this model.
+  SharedSegment new_segment(std::int64_t capacity) const;
+
+ private:
+  struct Layer {
+    at::Tensor attention_norm;     // [H]
+    FrozenLinear qkv;              // [(Q + 2K) · D, H]
+    FrozenLinear attention_out;    // [H, Q · D]
+    at::Tensor feed_forward_norm;  // [H]
+    FrozenLinear gate_up;          // [2F, H]
+    FrozenLinear down;             // [H, F]
+  };
+
+  at::Tensor run_layers(at::Tensor x, const std::vector<PackedRow>& rows) const;
+  at::Tensor run_layer(const at::Tensor& x, std::int64_t index, const at::Tensor& positions,
+                       const std::vector<PackedRow>& rows) const;
+
+  ModelConfig config_;
+  at::ScalarType dtype_;
+  at::Device device_;
+  Communicator& tp_;
+  ShardPlan plan_;
+  AttentionShape attention_;
+  mutable RotaryEmbedding rope_;
+  std::vector<Layer> layers_;
+  at::Tensor embedding_;   // [V_r, H]
+  at::Tensor head_;        // [V_r, H]; the same tensor when tied
+  at::Tensor final_norm_;  // [H]
+  std::int64_t parameters_ = 0;
+};
+
+}  // namespace softcot

@@ -1,0 +1,142 @@
+#include "model/weights.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "runtime/error.h"
+
+namespace softcot {
+namespace {
+
+at::ScalarType scalar_type(DType dtype, const std::string& name) {
+  switch (dtype) {
+    case DType::kF32:
+      return at::kFloat;
+    case DType::kF16:
+      return at::kHalf;
+    case DType::kBF16:
+      return at::kBFloat16;
+    case DType::kF64:
+      return at::kDouble;
+    default:
+      fail(ExitCode::kInput, {.what = "weight is not of a floating-point type",
+                              .where = name,
+                              .expected = "F32, F16 or BF16"});
+  }
+}
+
+std::vector<std::int64_t> shape_of(const WeightRule& rule, const ShardPlan& plan) {
+  if (rule.columns == Dim::kOne) return {plan.full(rule.rows)};
+  return {plan.full(rule.rows), plan.full(rule.columns)};
+}
+
+}  // namespace
+
+std::string weight_name(const std::string& pattern, std::int64_t layer) {
+  const auto at = pattern.find("{}");
+  if (at == std::string::npos) return pattern;
+  return pattern.substr(0, at) + std::to_string(layer) + pattern.substr(at + 2);
+}
+
+WeightReader::WeightReader(const std::filesystem::path& folder, const ModelConfig& config,
+                           const ShardPlan& plan, at::ScalarType dtype, at::Device device)
+    : files_(SafetensorsFolder::open(folder)),
+      config_(config),
+      plan_(plan),
+      rules_(weight_rules(config)),
+      dtype_(dtype),
+      device_(device) {
+  require_complete();
+}
+
+void WeightReader::require_complete() const {
+  constexpr std::size_t kNamed = 5;
+  std::vector<std::string> missing;
+  for (const auto& rule : rules_) {
+    const std::string pattern = rule.name;
+    const std::int64_t copies = pattern.find("{}") == std::string::npos ? 1 : config_.layers;
+    for (std::int64_t layer = 0; layer < copies; ++layer) {
+      const std::string name = weight_name(pattern, layer);
+      if (!files_.contains(name)) {
+        missing.push_back(name);
+        continue;
+      }
+      const auto view = files_.tensor(name);
+      const auto expected = shape_of(rule, plan_);
+      if (!std::equal(expected.begin(), expected.end(), view.shape.begin(), view.shape.end())) {
+        fail(ExitCode::kInput, {.what = "weight has a shape that config.json contradicts",
+                                .where = fmt::format("{}: {}", files_.path().string(), name),
+                                .expected = fmt::format("[{}]", fmt::join(expected, ", ")),
+                                .got = fmt::format("[{}]", fmt::join(view.shape, ", "))});
+      }
+      scalar_type(view.dtype, name);
+    }
+  }
+  if (missing.empty()) return;
+  const std::size_t named = std::min(missing.size(), kNamed);
+  const std::vector<std::string> first(missing.begin(), missing.begin() + named);
+  const auto rest = missing.size() - named;
+  fail(ExitCode::kInput,
+       {.what = fmt::format("{} weights are missing", missing.size()),
+        .where = files_.path().string(),
+        .got = rest == 0 ? fmt::format("without {}", fmt::join(first, ", "))
+                         : fmt::format("without {} and {} more", fmt::join(first, ", "), rest),
+        .fix = "copy the whole model folder again"});
+}
+
+const WeightRule& WeightReader::rule(const std::string& name) const {
+  const auto found = std::find_if(rules_.begin(), rules_.end(),
+                                  [&](const auto& rule) { return name == rule.name; });
+  if (found == rules_.end()) fail(ExitCode::kInternal, {.what = "no rule for weight", .where = name});
+  return *found;
+}
+
+/// A view of the mapped file: this rank's slice in the file's own dtype.
+at::Tensor WeightReader::slice(const std::string& name, std::int64_t layer) const {
+  const auto& cut = rule(name);
+  const std::string full_name = weight_name(name, layer);
+  const auto view = files_.tensor(full_name);
+  const auto type = scalar_type(view.dtype, full_name);
+  const auto whole =
+      at::from_blob(const_cast<std::byte*>(view.bytes.data()), shape_of(cut, plan_), type);
+  if (cut.cut == Cut::kNone) return whole;
+  const int dim = cut.cut == Cut::kRows ? 0 : 1;
+  const Slice part = plan_.range(dim == 0 ? cut.rows : cut.columns);
+  return whole.narrow(dim, part.begin, part.size());
+}
+
+at::Tensor WeightReader::read(const std::string& name, std::int64_t layer) const {
+  return slice(name, layer).to(dtype_, false, true, at::MemoryFormat::Contiguous).to(device_);
+}
+
+at::Tensor WeightReader::read_float(const std::string& name, std::int64_t layer) const {
+  return slice(name, layer).to(at::kFloat, false, true, at::MemoryFormat::Contiguous).to(device_);
+}
+
+at::Tensor WeightReader::read_stacked(const std::vector<std::string>& names,
+                                      std::int64_t layer) const {
+  std::vector<at::Tensor> parts;
+  std::int64_t rows = 0;
+  for (const auto& name : names) {
+    parts.push_back(slice(name, layer));
+    rows += parts.back().size(0);
+  }
+  auto stacked = at::empty({rows, parts[0].size(1)}, dtype_);
+  std::int64_t at = 0;
+  for (const auto& part : parts) {
+    stacked.narrow(0, at, part.size(0)).copy_(part);
+    at += part.size(0);
+  }
+  return stacked.to(device_);
+}
+
+at::Tensor WeightReader::read_stacked_float(const std::vector<std::string>& names,
+                                            std::int64_t layer) const {
+  std::vector<at::Tensor> parts;
+  for (const auto& name : names) parts.push_back(slice(name, layer).to(at::kFloat));
+  return at::cat(parts).to(device_);
+}
+
+}  // namespace softcot

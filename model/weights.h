@@ -1,0 +1,46 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <string>
+
+#include "model/model_config.h"
+#include "model/shard_plan.h"
+#include "runtime/safetensors_folder.h"
+
+namespace softcot {
+
+/// Reads one rank's slices of a model's weights. The files are mapped and only the slices' pages are
+/// touched; each weight is copied once, into `dtype`.
+class WeightReader {
+ public:
+  /// Throws kInput unless the folder holds every weight of the config's rules, in its full shape.
+  WeightReader(const std::filesystem::path& folder, const ModelConfig& config,
+               const ShardPlan& plan, at::ScalarType dtype, at::Device device);
+
+  /// This rank's slice of the weight `name` ({} stands for `layer`): [rows] or [rows, columns].
+  at::Tensor read(const std::string& name, std::int64_t layer = 0) const;
+  /// The same in float32, for norms and biases.
+  at::Tensor read_float(const std::string& name, std::int64_t layer = 0) const;
+  /// Slices of several weights with the same columns, one below the other.
+  at::Tensor read_stacked(const std::vector<std::string>& names, std::int64_t layer) const;
+  at::Tensor read_stacked_float(const std::vector<std::string>& names, std::int64_t layer) const;
+
+ private:
+  void require_complete() const;
+  at::Tensor slice(const std::string& name, std::int64_t layer) const;
+  const WeightRule& rule(const std::string& name) const;
+
+  SafetensorsFolder files_;
+  const ModelConfig& config_;
+  const ShardPlan& plan_;
+  std::vector<WeightRule> rules_;
+  at::ScalarType dtype_;
+  at::Device device_;
+};
+
+/// "model.layers.{}.mlp.up_proj.weight" with 3 → "model.layers.3.mlp.up_proj.weight".
+std::string weight_name(const std::string& pattern, std::int64_t layer);
+
+}  // namespace softcot

@@ -1,0 +1,118 @@
+#include "trainer/train_step.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "runtime/error.h"
+
+namespace softcot {
+namespace {
+
+/// Adds the time since the last call to `seconds`.
+class Stopwatch {
+ public:
+  void lap(double& seconds) {
+    const auto now = std::chrono::steady_clock::now();
+    seconds += std::chrono::duration<double>(now - last_).count();
+    last_ = now;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+std::int64_t count_targets(const std::vector<TrainBatch>& batches) {
+  std::int64_t total = 0;
+  for (const auto& batch : batches) {
+    for (const auto& row : batch.rows) total += row.targets();
+  }
+  return total;
+}
+
+std::int64_t count_tokens(const std::vector<TrainBatch>& batches) {
+  std::int64_t total = 0;
+  for (const auto& batch : batches) {
+    for (const auto& row : batch.rows) total += static_cast<std::int64_t>(row.ids.size());
+  }
+  return total;
+}
+
+}  // namespace
+
+TrainStep::TrainStep(const SoftPromptModel& model, Projection& projection, AdamW& optimizer,
+                     Communicator& dp)
+    : model_(model), projection_(projection), optimizer_(optimizer), dp_(dp) {}
+
+StepResult TrainStep::run(const std::vector<TrainBatch>& batches, double learning_rate) {
+  StepResult result;
+  Stopwatch clock;
+  // 1. Agree on the divisor: the number of targets of all ranks.
+  auto counts = at::tensor({count_targets(batches), count_tokens(batches)}, at::kLong);
+  dp_.all_reduce(counts, ReduceOp::kSum);
+  result.targets = counts[0].item<std::int64_t>();
+  result.tokens = counts[1].item<std::int64_t>();
+  clock.lap(result.reduce_seconds);
+
+  // 2. Forward and backward over this replica's rows.
+  optimizer_.zero_gradients();
+  double loss = 0;
+  for (const auto& batch : batches) {
+    accumulate(batch, static_cast<double>(result.targets), result, loss);
+  }
+  // 3. Sum loss and gradients over the replicas.
+  reduce_gradients(loss, result);
+
+  // 4. Update, unless some rank saw a number that is none.
+  Stopwatch update;
+  result.loss = loss;
+  result.gradient_norm = optimizer_.clip_gradients();
+  if (!std::isfinite(result.loss) || !std::isfinite(result.gradient_norm)) {
+    fail(ExitCode::kNumerics,
+         {.what = "loss or gradient is not finite",
+          .got = fmt::format("loss {}, gradient norm {}", result.loss, result.gradient_norm),
+          .fix = "lower train.learning-rate, or look at the rows named in the run's log"});
+  }
+  optimizer_.step(learning_rate);
+  update.lap(result.update_seconds);
+  return result;
+}
+
+void TrainStep::accumulate(const TrainBatch& batch, double divisor, StepResult& result,
+                           double& loss) {
+  if (batch.rows.empty()) return;
+  Stopwatch clock;
+  const auto soft = projection_.forward(batch.thoughts);
+  const auto share = model_.score(batch.rows, soft).nll.sum() / divisor;
+  loss += share.item<double>();
+  clock.lap(result.forward_seconds);
+  share.backward();
+  clock.lap(result.backward_seconds);
+}
+
+void TrainStep::reduce_gradients(double& loss, StepResult& result) {
+  Stopwatch clock;
+  for (const auto& parameter : optimizer_.parameters()) {
+    auto value = parameter.value;
+    if (!value.grad().defined()) value.mutable_grad() = at::zeros_like(value);
+    dp_.all_reduce(value.mutable_grad(), ReduceOp::kSum);
+  }
+  loss = reduce_scalar(dp_, loss, ReduceOp::kSum);
+  clock.lap(result.reduce_seconds);
+}
+
+double heldout_loss(const SoftPromptModel& model, const Projection& projection,
+                    const std::vector<TrainBatch>& batches, Communicator& dp) {
+  const at::NoGradGuard no_grad;
+  double nll = 0;
+  for (const auto& batch : batches) {
+    if (batch.rows.empty()) continue;
+    nll += model.score(batch.rows, projection.forward(batch.thoughts)).nll.sum().item<double>();
+  }
+  nll = reduce_scalar(dp, nll, ReduceOp::kSum);
+  const auto targets = reduce_scalar(dp, count_targets(batches), ReduceOp::kSum);
+  return nll / static_cast<double>(targets);
+}
+
+}  // namespace softcot
