@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+namespace softcot {
+
+/// A place where the text says "here comes the answer".
+struct Announcement {
+  enum class Kind { kBox, kHashes, kPhrase };
+  Kind kind;
+  std::string_view claim;  ///< What is announced, to the end of its sentence, line or box.
+};
+
+/// All announcements in order. Claims do not overlap, so looking at each is linear in the text.
+/// The claims point into `plain`, which plain_text made.
+std::vector<Announcement> find_announcements(std::string_view plain);
+
+}  // namespace softcot

@@ -1,0 +1,52 @@
+#include "evaluation/sampling.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+namespace softcot {
+namespace {
+
+/// The index of the first weight at which the running sum exceeds `threshold`.
+template <typename Order>
+std::int64_t draw(const std::vector<double>& weights, const Order& order, double threshold) {
+  double sum = 0;
+  for (const auto id : order) {
+    sum += weights[id];
+    if (sum > threshold) return id;
+  }
+  return order.back();
+}
+
+}  // namespace
+
+std::int64_t sample_token(const at::Tensor& logits, const SamplingOptions& options,
+                          RandomStream& stream) {
+  const auto* data = logits.const_data_ptr<float>();
+  const std::int64_t size = logits.numel();
+  const auto best = static_cast<std::int64_t>(std::max_element(data, data + size) - data);
+  if (options.temperature == 0.0) return best;
+
+  std::vector<double> weights(size);
+  double mass = 0;
+  for (std::int64_t i = 0; i < size; ++i) {
+    weights[i] = std::exp((static_cast<double>(data[i]) - data[best]) / options.temperature);
+    mass += weights[i];
+  }
+  std::vector<std::int64_t> order(size);
+  std::iota(order.begin(), order.end(), 0);
+  if (options.top_p < 1.0) {
+    std::sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
+      return weights[a] != weights[b] ? weights[a] > weights[b] : a < b;
+    });
+    double kept = 0;
+    std::size_t count = 0;
+    while (count < order.size() && kept < options.top_p * mass) kept += weights[order[count++]];
+    order.resize(count);
+    mass = kept;
+  }
+  return draw(weights, order, stream.uniform() * mass);
+}
+
+}  // namespace softcot
