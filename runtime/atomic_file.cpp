@@ -10,8 +10,10 @@
 #include <cstdio>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "runtime/error.h"
+#include "runtime/fault_point.h"
 
 namespace softcot {
 namespace {
@@ -91,6 +93,7 @@ AtomicFile::AtomicFile(std::filesystem::path path)
     : path_(std::move(path)), hidden_(hidden_name(path_)) {
   descriptor_ = open_retrying(hidden_.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0666);
   if (descriptor_ < 0) fail_write(errno, path_);
+  fault_point("atomic-file.opened");
 }
 
 AtomicFile::~AtomicFile() { discard(); }
@@ -132,11 +135,14 @@ void AtomicFile::flush() {
 
 void AtomicFile::commit() {
   flush();
+  fault_point("atomic-file.written");
   if (fsync(descriptor_) != 0) fail_write(errno, path_);
+  fault_point("atomic-file.synced");
   // Some file systems report a failed write only here.
   if (close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) fail_write(errno, path_);
   if (rename(hidden_.c_str(), path_.c_str()) != 0) fail_write(errno, path_);
   hidden_.clear();
+  fault_point("atomic-file.renamed");
   fsync_folder(folder_of(path_));
 }
 
@@ -180,9 +186,17 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes
 
 void make_folder(const std::filesystem::path& path) {
   std::error_code error;
+  std::vector<std::filesystem::path> parents_of_new;
+  auto missing = std::filesystem::absolute(path, error);
+  while (!std::filesystem::exists(missing, error) && missing.has_relative_path()) {
+    missing = missing.parent_path();
+    parents_of_new.push_back(missing);
+  }
+  error.clear();
   std::filesystem::create_directories(path, error);
   if (error) fail_write(error.value(), path);
   if (!std::filesystem::is_directory(path, error)) fail_write(ENOTDIR, path);
+  for (const auto& parent : parents_of_new) fsync_folder(parent);
 }
 
 void fsync_folder(const std::filesystem::path& path) {
