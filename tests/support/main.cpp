@@ -1,18 +1,29 @@
 #include <gtest/gtest.h>
-#include <mpi.h>
 
-#include <cstdlib>
+#include <optional>
 
-// Under mpirun every rank runs every test; a failure on any rank fails the whole run, since mpirun
-// returns the first exit status that is not zero.
+#include "runtime/log.h"
+#include "support/world.h"
+
+namespace {
+std::optional<softcot::ProcessWorld> started;
+}
+
+softcot::ProcessWorld& softcot::test::world() { return *started; }
+
+// Under mpirun every rank runs every test; a failure on any rank ends the whole run, since the others
+// may be waiting for it, and mpirun returns a status that is not zero.
 int main(int argc, char** argv) {
-  const bool ranks = std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr;
-  if (ranks) MPI_Init(&argc, &argv);
+  started.emplace(softcot::ProcessWorld::start(argc, argv));
+  softcot::set_log_rank(started->rank(), started->size());
   ::testing::InitGoogleTest(&argc, argv);
-  const int failed = RUN_ALL_TESTS();
-  if (ranks) {
-    if (failed != 0) MPI_Abort(MPI_COMM_WORLD, failed);
-    MPI_Finalize();
+  if (started->rank() != 0) {
+    auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
+    listeners.Append(new softcot::test::FailurePrinter(started->rank()));
+    delete listeners.Release(listeners.default_result_printer());
   }
+  const int failed = RUN_ALL_TESTS();
+  if (failed != 0 && started->size() > 1) started->abort(failed);
+  started.reset();
   return failed;
 }

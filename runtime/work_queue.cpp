@@ -1,0 +1,42 @@
+#include "runtime/work_queue.h"
+
+#include <mpi.h>
+
+namespace softcot {
+
+/// One counter, in the memory of rank 0; the other ranks add to it without rank 0's doing.
+struct WorkQueue::Impl {
+  bool shared = false;
+  std::int64_t alone = 0;
+  std::int64_t* counter = nullptr;
+  MPI_Win window = MPI_WIN_NULL;
+};
+
+WorkQueue::WorkQueue(const ProcessWorld& world) : impl_(std::make_unique<Impl>()) {
+  impl_->shared = world.size() > 1;
+  if (!impl_->shared) return;
+  const MPI_Aint bytes = world.rank() == 0 ? sizeof(std::int64_t) : 0;
+  MPI_Win_allocate(bytes, sizeof(std::int64_t), MPI_INFO_NULL, MPI_COMM_WORLD, &impl_->counter,
+                   &impl_->window);
+  MPI_Win_lock_all(0, impl_->window);
+  if (world.rank() == 0) *impl_->counter = 0;
+  MPI_Win_sync(impl_->window);
+  MPI_Barrier(MPI_COMM_WORLD);
+}
+
+WorkQueue::~WorkQueue() {
+  if (!impl_->shared) return;
+  MPI_Win_unlock_all(impl_->window);
+  MPI_Win_free(&impl_->window);
+}
+
+std::int64_t WorkQueue::next() {
+  if (!impl_->shared) return impl_->alone++;
+  const std::int64_t one = 1;
+  std::int64_t taken = 0;
+  MPI_Fetch_and_op(&one, &taken, MPI_INT64_T, 0, 0, MPI_SUM, impl_->window);
+  MPI_Win_flush(0, impl_->window);
+  return taken;
+}
+
+}  // namespace softcot

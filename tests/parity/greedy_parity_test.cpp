@@ -1,0 +1,69 @@
+// Greedy continuations after a prompt with soft thoughts: the very ids that Transformers gives, however
+// many rows are decoded together and whatever the tensor-parallel size.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "evaluation/generation.h"
+#include "model/projection.h"
+#include "support/fixtures.h"
+#include "support/tensors.h"
+#include "support/world.h"
+
+namespace softcot::test {
+namespace {
+
+class GreedyParity : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(GreedyParity, ExactIdsBatchedAndOneByOne) {
+  const std::string name = GetParam();
+  const auto tensors = load_case(fixture_folder() / (name + ".greedy.safetensors"));
+  const auto& thoughts = tensors.at("thoughts");
+  const auto& expected = tensors.at("generated_ids");
+  const Projection projection(tensors.at("projection_weight"),
+                              at::zeros({tensors.at("projection_weight").size(0)}));
+  std::vector<GenerationRequest> requests;
+  for (auto& row : soft_rows(tensors, "", thoughts.size(1))) {
+    // The fixture's prompt ends behind the end-of-thought token.
+    row.target_begin = row.thought_begin + row.thought_count + 2;
+    row.ids.resize(row.target_begin);
+    const auto index = static_cast<std::int64_t>(requests.size());
+    GenerationRequest request;
+    request.prompt = row;
+    request.soft = projection.forward(thoughts[index]).detach();
+    requests.push_back(request);
+  }
+  int meshes = 0;
+  for (const int tp : legal_tp_sizes(read_model_config(fixture_folder() / name))) {
+    if (world().size() % tp != 0) continue;
+    ++meshes;
+    const auto groups = ProcessGroups::make(world(), tp);
+    const Transformer backbone(fixture_folder() / name, {}, *groups.tp);
+    for (const bool shared : {false, true}) {
+      SoftPromptModel model(backbone, {});
+      if (shared) model.share_prefix({requests[0].prompt.ids.begin(), requests[0].prompt.ids.begin() + 5});
+      for (const std::int64_t in_flight : {1, 3, 4}) {
+        SCOPED_TRACE("tp " + std::to_string(tp) + ", " + std::to_string(in_flight) + " in flight");
+        GenerationOptions options;
+        options.max_new_tokens = expected.size(1);
+        options.rows_in_flight = in_flight;
+        std::map<std::size_t, Generation> results;
+        generate(model, requests, options,
+                 [&](std::size_t i, const Generation& result) { results[i] = result; });
+        ASSERT_EQ(results.size(), requests.size());
+        for (const auto& [i, result] : results) {
+          EXPECT_TRUE(at::tensor(result.ids, at::kLong).equal(expected[static_cast<std::int64_t>(i)]));
+          EXPECT_EQ(result.finish, Finish::kLength);
+        }
+      }
+    }
+  }
+  EXPECT_GT(meshes, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, GreedyParity, ::testing::Values("llama", "qwen2"));
+
+}  // namespace
+}  // namespace softcot::test

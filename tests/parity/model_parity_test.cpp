@@ -1,0 +1,238 @@
+// Logits, hidden states, losses, gradients and training curves against Transformers' numbers, on every
+// mesh that the ranks of this run allow. Fixture tensors are described in tests/fixtures/make.py.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "model/linear.h"
+#include "model/projection.h"
+#include "model/soft_prompt.h"
+#include "model/transformer.h"
+#include "support/fixtures.h"
+#include "support/tensors.h"
+#include "support/world.h"
+#include "trainer/train_step.h"
+
+namespace softcot::test {
+namespace {
+
+/// The tp sizes that this run's ranks and the model allow.
+std::vector<int> tp_sizes(const std::string& model) {
+  std::vector<int> sizes;
+  for (const int tp : legal_tp_sizes(read_model_config(fixture_folder() / model))) {
+    if (world().size() % tp == 0) sizes.push_back(tp);
+  }
+  return sizes;
+}
+
+struct ForwardResult {
+  at::Tensor hidden, logits;
+};
+
+ForwardResult packed_forward(const Transformer& model, const at::Tensor& ids,
+                             const at::Tensor& mask) {
+  const at::NoGradGuard no_grad;
+  std::vector<PackedRow> rows;
+  for (std::int64_t r = 0; r < ids.size(0); ++r) {
+    rows.push_back({.tokens = mask[r].sum().item<std::int64_t>(), .past = {}, .own = {}});
+  }
+  const auto packed = ids.masked_select(mask.to(at::kBool));
+  const auto hidden = model.forward(model.embed(packed), rows);
+  return {hidden, model.logits(hidden)};
+}
+
+class ForwardParity : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(ForwardParity, LogitsAndHiddenStatesInFloat32) {
+  const std::string name = GetParam();
+  const auto expected = load_case(fixture_folder() / (name + ".forward.safetensors"));
+  const auto keep = expected.at("attention_mask").to(at::kBool);
+  for (const int tp : tp_sizes(name)) {
+    SCOPED_TRACE("tp " + std::to_string(tp));
+    const auto groups = ProcessGroups::make(world(), tp);
+    const Transformer model(fixture_folder() / name, {}, *groups.tp);
+    const auto got =
+        packed_forward(model, expected.at("input_ids"), expected.at("attention_mask"));
+    EXPECT_LE(largest_difference(got.hidden, expected.at("last_hidden_state").index({keep})), 1e-4);
+    EXPECT_LE(largest_difference(got.logits, expected.at("logits").index({keep})), 1e-4);
+  }
+}
+
+// bfloat16 keeps 8 bits of each weight: one rounding moves a weight by at most 2^-9 of itself. Through a
+// model of 3 layers the logits, of a few units, move by a few hundredths; half a unit would be a bug.
+TEST_P(ForwardParity, Bfloat16WeightsStayNear) {
+  const std::string name = GetParam();
+  const auto expected = load_case(fixture_folder() / (name + ".forward.safetensors"));
+  const auto keep = expected.at("attention_mask").to(at::kBool);
+  const auto logits = expected.at("logits").index({keep});
+  for (const int tp : tp_sizes(name)) {
+    const auto groups = ProcessGroups::make(world(), tp);
+    const Transformer model(fixture_folder() / name, {.dtype = at::kBFloat16}, *groups.tp);
+    for (const auto path : {Bf16Matmul::kWiden, Bf16Matmul::kNative}) {
+      SCOPED_TRACE("tp " + std::to_string(tp) + (path == Bf16Matmul::kWiden ? " wide" : " native"));
+      set_bf16_matmul(path);
+      const auto got =
+          packed_forward(model, expected.at("input_ids"), expected.at("attention_mask"));
+      const auto error = (got.logits - logits).abs();
+      EXPECT_LE(error.max().item<double>(), 0.5);
+      EXPECT_LE(error.mean().item<double>(), 0.05);
+      EXPECT_GT(error.max().item<double>(), 0.0);
+    }
+  }
+  set_bf16_matmul(Bf16Matmul::kAuto);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, ForwardParity,
+                         ::testing::Values("llama", "llama-assistant", "qwen2", "qwen2-assistant"),
+                         [](const auto& parameter) {
+                           std::string name = parameter.param;
+                           name.erase(std::remove(name.begin(), name.end(), '-'), name.end());
+                           return name;
+                         });
+
+/// This replica's share of a fixture batch, one micro-batch; dp 3 gets unequal shares of 4 rows.
+std::vector<TrainBatch> share(const std::vector<SoftRow>& rows, const at::Tensor& thoughts,
+                              const ProcessGroups& groups) {
+  const Slice mine = even_part(static_cast<std::int64_t>(rows.size()), groups.dp_index,
+                               groups.mesh.dp());
+  if (mine.size() == 0) return {};
+  return {{.rows = {rows.begin() + mine.begin, rows.begin() + mine.end},
+           .thoughts = thoughts.narrow(0, mine.begin, mine.size()).flatten(0, 1)}};
+}
+
+std::vector<std::int64_t> common_prefix(const std::vector<SoftRow>& rows) {
+  std::vector<std::int64_t> prefix = rows[0].ids;
+  for (const auto& row : rows) {
+    std::size_t n = 0;
+    while (n < prefix.size() && n < row.ids.size() && prefix[n] == row.ids[n]) ++n;
+    prefix.resize(n);
+  }
+  return prefix;
+}
+
+struct Case {
+  const char* file;
+  const char* backbone;
+};
+
+class SoftCotParity : public ::testing::TestWithParam<Case> {};
+
+TEST_P(SoftCotParity, LossAndProjectionGradientsWithEverySwitch) {
+  const auto tensors =
+      load_case(fixture_folder() / (std::string(GetParam().file) + ".softcot.safetensors"));
+  const auto& thoughts = tensors.at("thoughts");
+  auto rows = soft_rows(tensors, "", thoughts.size(1));
+  const double expected_loss = tensors.at("loss").item<double>();
+  for (const int tp : tp_sizes(GetParam().backbone)) {
+    const auto groups = ProcessGroups::make(world(), tp);
+    const Transformer backbone(fixture_folder() / GetParam().backbone, {}, *groups.tp);
+    for (int bits = 0; bits < 16; ++bits) {
+      SCOPED_TRACE(groups.mesh.describe() + ", switches " + std::to_string(bits));
+      const WorkSwitches switches{.pack = (bits & 1) != 0,
+                                  .target_logits = (bits & 2) != 0,
+                                  .frozen_prefix = (bits & 4) != 0,
+                                  .shared_prefix = (bits & 8) != 0};
+      SoftPromptModel model(backbone, switches);
+      // The fixture's rows share no prefix: that of the first row serves one row, the others go without.
+      model.share_prefix({rows[0].ids.begin(), rows[0].ids.begin() + 9});
+      Projection projection(tensors.at("projection_weight"), tensors.at("projection_bias"));
+      const auto before = projection.weight().detach().clone();
+      AdamW optimizer({{"projection.weight", projection.weight()},
+                       {"projection.bias", projection.bias()}},
+                      {.clip = 0});
+      TrainStep step(model, projection, optimizer, *groups.dp);
+      const auto result = step.run(share(rows, thoughts, groups), /*learning_rate=*/0.0);
+      EXPECT_NEAR(result.loss / expected_loss, 1.0, 2e-6);
+      EXPECT_LE(relative_difference(projection.weight().grad(),
+                                    tensors.at("projection_weight_grad")),
+                5e-5);
+      EXPECT_LE(
+          relative_difference(projection.bias().grad(), tensors.at("projection_bias_grad")),
+          5e-5);
+      EXPECT_TRUE(before.equal(projection.weight().detach()));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, SoftCotParity,
+                         ::testing::Values(Case{"llama", "llama"}, Case{"qwen2", "qwen2"},
+                                           Case{"cross", "llama"}),
+                         [](const auto& parameter) { return std::string(parameter.param.file); });
+
+class TrajectoryParity : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(TrajectoryParity, TwentySteps) {
+  const std::string name = GetParam();
+  const auto tensors = load_case(fixture_folder() / (name + ".trajectory.safetensors"));
+  const std::int64_t steps = tensors.at("losses").size(0);
+  const double peak = tensors.at("learning_rate").item<double>();
+  for (const int tp : tp_sizes(name)) {
+    SCOPED_TRACE("tp " + std::to_string(tp));
+    const auto groups = ProcessGroups::make(world(), tp);
+    const Transformer backbone(fixture_folder() / name, {}, *groups.tp);
+    const SoftPromptModel model(backbone, {});
+    Projection projection(tensors.at("projection_weight"), tensors.at("projection_bias"));
+    AdamW optimizer({{"projection.weight", projection.weight()},
+                     {"projection.bias", projection.bias()}},
+                    {.learning_rate = peak, .clip = 1.0});
+    TrainStep step(model, projection, optimizer, *groups.dp);
+    for (std::int64_t t = 0; t < steps; ++t) {
+      const std::string batch = "batch" + std::to_string(t % 2) + ".";
+      const auto& thoughts = tensors.at(batch + "thoughts");
+      const auto rows = soft_rows(tensors, batch, thoughts.size(1));
+      const double rate =
+          peak * (1.0 - static_cast<double>(t) / static_cast<double>(steps));
+      const auto result = step.run(share(rows, thoughts, groups), rate);
+      EXPECT_NEAR(result.loss / tensors.at("losses")[t].item<double>(), 1.0, 1e-4) << t;
+      EXPECT_NEAR(result.gradient_norm / tensors.at("grad_norms")[t].item<double>(), 1.0, 1e-4)
+          << t;
+    }
+    EXPECT_LE(largest_difference(projection.weight().detach(),
+                                 tensors.at("final_projection_weight")),
+              1e-4);
+    EXPECT_LE(
+        largest_difference(projection.bias().detach(), tensors.at("final_projection_bias")), 1e-4);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, TrajectoryParity, ::testing::Values("llama", "qwen2"));
+
+// One shared prefix that all rows really have.
+TEST(SharedPrefix, ChangesNeitherLossNorGradient) {
+  const auto tensors = load_case(fixture_folder() / "llama.softcot.safetensors");
+  const auto thoughts = tensors.at("thoughts");
+  auto rows = soft_rows(tensors, "", thoughts.size(1));
+  const std::vector<std::int64_t> prefix = {11, 45, 9, 203, 77, 11, 350};
+  for (auto& row : rows) {
+    row.ids.insert(row.ids.begin(), prefix.begin(), prefix.end());
+    row.thought_begin += static_cast<std::int64_t>(prefix.size());
+    row.target_begin += static_cast<std::int64_t>(prefix.size());
+  }
+  ASSERT_GE(common_prefix(rows).size(), prefix.size());
+  for (const int tp : tp_sizes("llama")) {
+    SCOPED_TRACE("tp " + std::to_string(tp));
+    const auto groups = ProcessGroups::make(world(), tp);
+    const Transformer backbone(fixture_folder() / "llama", {}, *groups.tp);
+    std::vector<at::Tensor> gradients;
+    std::vector<double> losses;
+    for (const bool shared : {false, true}) {
+      SoftPromptModel model(backbone, {.shared_prefix = shared});
+      model.share_prefix(prefix);
+      EXPECT_EQ(model.shared_tokens(), shared ? 7 : 0);
+      Projection projection(tensors.at("projection_weight"), tensors.at("projection_bias"));
+      AdamW optimizer({{"projection.weight", projection.weight()},
+                       {"projection.bias", projection.bias()}},
+                      {.clip = 0});
+      TrainStep step(model, projection, optimizer, *groups.dp);
+      losses.push_back(step.run(share(rows, thoughts, groups), 0.0).loss);
+      gradients.push_back(projection.weight().grad().clone());
+    }
+    EXPECT_NEAR(losses[1] / losses[0], 1.0, 2e-6);
+    EXPECT_LE(relative_difference(gradients[1], gradients[0]), 1e-5);
+  }
+}
+
+}  // namespace
+}  // namespace softcot::test

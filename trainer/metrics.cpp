@@ -1,0 +1,80 @@
+#include "trainer/metrics.h"
+
+#include <sys/resource.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <utility>
+
+#include "runtime/atomic_file.h"
+#include "runtime/log.h"
+
+namespace softcot {
+namespace {
+
+double total_seconds(const StepMetrics& metrics) {
+  const auto& r = metrics.result;
+  return metrics.data_seconds + r.forward_seconds + r.backward_seconds + r.reduce_seconds +
+         r.update_seconds;
+}
+
+}  // namespace
+
+std::int64_t peak_memory_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
+}
+
+MetricsLog::MetricsLog(std::filesystem::path path) : path_(std::move(path)) {}
+
+void MetricsLog::drop_from_step(std::int64_t step) {
+  if (path_.empty() || !std::filesystem::exists(path_)) return;
+  std::istringstream lines(read_file(path_, std::uint64_t{1} << 32));
+  std::string kept;
+  for (std::string line; std::getline(lines, line);) {
+    const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const bool whole = json.is_object() && json.contains("step") && json["step"].is_number();
+    // Line 0 holds the held-out loss before any update and is made again when step is 0.
+    if (whole && json["step"].get<std::int64_t>() <= step && step > 0) kept += line + "\n";
+  }
+  write_file_atomically(path_, kept);
+}
+
+void MetricsLog::write(const StepMetrics& metrics) {
+  if (path_.empty()) return;
+  const auto& r = metrics.result;
+  nlohmann::ordered_json line = {
+      {"step", metrics.step},
+      {"epoch", metrics.epoch},
+      {"loss", r.loss},
+      {"grad_norm", r.gradient_norm},
+      {"learning_rate", metrics.learning_rate},
+      {"targets", r.targets},
+      {"tokens_per_second", static_cast<double>(r.tokens) / total_seconds(metrics)},
+      {"seconds",
+       {{"data", metrics.data_seconds},
+        {"forward", r.forward_seconds},
+        {"backward", r.backward_seconds},
+        {"reduce", r.reduce_seconds},
+        {"update", r.update_seconds}}},
+      {"peak_memory_bytes", peak_memory_bytes()}};
+  if (metrics.heldout_loss) line["heldout_loss"] = *metrics.heldout_loss;
+  append(line.dump());
+}
+
+void MetricsLog::write_heldout(std::int64_t step, double loss) {
+  if (path_.empty()) return;
+  append(nlohmann::ordered_json{{"step", step}, {"heldout_loss", loss}}.dump());
+}
+
+void MetricsLog::append(const std::string& line) {
+  std::ofstream out(path_, std::ios::app);
+  out << line + "\n" << std::flush;
+  if (out.good() || warned_) return;
+  warned_ = true;
+  log_warning("cannot write {}: the run goes on without its metrics", path_.string());
+}
+
+}  // namespace softcot

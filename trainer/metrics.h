@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+#include "trainer/train_step.h"
+
+namespace softcot {
+
+/// One line of a run's metrics.
+struct StepMetrics {
+  std::int64_t step = 0;  ///< Updates made, this one included.
+  double epoch = 0;       ///< Passes over the rows so far.
+  double learning_rate = 0;
+  double data_seconds = 0;
+  StepResult result;
+  std::optional<double> heldout_loss;  ///< After this step.
+};
+
+/// `metrics.jsonl`: one JSON object a line, whole lines only, in order of steps. Local; one rank writes. What
+/// cannot be written is warned about once and does not stop the training.
+class MetricsLog {
+ public:
+  /// An empty path writes nothing.
+  explicit MetricsLog(std::filesystem::path path);
+
+  /// Forgets the lines after `step`: they belong to updates that a resume makes again.
+  void drop_from_step(std::int64_t step);
+  void write(const StepMetrics& metrics);
+  /// The held-out loss before the first update.
+  void write_heldout(std::int64_t step, double loss);
+
+ private:
+  void append(const std::string& line);
+
+  std::filesystem::path path_;
+  bool warned_ = false;
+};
+
+/// Largest memory this process has held at once, in bytes.
+std::int64_t peak_memory_bytes();
+
+}  // namespace softcot

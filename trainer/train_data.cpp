@@ -1,0 +1,80 @@
+#include "trainer/train_data.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "data/sampler.h"
+#include "model/shard_plan.h"
+#include "runtime/error.h"
+#include "trainer/precompute.h"
+
+namespace softcot {
+
+SoftRow to_soft_row(const Row& row) {
+  return {.id = row.id,
+          .ids = row.ids,
+          .thought_begin = row.thoughts.begin,
+          .thought_count = row.thoughts.count,
+          .target_begin = row.target_begin};
+}
+
+ThoughtRows::ThoughtRows(const std::vector<Row>& rows, ThoughtCache cache)
+    : cache_(std::move(cache)) {
+  if (cache_.rows() != static_cast<std::int64_t>(rows.size())) {
+    fail(ExitCode::kCache, {.what = "thought cache has another number of rows than the data",
+                            .expected = std::to_string(rows.size()),
+                            .got = std::to_string(cache_.rows()),
+                            .fix = "run softcot precompute again"});
+  }
+  for (const Row& row : rows) {
+    const auto index = static_cast<std::int64_t>(rows_.size());
+    if (row.thoughts.count != cache_.thoughts() || cache_.row_id(index) != row_key(row.id)) {
+      fail(ExitCode::kCache,
+           {.what = "thought cache belongs to other rows than the data",
+            .where = fmt::format("row {} ({})", index, row.id),
+            .expected = fmt::format("{} thoughts of this row", row.thoughts.count),
+            .got = fmt::format("{} thoughts", cache_.thoughts()),
+            .fix = "run softcot precompute again"});
+    }
+    rows_.push_back(to_soft_row(row));
+  }
+}
+
+at::Tensor ThoughtRows::thoughts(std::int64_t index) {
+  return batch(std::span(&index, 1)).thoughts;
+}
+
+TrainBatch ThoughtRows::batch(std::span<const std::int64_t> indices) {
+  TrainBatch batch;
+  for (const auto index : indices) batch.rows.push_back(rows_[index]);
+  batch.thoughts =
+      at::empty({static_cast<std::int64_t>(indices.size()) * cache_.thoughts(), width()}, at::kFloat);
+  cache_.read(indices, std::span(batch.thoughts.mutable_data_ptr<float>(),
+                                 static_cast<std::size_t>(batch.thoughts.numel())));
+  return batch;
+}
+
+std::vector<TrainBatch> ThoughtRows::batches(const std::vector<std::int64_t>& indices,
+                                             std::int64_t pieces) {
+  std::vector<TrainBatch> result;
+  const auto count = static_cast<std::int64_t>(indices.size());
+  const auto parts = static_cast<int>(std::min(pieces, count));
+  for (int p = 0; p < parts; ++p) {
+    const Slice slice = even_part(count, p, parts);
+    result.push_back(batch(std::span(indices).subspan(slice.begin, slice.size())));
+  }
+  return result;
+}
+
+std::vector<TrainBatch> ThoughtRows::all(std::int64_t batch_rows, int dp_index, int dp_size) {
+  std::vector<std::int64_t> indices(rows_.size());
+  std::iota(indices.begin(), indices.end(), 0);
+  const auto share = rank_share(indices, dp_index, dp_size);
+  const auto count = static_cast<std::int64_t>(share.size());
+  return batches(share, (count + batch_rows - 1) / batch_rows);
+}
+
+}  // namespace softcot

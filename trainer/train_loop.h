@@ -1,0 +1,73 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "checkpoints/reader.h"
+#include "data/sampler.h"
+#include "model/projection.h"
+#include "model/soft_prompt.h"
+#include "runtime/process_world.h"
+#include "trainer/train_data.h"
+#include "trainer/train_options.h"
+#include "trainer/train_step.h"
+
+namespace softcot {
+
+/// Where a run keeps what it makes.
+struct TrainFiles {
+  std::filesystem::path metrics;      ///< One JSON line a step (docs/file-formats.md).
+  std::filesystem::path checkpoints;  ///< Folder of step-NNNNNNNN.
+};
+
+enum class TrainEnd { kFinished, kStopped };
+
+/// Trains the projection over the rows of one dataset. Every rank of the world makes one and makes the same
+/// calls; rank 0 writes.
+class TrainLoop {
+ public:
+  /// Everything passed by reference must outlive the loop; `heldout` may be null. `identity` says what the
+  /// run is: it is saved with every checkpoint and must be the same on resume.
+  TrainLoop(const SoftPromptModel& model, Projection& projection, ThoughtRows& rows,
+            ThoughtRows* heldout, const TrainOptions& options, const ProcessGroups& groups,
+            TrainFiles files, nlohmann::json identity);
+
+  /// Goes on from the newest usable checkpoint; from the start when there is none. Throws kCheckpoint for a
+  /// checkpoint of another run. Collective over the world.
+  void resume();
+
+  /// Trains to the end, or until `stop()` is true on any rank: then saves and returns kStopped. Throws
+  /// kNumerics for a loss that is no number, naming step and rows. Collective over the world.
+  TrainEnd run(const std::function<bool()>& stop);
+
+  std::int64_t step() const { return step_; }
+  std::int64_t total() const { return total_; }
+
+ private:
+  StepResult run_step(double learning_rate, double& data_seconds);
+  bool stop_agreed(const std::function<bool()>& stop) const;
+  bool due(std::int64_t every) const;
+  double evaluate();
+  void save();
+  static void restore(const LoadedCheckpoint& loaded, Parameter& parameter);
+
+  const SoftPromptModel& model_;
+  Projection& projection_;
+  ThoughtRows& rows_;
+  ThoughtRows* heldout_;
+  const TrainOptions& options_;
+  const ProcessGroups& groups_;
+  TrainFiles files_;
+  nlohmann::json identity_;
+  EpochSampler sampler_;
+  AdamW optimizer_;
+  TrainStep train_step_;
+  std::int64_t step_ = 0;
+  std::int64_t total_ = 0;
+};
+
+}  // namespace softcot

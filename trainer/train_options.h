@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "checkpoints/retention.h"
+#include "model/soft_prompt.h"
+#include "trainer/optimizer.h"
+#include "trainer/schedule.h"
+
+namespace softcot {
+
+struct TrainOptions {
+  // What is learned.
+  std::int64_t steps = 0;         ///< Optimizer steps; 0 = as many as `epochs` take.
+  double epochs = 10.0;           ///< Passes over the rows, when `steps` is 0.
+  std::int64_t batch = 4;         ///< Rows of one optimizer step, over all ranks.
+  OptimizerOptions optimizer;
+  ScheduleOptions schedule;
+  std::uint64_t seed = 41;        ///< Of the projection's first weights and the order of rows.
+
+  // How it is done; none of these changes the result but for rounding.
+  std::int64_t accumulation = 1;  ///< Pieces in which a rank's rows of a step are computed.
+  WorkSwitches work;
+
+  // What is kept.
+  std::int64_t evaluate_every = 0;    ///< Steps between held-out losses; 0 = only first and last.
+  std::int64_t checkpoint_every = 0;  ///< Steps between checkpoints; 0 = only the last.
+  RetentionPolicy retention;
+};
+
+/// The number of optimizer steps for so many rows.
+std::int64_t total_steps(const TrainOptions& options, std::int64_t rows);
+
+}  // namespace softcot
