@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 #include <thread>
 
@@ -20,7 +21,9 @@
 
 namespace {
 bool locks_fail = false;
-}
+// The variable overrides what a program asks for; the library reads it at its first call.
+const int locking_unset = unsetenv("HDF5_USE_FILE_LOCKING");
+}  // namespace
 
 // Stands before the C library's flock: where told so, a file system without locks.
 extern "C" int flock(int descriptor, int operation) {

@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 #include <sys/file.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <limits>
@@ -17,7 +20,9 @@
 
 namespace {
 bool locks_fail = false;
-}
+// The variable overrides what a program asks for; the library reads it at its first call.
+const int locking_unset = unsetenv("HDF5_USE_FILE_LOCKING");
+}  // namespace
 
 // Stands before the C library's flock, which HDF5 calls: a file system without locks.
 extern "C" int flock(int, int) {
