@@ -1,0 +1,63 @@
+#include "data/benchmark.h"
+
+#include <fmt/format.h>
+
+#include "data/benchmark_readers.h"
+#include "runtime/error.h"
+
+namespace softcot {
+
+const std::vector<Benchmark>& benchmarks() {
+  static const std::vector<Benchmark> all = {
+      {"gsm8k", "GSM8K as published: JSON lines with question and answer", &read_gsm8k},
+      {"jsonl", "your own: JSON lines with question, rationale, answer and type", &read_own_jsonl},
+  };
+  return all;
+}
+
+std::vector<Record> read_benchmark(const std::string& task, const std::filesystem::path& file,
+                                   RecordRange range) {
+  std::string known;
+  for (const Benchmark& benchmark : benchmarks()) {
+    if (task == benchmark.name) {
+      RecordCollector collector(file.string(), range);
+      benchmark.read(file, collector);
+      return collector.take();
+    }
+    known += known.empty() ? benchmark.name : fmt::format(", {}", benchmark.name);
+  }
+  fail(ExitCode::kUsage,
+       {.what = "unknown benchmark", .where = "data.task", .expected = known, .got = task});
+}
+
+RecordCollector::RecordCollector(std::string file, RecordRange range)
+    : file_(std::move(file)), range_(range) {}
+
+bool RecordCollector::add(Record record, const std::string& where) {
+  const auto refuse = [&](std::string what, std::string got) {
+    fail(ExitCode::kInput, {.what = std::move(what), .where = where, .got = std::move(got)});
+  };
+  if (record.question.empty()) refuse("record without a question", "an empty text");
+  if (record.answer.empty()) refuse("record without an answer", "an empty text");
+  const auto [place, is_new] = places_.emplace(record.id, where);
+  if (!is_new) {
+    refuse("two records with one id", fmt::format("\"{}\", also at {}", record.id, place->second));
+  }
+  if (seen_++ >= range_.offset && records_.size() < range_.limit) {
+    records_.push_back(std::move(record));
+  }
+  return records_.size() < range_.limit;
+}
+
+std::vector<Record> RecordCollector::take() {
+  if (records_.empty()) {
+    fail(ExitCode::kInput,
+         {.what = seen_ == 0 ? "dataset file without a record" : "no record in the wanted range",
+          .where = file_,
+          .expected = seen_ == 0 ? "at least one" : fmt::format("an offset below {}", seen_),
+          .got = seen_ == 0 ? "" : fmt::format("offset {}", range_.offset)});
+  }
+  return std::move(records_);
+}
+
+}  // namespace softcot

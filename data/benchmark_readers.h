@@ -1,0 +1,15 @@
+#pragma once
+
+#include <filesystem>
+
+#include "data/benchmark.h"
+
+namespace softcot {
+
+/// Readers of Benchmark::read, each in a file of its own. All throw Error kInput with file and
+/// line.
+
+void read_gsm8k(const std::filesystem::path& file, RecordCollector& collector);
+void read_own_jsonl(const std::filesystem::path& file, RecordCollector& collector);
+
+}  // namespace softcot

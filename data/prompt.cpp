@@ -1,0 +1,110 @@
+#include "data/prompt.h"
+
+#include "data/prompt_file.h"
+#include "runtime/hash.h"
+
+namespace softcot {
+namespace {
+
+constexpr std::string_view kThoughtsMark = "{thoughts}";
+
+std::string hash_texts(const std::vector<std::string_view>& texts) {
+  Hasher hasher;
+  for (const std::string_view text : texts) {
+    hasher.add(static_cast<std::uint64_t>(text.size()));
+    hasher.add(text);
+  }
+  return hasher.hex();
+}
+
+// Choices are part of the question: "(A) first (B) second".
+std::string question_of(const Record& record) {
+  std::string question = record.question;
+  for (std::size_t i = 0; i < record.choices.size(); ++i) {
+    question += i == 0 ? "\nChoices: (" : " (";
+    question += static_cast<char>('A' + i);
+    question += ") " + record.choices[i];
+  }
+  return question;
+}
+
+}  // namespace
+
+PromptTemplate PromptTemplate::load(const std::filesystem::path& path, ThoughtPrompt thoughts) {
+  const PromptFile file(path);
+  file.expect_only({"backbone.user", "backbone.hint", "assistant.user", "assistant.reply",
+                    "assistant.user.uncounted", "assistant.reply.uncounted", "target.step",
+                    "target.final"});
+  const bool counted = thoughts == ThoughtPrompt::kCounted;
+  const std::string kind = counted ? "" : ".uncounted";
+  const std::vector<std::string_view> count =
+      counted ? std::vector<std::string_view>{"n"} : std::vector<std::string_view>{};
+  PromptTemplate prompt;
+  prompt.thoughts_ = thoughts;
+  prompt.backbone_user_ = file.section("backbone.user", {"question", "thoughts"}, {});
+  prompt.backbone_hint_ = file.section("backbone.hint", {}, {"n"});
+  prompt.assistant_user_ = file.section("assistant.user" + kind, {"question"}, count);
+  prompt.assistant_reply_ = file.section("assistant.reply" + kind, {}, count);
+  prompt.target_step_ = file.section("target.step", {"step"}, {"i"});
+  prompt.target_final_ = file.section("target.final", {"answer"}, {});
+  prompt.assistant_hash_ = hash_texts({prompt.assistant_user_, prompt.assistant_reply_});
+  prompt.content_hash_ =
+      hash_texts({prompt.assistant_hash_, prompt.backbone_user_, prompt.backbone_hint_,
+                  prompt.target_step_, prompt.target_final_});
+  return prompt;
+}
+
+SplitText PromptTemplate::backbone_user(const Record& record, std::int64_t n) const {
+  const std::vector<PromptValue> values = {{"question", question_of(record)}};
+  const std::size_t mark = backbone_user_.find(kThoughtsMark);
+  std::string before = backbone_user_.substr(0, mark);
+  const std::string after = backbone_user_.substr(mark + kThoughtsMark.size());
+  if (n == 0) {
+    before.erase(before.find_last_not_of(" \n") + 1);
+    return {fill_prompt(before, values), fill_prompt(after, values)};
+  }
+  return {fill_prompt(before, values) + fill_prompt(backbone_hint_, {{"n", std::to_string(n)}}),
+          fill_prompt(after, values)};
+}
+
+std::string PromptTemplate::assistant_user(const Record& record, std::int64_t n) const {
+  return fill_prompt(assistant_user_,
+                     {{"question", question_of(record)}, {"n", std::to_string(n)}});
+}
+
+std::string PromptTemplate::assistant_reply(std::int64_t n) const {
+  return fill_prompt(assistant_reply_, {{"n", std::to_string(n)}});
+}
+
+std::string PromptTemplate::target(const Record& record) const {
+  std::string text;
+  for (std::size_t i = 0; i < record.rationale_steps.size(); ++i) {
+    text += fill_prompt(target_step_,
+                        {{"i", std::to_string(i + 1)}, {"step", record.rationale_steps[i]}});
+    text += '\n';
+  }
+  return text + fill_prompt(target_final_, {{"answer", record.answer}});
+}
+
+std::string fill_prompt(std::string_view text, const std::vector<PromptValue>& values) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const PromptValue* match = nullptr;
+    for (const PromptValue& value : values) {
+      const std::string_view rest = text.substr(at + 1);
+      if (text[at] == '{' && rest.starts_with(value.name) &&
+          rest.substr(value.name.size()).starts_with('}')) {
+        match = &value;
+      }
+    }
+    if (match == nullptr) {
+      out += text[at++];
+    } else {
+      out += match->value;
+      at += match->name.size() + 2;
+    }
+  }
+  return out;
+}
+
+}  // namespace softcot

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/record.h"
+
+namespace softcot {
+
+/// Whether the assistant's text names the number of thoughts.
+enum class ThoughtPrompt {
+  kCounted,    ///< It does, as in the paper: thoughts of one N are of no use for another.
+  kUncounted,  ///< It does not: the first n thoughts made for N are the thoughts made for n.
+};
+
+/// The part of a text before a mark and the part after it.
+struct SplitText {
+  std::string before;
+  std::string after;
+};
+
+/// All wording around a question, read from one file (docs/prompts.md has its format).
+class PromptTemplate {
+ public:
+  /// @throws Error kUsage: no such file, a section that is missing, twice or unknown, a placeholder
+  /// that is unknown or missing, {n} in an uncounted text.
+  static PromptTemplate load(const std::filesystem::path& path, ThoughtPrompt thoughts);
+
+  ThoughtPrompt thoughts() const { return thoughts_; }
+
+  /// The backbone's user turn around the block of thoughts. With n = 0 neither the hint nor the
+  /// line breaks before {thoughts} are there: zero-shot chain of thought.
+  SplitText backbone_user(const Record& record, std::int64_t n) const;
+  /// The assistant's user turn.
+  std::string assistant_user(const Record& record, std::int64_t n) const;
+  /// What the assistant's turn says before its placeholders.
+  std::string assistant_reply(std::int64_t n) const;
+  /// What the backbone learns to write: the numbered steps, then the answer.
+  std::string target(const Record& record) const;
+
+  /// 32 hexadecimal digits over all texts; over those that thoughts depend on.
+  const std::string& content_hash() const { return content_hash_; }
+  const std::string& assistant_hash() const { return assistant_hash_; }
+
+ private:
+  PromptTemplate() = default;
+
+  ThoughtPrompt thoughts_ = ThoughtPrompt::kCounted;
+  std::string backbone_user_;
+  std::string backbone_hint_;
+  std::string assistant_user_;
+  std::string assistant_reply_;
+  std::string target_step_;
+  std::string target_final_;
+  std::string content_hash_;
+  std::string assistant_hash_;
+};
+
+/// A placeholder's name without its braces, and what stands for it.
+struct PromptValue {
+  std::string_view name;
+  std::string value;
+};
+
+/// Replaces each "{name}". What a value holds is not looked at again, and braces around other text
+/// stay as they are.
+std::string fill_prompt(std::string_view text, const std::vector<PromptValue>& values);
+
+}  // namespace softcot
