@@ -52,7 +52,7 @@ install_packages() {
     return
   fi
   if ((EUID != 0)); then
-    sudo -n true 2>/dev/null || give_up 6 "${#missing[@]} system packages are missing" \
+    sudo -n true 2>/dev/null || give_up 6 "system packages missing: ${#missing[@]}" \
       "run: sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends ${missing[*]}'"
     root=(sudo -n)
   fi
