@@ -1,0 +1,13 @@
+#pragma once
+
+#include "launch/command.h"
+
+namespace softcot {
+
+// One file each, of the same name. Every function reads its own options, so that
+// `softcot COMMAND --help` is complete, and returns what the process is to exit with.
+
+ExitCode run_doctor(Invocation& invocation);
+ExitCode run_tokenize(Invocation& invocation);
+
+}  // namespace softcot

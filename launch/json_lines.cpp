@@ -1,0 +1,38 @@
+#include "launch/json_lines.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "launch/standard_output.h"
+#include "runtime/error.h"
+#include "runtime/json_file.h"
+
+namespace softcot {
+
+JsonLineReader::JsonLineReader(std::istream& stream, std::string name)
+    : stream_(stream), name_(std::move(name)) {}
+
+bool JsonLineReader::next() {
+  std::string text;
+  do {
+    if (!std::getline(stream_, text)) return false;
+    ++line_;
+  } while (text.find_first_not_of(" \t\r") == std::string::npos);
+  object_ = parse_json(text, where());
+  if (!object_.is_object()) {
+    fail(ExitCode::kInput, {.what = "line is not a JSON object",
+                            .where = where(),
+                            .expected = "{…}",
+                            .got = json_kind(object_)});
+  }
+  return true;
+}
+
+std::string JsonLineReader::where() const { return fmt::format("{}, line {}", name_, line_); }
+
+void write_json_line(const nlohmann::ordered_json& object) {
+  write_standard_output(object.dump() + "\n");
+}
+
+}  // namespace softcot

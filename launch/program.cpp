@@ -1,0 +1,176 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <ctime>
+#include <initializer_list>
+#include <new>
+
+#include "launch/command.h"
+#include "launch/nearest_name.h"
+#include "launch/option_help.h"
+#include "launch/standard_output.h"
+#include "runtime/log.h"
+#include "runtime/process_world.h"
+
+namespace softcot {
+namespace {
+
+int first_number(std::initializer_list<const char*> variables, int otherwise) {
+  for (const char* variable : variables) {
+    if (const char* value = std::getenv(variable); value != nullptr) return std::atoi(value);
+  }
+  return otherwise;
+}
+
+std::string overview(std::span<const Command> commands) {
+  std::string out =
+      "softcot: train and compare soft chain-of-thought reasoning with frozen language models\n\n"
+      "Usage: softcot COMMAND [--config FILE] [--section.key value …]\n"
+      "       mpirun -n RANKS softcot COMMAND …\n\nCommands\n";
+  for (const Command& command : commands) {
+    out += fmt::format("  {:<11} {}\n", command.name, command.summary);
+  }
+  return out +
+         "\nsoftcot COMMAND --help explains a command, softcot --version names this version.\n"
+         "New here? Run: softcot doctor\n";
+}
+
+const Command& find_command(const std::string& name, std::span<const Command> commands) {
+  std::vector<std::string> names;
+  for (const Command& command : commands) {
+    if (command.name == name) return command;
+    names.emplace_back(command.name);
+  }
+  const std::optional<std::string> nearest = nearest_name(name, names);
+  fail(ExitCode::kUsage, {.what = "unknown command",
+                          .where = name,
+                          .fix = nearest ? fmt::format("did you mean softcot {}?", *nearest)
+                                         : "softcot --help lists the commands"});
+}
+
+/// What is known of an exception of any kind, as an exit code and error lines.
+struct Failure {
+  ExitCode code;
+  std::vector<std::string> lines;
+};
+
+Failure single_failure(ExitCode code, const Problem& problem) {
+  return {code, {format_error(code, problem)}};
+}
+
+Failure describe_exception() {
+  const Problem no_memory = {.what = "out of memory",
+                             .fix =
+                                 "use a smaller batch, shorter rows or more ranks "
+                                 "(--parallel.tp); softcot doctor shows what is free"};
+  try {
+    throw;
+  } catch (const OptionErrors& errors) {
+    Failure failure{errors.code(), {}};
+    for (const Problem& problem : errors.problems()) {
+      failure.lines.push_back(format_error(errors.code(), problem));
+    }
+    return failure;
+  } catch (const Error& error) {
+    return single_failure(error.code(), error.problem());
+  } catch (const std::bad_alloc&) {
+    return single_failure(ExitCode::kResources, no_memory);
+  } catch (const std::exception& error) {
+    const std::string text = error.what();
+    // LibTorch has no type of its own for a failed allocation on the CPU.
+    if (text.find("can't allocate memory") != std::string::npos ||
+        text.find("out of memory") != std::string::npos) {
+      return single_failure(ExitCode::kResources, no_memory);
+    }
+    return single_failure(ExitCode::kInternal, {.what = "unexpected failure",
+                                                .where = text.substr(0, text.find('\n')),
+                                                .fix = "please report it, with the command line"});
+  } catch (...) {
+    return single_failure(ExitCode::kInternal, {.what = "unexpected failure"});
+  }
+}
+
+/// When all ranks fail alike, rank 0 speaks and its exit ends the others (mpirun takes a second or
+/// two over that); a rank that fails alone speaks after this wait. False when the wait was cut
+/// short by the end of the job.
+bool may_speak(int rank) {
+  if (rank == 0) return true;
+  const timespec wait{5, std::min(rank, 99) * 10'000'000L};
+  return nanosleep(&wait, nullptr) == 0;
+}
+
+ExitCode dispatch(Invocation& invocation, const std::string& name,
+                  std::span<const Command> commands) {
+  if (name == "--version" || name == "--help" || name == "-h" || name == "help") {
+    if (invocation.rank() != 0) return ExitCode::kOk;
+    write_standard_output(name == "--version" ? "softcot " SOFTCOT_VERSION "\n"
+                                              : overview(commands));
+    return ExitCode::kOk;
+  }
+  return find_command(name, commands).run(invocation);
+}
+
+int report_failure(Invocation& invocation) {
+  const Failure failure = describe_exception();
+  const int status = static_cast<int>(failure.code);
+  if (may_speak(invocation.rank())) {
+    const std::string prefix =
+        invocation.size() > 1 ? fmt::format("rank {}: ", invocation.rank()) : "";
+    for (const std::string& line : failure.lines) write_standard_error(prefix + line + "\n");
+  }
+  if (invocation.has_world()) invocation.world().abort(status);
+  return status;
+}
+
+}  // namespace
+
+Invocation::Invocation(std::vector<std::string> arguments) : arguments_(std::move(arguments)) {}
+
+Invocation::~Invocation() = default;
+
+bool Invocation::read(OptionSet& options) const {
+  options.read(arguments_, softcot_environment());
+  if (options.help_asked() && rank() == 0) write_standard_output(help_page(options));
+  return !options.help_asked();
+}
+
+ProcessWorld& Invocation::world() {
+  if (!world_) {
+    int count = 0;
+    char** none = nullptr;
+    world_ = std::make_unique<ProcessWorld>(ProcessWorld::start(count, none));
+    set_log_rank(world_->rank(), world_->size());
+  }
+  return *world_;
+}
+
+int Invocation::rank() const {
+  if (world_) return world_->rank();
+  return first_number({"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}, 0);
+}
+
+int Invocation::size() const {
+  if (world_) return world_->size();
+  return first_number({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}, 1);
+}
+
+int run_program(int argc, char** argv, std::span<const Command> commands) {
+  open_missing_standard_streams();
+  std::signal(SIGPIPE, SIG_IGN);  // A closed pipe is seen where the write fails.
+  std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  const std::string name = arguments.empty() ? "--help" : arguments.front();
+  if (!arguments.empty()) arguments.erase(arguments.begin());
+  Invocation invocation(std::move(arguments));
+  try {
+    return static_cast<int>(dispatch(invocation, name, commands));
+  } catch (const OutputClosed&) {
+    if (invocation.size() > 1 && invocation.has_world()) invocation.world().abort(0);
+    return static_cast<int>(ExitCode::kOk);
+  } catch (...) {
+    return report_failure(invocation);
+  }
+}
+
+}  // namespace softcot

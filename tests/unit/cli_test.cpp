@@ -1,0 +1,215 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "support/child_process.h"
+#include "support/fixtures.h"
+
+namespace softcot::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+ChildResult softcot(std::vector<std::string> arguments, const std::string& input = "",
+                    const std::map<std::string, std::string>& environment = {}) {
+  arguments.insert(arguments.begin(), SOFTCOT_PROGRAM);
+  return run_child(arguments, input, environment);
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+/// The commands that the overview lists.
+std::vector<std::string> commands() {
+  std::vector<std::string> names;
+  const std::string page = softcot({"--help"}).out;
+  const std::regex entry("\n  ([a-z]+) +[A-Z]");
+  const std::size_t begin = page.find("\nCommands\n");
+  const std::string list = page.substr(begin == std::string::npos ? page.size() : begin);
+  for (std::sregex_iterator match(list.begin(), list.end(), entry), end; match != end; ++match) {
+    names.push_back((*match)[1].str());
+  }
+  return names;
+}
+
+TEST(Cli, OverviewListsCommands) {
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{}, {"--help"}, {"-h"}, {"help"}}) {
+    const ChildResult result = softcot(arguments);
+    EXPECT_EQ(result.status, 0);
+    EXPECT_THAT(result.out, HasSubstr("  doctor "));
+    EXPECT_EQ(result.err, "");
+  }
+  EXPECT_THAT(softcot({"--version"}).out, ::testing::MatchesRegex("softcot [0-9.]+\n"));
+}
+
+TEST(Cli, EveryOptionThatHelpShowsIsKnownToTheParser) {
+  const std::vector<std::string> names = commands();
+  ASSERT_FALSE(names.empty());
+  for (const std::string& command : names) {
+    const ChildResult help = softcot({command, "--help"});
+    ASSERT_EQ(help.status, 0) << command << help.err;
+    EXPECT_THAT(help.out, StartsWith("softcot " + command + ": "));
+    std::set<std::string> shown;
+    const std::regex option("(?:\n  |, )(--[a-z][a-z.-]*)");
+    for (std::sregex_iterator match(help.out.begin(), help.out.end(), option), end; match != end;
+         ++match) {
+      shown.insert((*match)[1].str());
+    }
+    EXPECT_THAT(shown, ::testing::IsSupersetOf({"--help", "--config"})) << command;
+    std::vector<std::string> call = {command, "--help"};
+    for (const std::string& name : shown) call.push_back(name + "=");
+    const ChildResult result = softcot(call);  // Every problem is reported, known names are none.
+    EXPECT_EQ(result.err.find("unknown option"), std::string::npos) << command << result.err;
+    EXPECT_EQ(result.err.find("does not use"), std::string::npos) << command << result.err;
+    for (const std::string& line : lines_of(help.out)) {
+      EXPECT_LE(line.size(), 104U) << command << ": " << line;  // 100 columns; some are UTF-8.
+    }
+  }
+}
+
+TEST(Cli, UnknownNamesExitTwoAndNameTheNearest) {
+  const ChildResult command = softcot({"docter"});
+  EXPECT_EQ(command.status, 2);
+  EXPECT_EQ(command.err, "error[2] unknown command: docter — did you mean softcot doctor?\n");
+  EXPECT_EQ(command.out, "");
+  for (const std::string& name : commands()) {
+    const ChildResult option = softcot({name, "--confg", "x"});
+    EXPECT_EQ(option.status, 2) << name;
+    EXPECT_THAT(lines_of(option.err).at(0),
+                "error[2] unknown option: --confg, command line — did you mean --config?");
+    const ChildResult file = softcot({name, "--config", "/no/such.cfg"});
+    EXPECT_EQ(file.status, 2) << name;
+    EXPECT_THAT(lines_of(file.err).at(0),
+                StartsWith("error[2] config file cannot be read: /no/such.cfg"));
+  }
+}
+
+TEST(Cli, OneRankSpeaksForAJobThatFailsAlike) {
+  const ChildResult result = run_child(under_mpirun(3, {SOFTCOT_PROGRAM, "doctor", "--jsno"}));
+  EXPECT_EQ(result.status, 2);
+  std::vector<std::string> errors;
+  for (const std::string& line : lines_of(result.err)) {
+    if (line.find("error[") != std::string::npos) errors.push_back(line);
+  }
+  EXPECT_THAT(errors, ElementsAre("rank 0: error[2] unknown option: --jsno, command line — did you "
+                                  "mean --json?"));
+}
+
+TEST(Cli, DoctorTellsOfThisMachineAndItsRanks) {
+  const ChildResult table = softcot({"doctor"});
+  EXPECT_EQ(table.status, 0);
+  for (const char* topic : {"processor", "memory", "LibTorch", "MPI", "HDF5", "NCCL", "GPU"}) {
+    EXPECT_THAT(table.out, HasSubstr(topic));
+  }
+  EXPECT_THAT(table.out, ::testing::ContainsRegex("[0-9]+ cores for this process, [0-9]+ threads"));
+  const ChildResult ranks = run_child(under_mpirun(2, {SOFTCOT_PROGRAM, "doctor", "--json"}));
+  EXPECT_EQ(ranks.status, 0) << ranks.err;
+  const nlohmann::json findings = nlohmann::json::parse(ranks.out);  // One list: one rank wrote.
+  const auto mpi = std::find_if(findings.begin(), findings.end(), [](const nlohmann::json& each) {
+    return each.at("topic") == "MPI";
+  });
+  ASSERT_NE(mpi, findings.end());
+  EXPECT_THAT(mpi->at("value").get<std::string>(), HasSubstr(", 2 ranks"));
+}
+
+TEST(Cli, DoctorNamesLimitsThatGetInTheWay) {
+  const std::string command = std::string("ulimit -n 200; exec '") + SOFTCOT_PROGRAM + "' doctor";
+  const ChildResult result = run_child({"bash", "-c", command});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_THAT(result.out, ::testing::ContainsRegex("problem +open files +at most 200"));
+  EXPECT_THAT(result.out, HasSubstr("try: ulimit -n 4096"));
+}
+
+TEST(Cli, ClosedOutputIsACleanStopAndAFullDiskIsNot) {
+  const std::string program = SOFTCOT_PROGRAM;
+  const ChildResult closed =
+      run_child({"bash", "-c", "{ sleep 0.3; '" + program + "' --help; echo $? >&2; } | true"});
+  EXPECT_EQ(closed.err, "0\n");
+  const ChildResult full = run_child({"bash", "-c", "'" + program + "' --help >/dev/full"});
+  EXPECT_EQ(full.status, 6);
+  EXPECT_THAT(full.err, StartsWith("error[6] standard output cannot be written"));
+}
+
+/// A small byte-level tokenizer: 256 byte tokens, one merge and one added token.
+void write_tokenizer(const std::filesystem::path& folder) {
+  nlohmann::json vocabulary = nlohmann::json::object();
+  int next = 256;
+  for (int byte = 0; byte < 256; ++byte) {
+    const bool printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte != 173);
+    const int point = printable ? byte : next++;
+    std::string spelling;  // UTF-8 of a code point below 0x800.
+    if (point < 0x80) {
+      spelling = static_cast<char>(point);
+    } else {
+      spelling = {static_cast<char>(0xC0 | point >> 6), static_cast<char>(0x80 | (point & 0x3F))};
+    }
+    vocabulary[spelling] = byte;
+  }
+  vocabulary["ab"] = 256;
+  const nlohmann::json level = {{"type", "ByteLevel"},
+                                {"add_prefix_space", false},
+                                {"trim_offsets", true},
+                                {"use_regex", true}};
+  const nlohmann::json added = {{"id", 257},       {"content", "<end>"}, {"single_word", false},
+                                {"lstrip", false}, {"rstrip", false},    {"normalized", false},
+                                {"special", true}};
+  std::ofstream(folder / "tokenizer.json")
+      << nlohmann::json{{"version", "1.0"},
+                        {"added_tokens", nlohmann::json::array({added})},
+                        {"normalizer", nullptr},
+                        {"pre_tokenizer", level},
+                        {"post_processor", nullptr},
+                        {"decoder", level},
+                        {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", {"a b"}}}}};
+}
+
+TEST(Cli, TokenizeAnswersEachLine) {
+  const TemporaryFolder folder;
+  write_tokenizer(folder.path());
+  const std::vector<std::string> call = {"tokenize", "--model", folder.path()};
+  const ChildResult good = softcot(call, "{\"text\": \"cab<end>\"}\n\n{\"text\": \"\"}\n");
+  EXPECT_EQ(good.err, "");
+  EXPECT_EQ(good.out,
+            "{\"ids\":[99,256,257],\"decoded\":\"cab<end>\"}\n{\"ids\":[],\"decoded\":\"\"}\n");
+  const ChildResult bad = softcot(call, "{\"text\": \"b\"}\n{\"txt\": 1}\n");
+  EXPECT_EQ(bad.status, 3);
+  EXPECT_EQ(bad.out, "{\"ids\":[98],\"decoded\":\"b\"}\n");
+  EXPECT_THAT(bad.err, StartsWith("error[3] "));
+  EXPECT_THAT(bad.err, HasSubstr("standard input, line 2"));
+  for (const char* line : {"[1]", "{", "{\"text\": 5}", "{\"text\": \"\xff\"}"}) {
+    const ChildResult result = softcot(call, std::string(line) + "\n");
+    EXPECT_EQ(result.status, 3) << line;
+    EXPECT_THAT(result.err, HasSubstr("standard input, line 1"));
+  }
+  EXPECT_EQ(softcot({"tokenize", "--model", "/no/such/model"}).status, 3);
+  EXPECT_EQ(softcot({"tokenize"}).status, 2);
+}
+
+TEST(Cli, TokenizeServesAProgramAtTheOtherEndOfAPipe) {
+  const TemporaryFolder folder;
+  write_tokenizer(folder.path());
+  // The second question is asked only after the first answer has arrived.
+  const std::string script =
+      "coproc '" + std::string(SOFTCOT_PROGRAM) + "' tokenize --model '" + folder.path().string() +
+      "'; for word in a ab; do echo \"{\\\"text\\\": \\\"$word\\\"}\" >&${COPROC[1]}; "
+      "read -t 20 -r answer <&${COPROC[0]} || exit 9; echo \"$answer\"; done";
+  const ChildResult result = run_child({"bash", "-c", script});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(result.out, "{\"ids\":[97],\"decoded\":\"a\"}\n{\"ids\":[256],\"decoded\":\"ab\"}\n");
+}
+
+}  // namespace
+}  // namespace softcot::test
