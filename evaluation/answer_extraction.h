@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "data/answer_type.h"
+#include "data/record.h"
 
 namespace softcot {
 

@@ -2,7 +2,7 @@
 
 #include <span>
 
-#include "data/answer_type.h"
+#include "data/record.h"
 
 namespace softcot::test {
 

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "evaluation/answer_extraction.h"
+#include "evaluation/sample_log.h"
+#include "evaluation/statistics.h"
+
+namespace softcot {
+
+/// The samples of one method.
+struct MethodSamples {
+  std::string method;  ///< "softcot"; the name of its sample file.
+  std::string title;   ///< "SoftCoT"; what people read.
+  std::vector<Sample> samples;
+};
+
+/// How often a method was right, over questions (a question's value is the mean of its samples).
+struct Accuracy {
+  double value = 0;  ///< In [0, 1].
+  double standard_error =
+      0;                ///< Binomial for one sample a question, else sd of the questions / sqrt(n).
+  Interval interval95;  ///< Wilson for one sample a question, else ± 1.96 standard errors, cut to
+                        ///< [0, 1].
+};
+
+/// Against the baseline, on the questions that both have.
+struct Contrast {
+  std::size_t questions = 0;
+  std::optional<PairedRatios> nll;  ///< Missing when either has no answer NLL.
+  std::size_t only_this = 0;        ///< Questions whose sample 0 only this method solves.
+  std::size_t only_baseline = 0;
+  double mcnemar_p = 1;
+};
+
+/// One row of the table.
+struct MethodResult {
+  std::string method;
+  std::string title;
+  std::size_t questions = 0;
+  std::size_t samples = 0;
+  std::optional<Estimate> nll_per_token;     ///< Nats; 95 % interval over questions.
+  std::map<std::string, Accuracy> accuracy;  ///< By extractor name: all three.
+  double mean_new_tokens = 0;
+  std::size_t truncated = 0;         ///< Samples cut off at the length limit.
+  std::optional<Contrast> contrast;  ///< Missing for the baseline, and where there is none.
+};
+
+struct ComparisonOptions {
+  std::string baseline = "zero_shot_cot";
+  Extractor headline = Extractor::kFlexible;
+  BootstrapOptions bootstrap = {};
+};
+
+struct Comparison {
+  ComparisonOptions options;
+  std::vector<MethodResult> rows;  ///< In the order given.
+};
+
+/// Methods without samples are left out. Pure: the order of a method's samples does not matter.
+Comparison compare_methods(std::span<const MethodSamples> methods,
+                           const ComparisonOptions& options);
+
+/// The table as text of at most 100 columns: two lines a method, figures and below them their 95 %
+/// intervals, then what they mean. Plain UTF-8, no control characters.
+std::string format_table(const Comparison& comparison);
+
+/// What the figures were made from, for those who want to make them again.
+struct Provenance {
+  std::string config_hash;
+  std::string prompt_hash;
+  std::map<std::string, std::string>
+      model_hashes;                             ///< "backbone", "assistant", "projection" → hash.
+  std::map<std::string, std::string> versions;  ///< "softcot", "libtorch" …
+  std::vector<std::string> trained_parameters;  ///< "projection.weight [576, 576]"; may be empty.
+};
+
+/// results.json in full; docs/statistics.md names its fields.
+nlohmann::ordered_json results_to_json(const Comparison& comparison, const Provenance& provenance);
+/// Throws kInput naming `where` and the field if something is missing or of another kind.
+Comparison comparison_from_json(const nlohmann::json& json, const std::string& where);
+Provenance provenance_from_json(const nlohmann::json& json, const std::string& where);
+
+/// results_to_json as a file that appears whole. Throws as AtomicFile does.
+void write_results(const std::filesystem::path& path, const Comparison& comparison,
+                   const Provenance& provenance);
+
+}  // namespace softcot

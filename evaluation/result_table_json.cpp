@@ -1,0 +1,196 @@
+#include <nlohmann/json.hpp>
+
+#include "evaluation/result_table.h"
+#include "runtime/atomic_file.h"
+#include "runtime/error.h"
+#include "runtime/json_file.h"
+
+namespace softcot {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kSchema = "softcot-results/1";
+
+Json to_json(const Interval& interval) { return Json::array({interval.low, interval.high}); }
+
+Json to_json(const Estimate& estimate) {
+  return {{"value", estimate.value}, {"interval", to_json(estimate.interval)}};
+}
+
+Json to_json(const Accuracy& accuracy) {
+  return {{"value", accuracy.value},
+          {"standard_error", accuracy.standard_error},
+          {"interval95", to_json(accuracy.interval95)}};
+}
+
+Json to_json(const Contrast& contrast) {
+  Json json = {{"questions", contrast.questions},
+               {"only_this_right", contrast.only_this},
+               {"only_baseline_right", contrast.only_baseline},
+               {"mcnemar_p", contrast.mcnemar_p}};
+  if (contrast.nll) {
+    json["nll_difference"] = to_json(contrast.nll->difference);
+    json["nll_relative"] = to_json(contrast.nll->relative);
+  }
+  return json;
+}
+
+Json to_json(const MethodResult& row) {
+  Json json = {{"method", row.method},
+               {"title", row.title},
+               {"questions", row.questions},
+               {"samples", row.samples},
+               {"mean_new_tokens", row.mean_new_tokens},
+               {"truncated", row.truncated}};
+  if (row.nll_per_token) json["nll_per_token"] = to_json(*row.nll_per_token);
+  for (const auto& [name, accuracy] : row.accuracy) json["accuracy"][name] = to_json(accuracy);
+  if (row.contrast) json["against_baseline"] = to_json(*row.contrast);
+  return json;
+}
+
+// One object of results.json with the words for errors about it.
+class Reader {
+ public:
+  Reader(const nlohmann::json& json, const std::string& where) : json_(json), where_(where) {}
+
+  template <typename T>
+  T get(const char* key) const {
+    return require<T>(json_, key, where_);
+  }
+  bool has(const char* key) const { return json_.is_object() && json_.contains(key); }
+  Reader at(const char* key) const {
+    require<nlohmann::json>(json_, key, where_);
+    return {json_.at(key), where_ + " " + key};
+  }
+  Interval interval(const char* key) const {
+    const auto ends = get<std::vector<double>>(key);
+    if (ends.size() != 2) {
+      fail(ExitCode::kInput, {.what = "not an interval",
+                              .where = where_ + " " + key,
+                              .expected = "two numbers",
+                              .got = std::to_string(ends.size())});
+    }
+    return {ends[0], ends[1]};
+  }
+  Estimate estimate(const char* key) const {
+    const Reader part = at(key);
+    return {part.get<double>("value"), part.interval("interval")};
+  }
+  std::map<std::string, std::string> texts(const char* key) const {
+    std::map<std::string, std::string> texts;
+    const Reader part = at(key);
+    for (const auto& [name, value] : part.json_.items())
+      texts[name] = part.get<std::string>(name.c_str());
+    return texts;
+  }
+  const nlohmann::json& json() const { return json_; }
+
+ private:
+  const nlohmann::json& json_;
+  std::string where_;
+};
+
+Contrast to_contrast(const Reader& reader) {
+  Contrast contrast;
+  contrast.questions = reader.get<std::size_t>("questions");
+  contrast.only_this = reader.get<std::size_t>("only_this_right");
+  contrast.only_baseline = reader.get<std::size_t>("only_baseline_right");
+  contrast.mcnemar_p = reader.get<double>("mcnemar_p");
+  if (reader.has("nll_difference")) {
+    contrast.nll = {reader.estimate("nll_difference"), reader.estimate("nll_relative")};
+  }
+  return contrast;
+}
+
+MethodResult to_row(const Reader& reader) {
+  MethodResult row;
+  row.method = reader.get<std::string>("method");
+  row.title = reader.get<std::string>("title");
+  row.questions = reader.get<std::size_t>("questions");
+  row.samples = reader.get<std::size_t>("samples");
+  row.mean_new_tokens = reader.get<double>("mean_new_tokens");
+  row.truncated = reader.get<std::size_t>("truncated");
+  if (reader.has("nll_per_token")) row.nll_per_token = reader.estimate("nll_per_token");
+  const Reader accuracies = reader.at("accuracy");
+  for (const auto& [name, value] : accuracies.json().items()) {
+    const Reader accuracy = accuracies.at(name.c_str());
+    row.accuracy[name] = {accuracy.get<double>("value"), accuracy.get<double>("standard_error"),
+                          accuracy.interval("interval95")};
+  }
+  if (reader.has("against_baseline")) row.contrast = to_contrast(reader.at("against_baseline"));
+  return row;
+}
+
+Extractor extractor_of(const std::string& name, const std::string& where) {
+  for (const Extractor extractor :
+       {Extractor::kStrict, Extractor::kFlexible, Extractor::kReference}) {
+    if (extractor_name(extractor) == name) return extractor;
+  }
+  fail(ExitCode::kInput, {.what = "unknown extractor",
+                          .where = where,
+                          .expected = "strict, flexible or reference",
+                          .got = name});
+}
+
+}  // namespace
+
+Json results_to_json(const Comparison& comparison, const Provenance& provenance) {
+  Json json = {{"schema", kSchema},
+               {"extractor_version", kExtractorVersion},
+               {"headline_extractor", extractor_name(comparison.options.headline)},
+               {"baseline", comparison.options.baseline},
+               {"bootstrap",
+                {{"seed", comparison.options.bootstrap.seed},
+                 {"resamples", comparison.options.bootstrap.resamples},
+                 {"level", comparison.options.bootstrap.level}}},
+               {"methods", Json::array()}};
+  for (const MethodResult& row : comparison.rows) json["methods"].push_back(to_json(row));
+  json["config_hash"] = provenance.config_hash;
+  json["prompt_hash"] = provenance.prompt_hash;
+  json["model_hashes"] = Json(provenance.model_hashes);
+  json["versions"] = Json(provenance.versions);
+  json["trained_parameters"] = provenance.trained_parameters;
+  return json;
+}
+
+Comparison comparison_from_json(const nlohmann::json& json, const std::string& where) {
+  const Reader reader(json, where);
+  if (const auto schema = reader.get<std::string>("schema"); schema != kSchema) {
+    fail(
+        ExitCode::kInput,
+        {.what = "results of another version", .where = where, .expected = kSchema, .got = schema});
+  }
+  Comparison comparison;
+  comparison.options.baseline = reader.get<std::string>("baseline");
+  comparison.options.headline = extractor_of(reader.get<std::string>("headline_extractor"), where);
+  const Reader bootstrap = reader.at("bootstrap");
+  comparison.options.bootstrap = {.seed = bootstrap.get<std::uint64_t>("seed"),
+                                  .resamples = bootstrap.get<std::size_t>("resamples"),
+                                  .level = bootstrap.get<double>("level")};
+  const Reader methods = reader.at("methods");
+  for (std::size_t i = 0; i < methods.json().size(); ++i) {
+    comparison.rows.push_back(
+        to_row({methods.json().at(i), where + " method " + std::to_string(i)}));
+  }
+  return comparison;
+}
+
+Provenance provenance_from_json(const nlohmann::json& json, const std::string& where) {
+  const Reader reader(json, where);
+  return {.config_hash = reader.get<std::string>("config_hash"),
+          .prompt_hash = reader.get<std::string>("prompt_hash"),
+          .model_hashes = reader.texts("model_hashes"),
+          .versions = reader.texts("versions"),
+          .trained_parameters = reader.get<std::vector<std::string>>("trained_parameters")};
+}
+
+void write_results(const std::filesystem::path& path, const Comparison& comparison,
+                   const Provenance& provenance) {
+  write_file_atomically(
+      path,
+      results_to_json(comparison, provenance).dump(2, ' ', false, Json::error_handler_t::replace) +
+          "\n");
+}
+
+}  // namespace softcot
