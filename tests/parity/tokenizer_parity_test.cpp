@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/chat_format.h"
 #include "data/tokenizer.h"
 #include "support/fixtures.h"
 
@@ -38,20 +39,23 @@ std::vector<fs::path> candidates(const std::string& name) {
 
 class TokenizerParity : public testing::TestWithParam<const char*> {};
 
+// The first tokenizer.json found for a family; empty if there is none.
+fs::path tokenizer_file(const std::string& name) {
+  for (const fs::path& place : candidates(name)) {
+    if (fs::exists(place / "tokenizer.json")) return place / "tokenizer.json";
+  }
+  return {};
+}
+
+std::string not_tested(const std::string& name) {
+  return "NOT TESTED: no tokenizer \"" + name +
+         "\"; set SOFTCOT_TOKENIZERS to a folder with llama3/, qwen2/ and smollm2/, each with its "
+         "tokenizer.json";
+}
+
 TEST_P(TokenizerParity, EncodesAndDecodesAsTheReference) {
-  fs::path file;
-  for (const fs::path& place : candidates(GetParam())) {
-    if (fs::exists(place / "tokenizer.json")) {
-      file = place / "tokenizer.json";
-      break;
-    }
-  }
-  if (file.empty()) {
-    GTEST_SKIP()
-        << "NOT TESTED: no tokenizer \"" << GetParam()
-        << "\"; set SOFTCOT_TOKENIZERS to a folder with llama3/, qwen2/ and smollm2/, each "
-           "with its tokenizer.json";
-  }
+  const fs::path file = tokenizer_file(GetParam());
+  if (file.empty()) GTEST_SKIP() << not_tested(GetParam());
   const Tokenizer tokenizer = Tokenizer::load(file);
   std::ifstream cases(test::fixture_folder() / "tokenizer-cases.jsonl");
   ASSERT_TRUE(cases) << "no tokenizer-cases.jsonl in " << test::fixture_folder();
@@ -67,6 +71,27 @@ TEST_P(TokenizerParity, EncodesAndDecodesAsTheReference) {
   }
   EXPECT_GT(compared, 100);
   std::printf("%s: %d cases compared\n", GetParam(), compared);
+}
+
+TEST(ChatParity, SmollmPromptsHaveTheReferenceIds) {
+  const fs::path file = tokenizer_file("smollm2");
+  if (file.empty()) GTEST_SKIP() << not_tested("smollm2");
+  const Tokenizer tokenizer = Tokenizer::load(file);
+  std::ifstream reference(test::fixture_folder() / "smollm2.json");
+  const nlohmann::json cases = nlohmann::json::parse(reference).at("cases");
+  ASSERT_GE(cases.size(), 3u);
+  const std::string before = "<|im_start|>user\n";
+  const std::string after = "<|im_end|>\n<|im_start|>assistant\n";
+  for (const auto& one : cases) {
+    const auto prompt = one.at("prompt").get<std::string>();
+    const auto ids = one.at("ids").get<std::vector<std::int64_t>>();
+    EXPECT_EQ(tokenizer.encode(prompt), ids) << prompt;
+    const std::size_t begin = prompt.find(before) + before.size();
+    const std::string question = prompt.substr(begin, prompt.size() - after.size() - begin);
+    const auto chat = render_chat(Family::kSmollm2, {ChatMessage::words("user", question)},
+                                  AfterChat::kGenerationPrompt);
+    EXPECT_EQ(encode_chat(tokenizer, chat), ids) << prompt;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, TokenizerParity, testing::Values("llama3", "qwen2", "smollm2"),
