@@ -2,8 +2,8 @@
 
 namespace softcot {
 
-void answer_likelihoods(const SoftPromptModel& model, const std::vector<LikelihoodRequest>& requests,
-                        std::int64_t batch_tokens,
+void answer_likelihoods(const SoftPromptModel& model,
+                        const std::vector<LikelihoodRequest>& requests, std::int64_t batch_tokens,
                         const std::function<void(std::size_t, const AnswerLikelihood&)>& done) {
   const at::NoGradGuard no_grad;
   for (std::size_t begin = 0; begin < requests.size();) {

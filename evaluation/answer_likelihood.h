@@ -22,10 +22,11 @@ struct LikelihoodRequest {
   at::Tensor soft;
 };
 
-/// Hands each request's likelihood over in order: `done(index, likelihood)`. Rows are packed `batch_tokens`
-/// at a time; the batch does not change the numbers but for rounding. Collective over tp.
-void answer_likelihoods(const SoftPromptModel& model, const std::vector<LikelihoodRequest>& requests,
-                        std::int64_t batch_tokens,
+/// Hands each request's likelihood over in order: `done(index, likelihood)`. Rows are packed
+/// `batch_tokens` at a time; the batch does not change the numbers but for rounding. Collective
+/// over tp.
+void answer_likelihoods(const SoftPromptModel& model,
+                        const std::vector<LikelihoodRequest>& requests, std::int64_t batch_tokens,
                         const std::function<void(std::size_t, const AnswerLikelihood&)>& done);
 
 }  // namespace softcot

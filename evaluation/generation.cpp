@@ -49,11 +49,11 @@ class Decoder {
       if (!joining.empty() && tokens > kPrefillTokens) break;
       prompts.push_back(request.prompt);
       if (request.soft.defined()) soft.push_back(request.soft);
-      joining.push_back({next_++,
-                         {},
-                         RandomStream(request.seed, RandomPurpose::kSampling,
-                                      {request.question, request.sample}),
-                         {}});
+      joining.push_back(
+          {next_++,
+           {},
+           RandomStream(request.seed, RandomPurpose::kSampling, {request.question, request.sample}),
+           {}});
     }
     std::vector<PackedRow> caches;
     const auto hidden =
@@ -85,7 +85,8 @@ class Decoder {
     std::vector<ActiveRow> going_on;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       auto& row = rows[i];
-      const auto token = sample_token(logits[static_cast<std::int64_t>(i)], options_.sampling, row.stream);
+      const auto token =
+          sample_token(logits[static_cast<std::int64_t>(i)], options_.sampling, row.stream);
       row.result.ids.push_back(token);
       const auto& stops = options_.stop_tokens;
       const bool stopped = std::find(stops.begin(), stops.end(), token) != stops.end();

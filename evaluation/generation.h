@@ -15,18 +15,19 @@ namespace softcot {
 struct GenerationOptions {
   SamplingOptions sampling;
   std::int64_t max_new_tokens = 512;  ///< At least 1.
-  std::int64_t rows_in_flight = 16;   ///< Rows decoded at once; a finished row makes place for a waiting one.
+  std::int64_t rows_in_flight =
+      16;  ///< Rows decoded at once; a finished row makes place for a waiting one.
   std::vector<std::int64_t> stop_tokens;  ///< Ends a row; kept as its last id. Empty: never stops.
 };
 
-/// One continuation asked for. Its numbers depend on nothing but itself: not on the other requests, the
-/// rows in flight or the ranks.
+/// One continuation asked for. Its numbers depend on nothing but itself: not on the other requests,
+/// the rows in flight or the ranks.
 struct GenerationRequest {
-  SoftRow prompt;             ///< target_begin is the end of the prompt; ids beyond it are ignored.
-  at::Tensor soft;            ///< [N, H], the projected thoughts; undefined without any.
+  SoftRow prompt;   ///< target_begin is the end of the prompt; ids beyond it are ignored.
+  at::Tensor soft;  ///< [N, H], the projected thoughts; undefined without any.
   std::uint64_t seed = 0;
-  std::uint64_t question = 0; ///< Key of the random stream: a hash of the question's id.
-  std::uint64_t sample = 0;   ///< Key of the random stream: which of its samples.
+  std::uint64_t question = 0;  ///< Key of the random stream: a hash of the question's id.
+  std::uint64_t sample = 0;    ///< Key of the random stream: which of its samples.
 };
 
 enum class Finish { kStop, kLength };
@@ -36,9 +37,9 @@ struct Generation {
   Finish finish = Finish::kLength;
 };
 
-/// Continues every request and hands each result over as soon as it is there: `done(index in requests,
-/// result)`. Rows join and leave the batch between any two tokens. Collective over tp: all ranks of a replica
-/// pass the same requests and get the same results.
+/// Continues every request and hands each result over as soon as it is there: `done(index in
+/// requests, result)`. Rows join and leave the batch between any two tokens. Collective over tp:
+/// all ranks of a replica pass the same requests and get the same results.
 void generate(const SoftPromptModel& model, const std::vector<GenerationRequest>& requests,
               const GenerationOptions& options,
               const std::function<void(std::size_t, const Generation&)>& done);

@@ -13,8 +13,8 @@ struct SamplingOptions {
   double top_p = 1.0;        ///< In (0, 1]: draw from the smallest set of that probability mass.
 };
 
-/// The next token after `logits` [V] float32 on the host. Draws one number from `stream` unless greedy.
-/// The same on every rank that passes equal arguments.
+/// The next token after `logits` [V] float32 on the host. Draws one number from `stream` unless
+/// greedy. The same on every rank that passes equal arguments.
 std::int64_t sample_token(const at::Tensor& logits, const SamplingOptions& options,
                           RandomStream& stream);
 

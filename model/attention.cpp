@@ -26,7 +26,8 @@ struct Heads {
   at::Tensor value;
 };
 
-at::Tensor expand_heads(const at::Tensor& x, const AttentionShape& shape) {  // [S, K, D] → [1, Q, S, D]
+at::Tensor expand_heads(const at::Tensor& x,
+                        const AttentionShape& shape) {  // [S, K, D] → [1, Q, S, D]
   const auto heads = x.transpose(0, 1);
   if (shape.query_heads == shape.kv_heads) return heads.contiguous().unsqueeze(0);
   const auto index = at::tensor(shape.kv_of_query, at::TensorOptions(at::kLong).device(x.device()));
@@ -61,8 +62,8 @@ Heads gather_heads(const at::Tensor& rotated, const PackedRow& row, const Call& 
           expand_heads(values.size() == 1 ? values[0] : at::cat(values), shape)};
 }
 
-/// 0 where query t of T may look at position s of S = past + T, else -inf. Undefined when there is no
-/// past: then the library's own causal rule is the same and cheaper.
+/// 0 where query t of T may look at position s of S = past + T, else -inf. Undefined when there is
+/// no past: then the library's own causal rule is the same and cheaper.
 std::optional<at::Tensor> causal_mask(std::int64_t tokens, std::int64_t total,
                                       const at::TensorOptions& options) {
   if (tokens == total || tokens == 1) return std::nullopt;
@@ -77,8 +78,7 @@ double scale_of(const AttentionShape& shape) {
 /// The host library's fused kernel, which keeps only the log-sum-exp for the backward pass.
 struct PackedAttentionFunction : torch::autograd::Function<PackedAttentionFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv,
-                            const at::Tensor& positions,
-                            const c10::intrusive_ptr<Call>& call) {
+                            const at::Tensor& positions, const c10::intrusive_ptr<Call>& call) {
     const auto& shape = *call->shape;
     const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads;
     const auto rotated =
@@ -150,8 +150,8 @@ void remember(const at::Tensor& rotated, const Call& call) {
   }
 }
 
-/// Every row adds one token to a segment of its own: the fused host kernel reads keys and values where
-/// they lie.
+/// Every row adds one token to a segment of its own: the fused host kernel reads keys and values
+/// where they lie.
 at::Tensor decode(const at::Tensor& rotated, const Call& call) {
   const auto& shape = *call.shape;
   const auto count = static_cast<std::int64_t>(call.rows.size());
@@ -168,8 +168,7 @@ at::Tensor decode(const at::Tensor& rotated, const Call& call) {
     }
     spans[r].push_back(span(*call.rows[r].own, call.rows[r].own->tokens() + 1));
     rows[r] = {rotated.select(0, r).const_data_ptr<float>(), spans[r].data(),
-               static_cast<int>(spans[r].size()),
-               output.select(0, r).mutable_data_ptr<float>()};
+               static_cast<int>(spans[r].size()), output.select(0, r).mutable_data_ptr<float>()};
   }
   cpu::decode_attention(rows.data(), count, shape.kv_of_query.data(), shape.query_heads,
                         shape.kv_heads, shape.head_width, static_cast<float>(scale_of(shape)));

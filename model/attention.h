@@ -20,9 +20,9 @@ struct AttentionShape {
   explicit AttentionShape(const ShardPlan& plan, std::int64_t head_width);
 };
 
-/// Rotary grouped-query attention of one layer over a packed batch: qkv [P, (Q + 2K) · D] holds the new
-/// tokens' queries, keys and values (before rotation), row after row; positions [P] are theirs. Each
-/// row attends within itself and its past only. Returns [P, Q · D]. Local.
+/// Rotary grouped-query attention of one layer over a packed batch: qkv [P, (Q + 2K) · D] holds the
+/// new tokens' queries, keys and values (before rotation), row after row; positions [P] are theirs.
+/// Each row attends within itself and its past only. Returns [P, Q · D]. Local.
 ///
 /// Differentiable in qkv. Past keys and values are constants. A row with `own` set is not
 /// differentiable: call it without autograd.

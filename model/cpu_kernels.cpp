@@ -7,8 +7,7 @@
 #include <vector>
 
 // Every kernel is compiled for three instruction sets; the loader picks one for the machine.
-#define SOFTCOT_KERNEL \
-  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define SOFTCOT_KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #if !defined(__x86_64__)
 #undef SOFTCOT_KERNEL
 #define SOFTCOT_KERNEL
@@ -86,8 +85,10 @@ SOFTCOT_INLINE void matmul_range(const float* x, const Weight* weight, std::int6
   for (std::int64_t o = begin; o < end; ++o) {
     const Weight* w = weight + o * inputs;
     std::int64_t r = 0;
-    for (; r + 8 <= rows; r += 8) dot_rows<8>(x + r * inputs, w, inputs, outputs, y + r * outputs + o);
-    for (; r + 4 <= rows; r += 4) dot_rows<4>(x + r * inputs, w, inputs, outputs, y + r * outputs + o);
+    for (; r + 8 <= rows; r += 8)
+      dot_rows<8>(x + r * inputs, w, inputs, outputs, y + r * outputs + o);
+    for (; r + 4 <= rows; r += 4)
+      dot_rows<4>(x + r * inputs, w, inputs, outputs, y + r * outputs + o);
     for (; r < rows; ++r) dot_rows<1>(x + r * inputs, w, inputs, outputs, y + r * outputs + o);
   }
 }
@@ -127,7 +128,8 @@ SOFTCOT_KERNEL void rms_norm_backward_row(const float* dy, const float* x, const
   }
 }
 
-/// exp(v) within 2 units in the last place for |v| ≤ 87, clamped outside: a polynomial of degree 6 on
+/// exp(v) within 2 units in the last place for |v| ≤ 87, clamped outside: a polynomial of degree 6
+/// on
 /// [-ln 2 / 2, ln 2 / 2], so that the loops around it vectorise.
 SOFTCOT_INLINE Lanes exp_lanes(Lanes v) {
   constexpr float kLimit = 87.0F;
@@ -175,8 +177,8 @@ SOFTCOT_KERNEL void swiglu_backward_row(const float* dy, const float* gate, cons
   }
 }
 
-SOFTCOT_KERNEL void rotate_head(float* x, const float* cosine, const float* sine,
-                                std::int64_t half, float direction) {
+SOFTCOT_KERNEL void rotate_head(float* x, const float* cosine, const float* sine, std::int64_t half,
+                                float direction) {
   float* y = x + half;
   for (std::int64_t i = 0; i < half; ++i) {
     const float a = x[i];

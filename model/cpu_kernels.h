@@ -2,10 +2,10 @@
 
 #include <cstdint>
 
-/// Fused loops over float32 activations in host memory, for what LibTorch has only as chains of small
-/// operators or only slowly. Each has a reference in tests/unit/cpu_kernels_test.cpp. All arrays are
-/// row-major and contiguous, outputs do not overlap inputs unless said; all calls are local and use
-/// the OpenMP threads that LibTorch is set to.
+/// Fused loops over float32 activations in host memory, for what LibTorch has only as chains of
+/// small operators or only slowly. Each has a reference in tests/unit/cpu_kernels_test.cpp. All
+/// arrays are row-major and contiguous, outputs do not overlap inputs unless said; all calls are
+/// local and use the OpenMP threads that LibTorch is set to.
 namespace softcot::cpu {
 
 /// y [rows, width] = x / rms(x) · weight [width]; `inverse` [rows] receives 1 / rms(x).
@@ -21,15 +21,15 @@ void swiglu(const float* gate_up, std::int64_t rows, std::int64_t width, float* 
 void swiglu_backward(const float* dy, const float* gate_up, std::int64_t rows, std::int64_t width,
                      float* d_gate_up);
 
-/// Rotates, in place, the first `rotated` of `heads` heads of x [rows, heads, width] by the angles of
-/// positions [rows]: pairs (i, i + width / 2), tables cosine and sine [positions, width / 2].
+/// Rotates, in place, the first `rotated` of `heads` heads of x [rows, heads, width] by the angles
+/// of positions [rows]: pairs (i, i + width / 2), tables cosine and sine [positions, width / 2].
 /// `direction` +1 rotates, -1 rotates back (the gradient).
 void rotate(float* x, const std::int64_t* positions, const float* cosine, const float* sine,
             std::int64_t rows, std::int64_t heads, std::int64_t rotated, std::int64_t width,
             float direction);
 
-/// y [rows, outputs] = x [rows, inputs] · weight [outputs, inputs]^T, made for a few rows: the weight
-/// is streamed once for every 8 rows.
+/// y [rows, outputs] = x [rows, inputs] · weight [outputs, inputs]^T, made for a few rows: the
+/// weight is streamed once for every 8 rows.
 void few_rows_matmul(const float* x, const float* weight, std::int64_t rows, std::int64_t inputs,
                      std::int64_t outputs, float* y);
 /// The same with a bfloat16 weight, widened exactly to float32.
@@ -48,10 +48,11 @@ struct DecodeRow {
   const float* query;   ///< [query_heads, width]
   const KvSpan* spans;  ///< oldest first; the new token's own key and value are in the last
   int span_count;
-  float* output;        ///< [query_heads, width]
+  float* output;  ///< [query_heads, width]
 };
 
-/// softmax(q · k · scale) v for each row and query head; kv_of_query [query_heads] names the KV head.
+/// softmax(q · k · scale) v for each row and query head; kv_of_query [query_heads] names the KV
+/// head.
 void decode_attention(const DecodeRow* rows, std::int64_t row_count,
                       const std::int64_t* kv_of_query, std::int64_t query_heads,
                       std::int64_t kv_heads, std::int64_t width, float scale);

@@ -11,8 +11,8 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilo
 /// silu(gate) · up (Shazeer, 2020): gate_up [P, 2F] = [gate, up] → [P, F]. Differentiable.
 at::Tensor swiglu(const at::Tensor& gate_up);
 
-/// Chooses plain LibTorch operators in place of the fused host kernels: the reference that tests hold
-/// the kernels against.
+/// Chooses plain LibTorch operators in place of the fused host kernels: the reference that tests
+/// hold the kernels against.
 void set_reference_elementwise(bool on);
 
 }  // namespace softcot

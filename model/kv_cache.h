@@ -9,8 +9,8 @@
 
 namespace softcot {
 
-/// Keys (rotated) and values of consecutive tokens of one row in every layer, as one rank holds them.
-/// Constants for autograd.
+/// Keys (rotated) and values of consecutive tokens of one row in every layer, as one rank holds
+/// them. Constants for autograd.
 class KvSegment {
  public:
   /// Room for `capacity` tokens; grows by doubling when append() needs more.
@@ -27,8 +27,8 @@ class KvSegment {
 
   /// Makes room for `count` tokens after the present ones.
   void reserve(std::int64_t count);
-  /// Writes keys and values [count, kv_heads, D] of one layer behind the present tokens. They count as
-  /// present after advance(count), once every layer has been written.
+  /// Writes keys and values [count, kv_heads, D] of one layer behind the present tokens. They count
+  /// as present after advance(count), once every layer has been written.
   void write(std::int64_t layer, const at::Tensor& keys, const at::Tensor& values);
   void advance(std::int64_t count) { tokens_ += count; }
 
@@ -41,8 +41,8 @@ class KvSegment {
 using SharedSegment = std::shared_ptr<KvSegment>;
 
 /// One row's share of a packed batch: `tokens` new tokens that attend, causally, to all of `past`
-/// (oldest first; never written), then to what `own` holds, then to themselves. When `own` is set the
-/// new keys and values are added to it.
+/// (oldest first; never written), then to what `own` holds, then to themselves. When `own` is set
+/// the new keys and values are added to it.
 struct PackedRow {
   std::int64_t tokens = 0;
   std::vector<SharedSegment> past;

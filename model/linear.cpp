@@ -47,8 +47,8 @@ at::Tensor few_rows(const at::Tensor& x, const at::Tensor& weight) {
   const auto* data = input.const_data_ptr<float>();
   auto* out = y.mutable_data_ptr<float>();
   if (weight.scalar_type() == at::kFloat) {
-    cpu::few_rows_matmul(data, weight.const_data_ptr<float>(), x.size(0), x.size(1),
-                         weight.size(0), out);
+    cpu::few_rows_matmul(data, weight.const_data_ptr<float>(), x.size(0), x.size(1), weight.size(0),
+                         out);
   } else {
     cpu::few_rows_matmul(data, static_cast<const std::uint16_t*>(weight.const_data_ptr()),
                          x.size(0), x.size(1), weight.size(0), out);
@@ -56,19 +56,23 @@ at::Tensor few_rows(const at::Tensor& x, const at::Tensor& weight) {
   return y;
 }
 
+at::Tensor apply_layer(const at::Tensor& x, const FrozenLinear& layer) {
+  auto y = matmul_transposed(x, layer.weight);
+  if (layer.bias.defined()) y.add_(layer.bias);
+  return y;
+}
+
 struct FrozenLinearFunction : torch::autograd::Function<FrozenLinearFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
-                            const at::Tensor& weight, const at::Tensor& bias) {
-    context->save_for_backward({weight});
-    auto y = matmul_transposed(x, weight);
-    if (bias.defined()) y.add_(bias);
-    return y;
+                            const FrozenLinear& layer) {
+    context->save_for_backward({layer.weight});
+    return apply_layer(x, layer);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
     const auto weight = context->get_saved_variables()[0];
-    return {matmul_plain(gradients[0].contiguous(), weight), at::Tensor(), at::Tensor()};
+    return {matmul_plain(gradients[0].contiguous(), weight), at::Tensor()};
   }
 };
 
@@ -101,11 +105,9 @@ at::Tensor matmul_plain(const at::Tensor& dy, const at::Tensor& weight) {
 
 at::Tensor linear(const at::Tensor& x, const FrozenLinear& layer) {
   if (at::GradMode::is_enabled() && x.requires_grad()) {
-    return FrozenLinearFunction::apply(x, layer.weight, layer.bias);
+    return FrozenLinearFunction::apply(x, layer);
   }
-  auto y = matmul_transposed(x, layer.weight);
-  if (layer.bias.defined()) y.add_(layer.bias);
-  return y;
+  return apply_layer(x, layer);
 }
 
 }  // namespace softcot

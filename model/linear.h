@@ -11,18 +11,18 @@ struct FrozenLinear {
   at::Tensor bias;
 };
 
-/// y of FrozenLinear. Differentiable in x only: the backward pass is dx = dy · weight, and nothing but
-/// a reference to the weight is kept for it. Activations are in x's dtype; a bfloat16 weight under
-/// float32 activations is used as bfloat16 (activations rounded to it) where the processor multiplies
-/// bfloat16 itself, and widened block by block to float32 elsewhere.
+/// y of FrozenLinear. Differentiable in x only: the backward pass is dx = dy · weight, and nothing
+/// but a reference to the weight is kept for it. Activations are in x's dtype; a bfloat16 weight
+/// under float32 activations is used as bfloat16 (activations rounded to it) where the processor
+/// multiplies bfloat16 itself, and widened block by block to float32 elsewhere.
 at::Tensor linear(const at::Tensor& x, const FrozenLinear& layer);
 
 /// x [P, I] · weight [O, I]^T and dy [P, O] · weight [O, I], without autograd.
 at::Tensor matmul_transposed(const at::Tensor& x, const at::Tensor& weight);
 at::Tensor matmul_plain(const at::Tensor& dy, const at::Tensor& weight);
 
-/// How bfloat16 weights meet float32 activations on the host. kAuto asks the processor; the others are
-/// for tests, which hold both paths against each other.
+/// How bfloat16 weights meet float32 activations on the host. kAuto asks the processor; the others
+/// are for tests, which hold both paths against each other.
 enum class Bf16Matmul { kAuto, kNative, kWiden };
 void set_bf16_matmul(Bf16Matmul choice);
 

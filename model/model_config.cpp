@@ -50,8 +50,7 @@ RopeConfig read_rope(const Json& json, const std::string& where) {
   rope.factor = require<double>(parameters, "factor", where);
   rope.low_frequency_factor = require<double>(parameters, "low_freq_factor", where);
   rope.high_frequency_factor = require<double>(parameters, "high_freq_factor", where);
-  rope.original_positions =
-      require<double>(parameters, "original_max_position_embeddings", where);
+  rope.original_positions = require<double>(parameters, "original_max_position_embeddings", where);
   if (!(rope.factor >= 1.0 && rope.high_frequency_factor > rope.low_frequency_factor)) {
     fail(kInput, {.what = "RoPE scaling factors contradict each other", .where = where});
   }
@@ -117,8 +116,7 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
   config.layers = positive(json, "num_hidden_layers", where);
   config.query_heads = positive(json, "num_attention_heads", where);
   config.kv_heads = optional(json, "num_key_value_heads", config.query_heads, where);
-  config.head_width =
-      optional(json, "head_dim", config.hidden / config.query_heads, where);
+  config.head_width = optional(json, "head_dim", config.hidden / config.query_heads, where);
   config.max_positions = positive(json, "max_position_embeddings", where);
   config.norm_epsilon = optional(json, "rms_norm_eps", 1e-6, where);
   config.tied_head = optional(json, "tie_word_embeddings", false, where);

@@ -1,7 +1,6 @@
 #include "model/projection.h"
 
 #include <cmath>
-#include <utility>
 
 #include "runtime/random.h"
 
@@ -19,14 +18,14 @@ Projection Projection::random(std::int64_t assistant_width, std::int64_t backbon
     }
     return tensor;
   };
-  auto weight = uniform({backbone_width, assistant_width});
-  auto bias = uniform({backbone_width});
-  return {std::move(weight), std::move(bias)};
+  const auto weight = uniform({backbone_width, assistant_width});
+  const auto bias = uniform({backbone_width});
+  return {weight, bias};
 }
 
-Projection::Projection(at::Tensor weight, at::Tensor bias)
-    : weight_(weight.to(at::kFloat).contiguous().detach()),
-      bias_(bias.to(at::kFloat).contiguous().detach()) {
+Projection::Projection(const at::Tensor& weight, const at::Tensor& bias)
+    : weight_(weight.detach().to(at::kFloat, /*non_blocking=*/false, /*copy=*/true).contiguous()),
+      bias_(bias.detach().to(at::kFloat, /*non_blocking=*/false, /*copy=*/true).contiguous()) {
   weight_.set_requires_grad(true);
   bias_.set_requires_grad(true);
 }

@@ -6,15 +6,15 @@
 
 namespace softcot {
 
-/// The one trained part of SoftCoT: a linear map from the assistant's width A to the backbone's H, with
-/// float32 master weights whatever the backbone's dtype. The same on every rank.
+/// The one trained part of SoftCoT: a linear map from the assistant's width A to the backbone's H,
+/// with float32 master weights whatever the backbone's dtype. The same on every rank.
 class Projection {
  public:
   /// Uniform in ±1/√A from the random stream of `seed`: the same numbers on every rank and machine.
   static Projection random(std::int64_t assistant_width, std::int64_t backbone_width,
                            std::uint64_t seed);
-  /// Takes weight [H, A] and bias [H] over (float32); they become autograd leaves.
-  Projection(at::Tensor weight, at::Tensor bias);
+  /// Copies weight [H, A] and bias [H]; the copies are float32 autograd leaves.
+  Projection(const at::Tensor& weight, const at::Tensor& bias);
 
   /// thoughts [K, A] float32 → [K, H] float32, differentiable in weight and bias.
   at::Tensor forward(const at::Tensor& thoughts) const;

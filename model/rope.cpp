@@ -51,7 +51,8 @@ at::Tensor RotaryEmbedding::rotate(const at::Tensor& x, const at::Tensor& positi
   const auto sine = sine_.index_select(0, positions).unsqueeze(1) * (backwards ? -1.0 : 1.0);
   auto turned = y.narrow(1, 0, rotated);
   const auto halves = turned.to(at::kFloat).chunk(2, -1);
-  turned.copy_(at::cat({halves[0] * cosine - halves[1] * sine, halves[1] * cosine + halves[0] * sine}, -1));
+  turned.copy_(
+      at::cat({halves[0] * cosine - halves[1] * sine, halves[1] * cosine + halves[0] * sine}, -1));
   return y;
 }
 

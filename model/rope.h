@@ -6,8 +6,8 @@
 
 namespace softcot {
 
-/// Rotary position embedding (Su et al., 2021) in Hugging Face's half-split layout: dimension i of a
-/// head is rotated together with dimension i + D/2 by position · frequency_i.
+/// Rotary position embedding (Su et al., 2021) in Hugging Face's half-split layout: dimension i of
+/// a head is rotated together with dimension i + D/2 by position · frequency_i.
 class RotaryEmbedding {
  public:
   RotaryEmbedding(const RopeConfig& config, std::int64_t head_width);
@@ -15,8 +15,9 @@ class RotaryEmbedding {
   /// Makes the tables reach `positions` positions on `device`; they grow and never shrink.
   void reserve(std::int64_t positions, at::Device device);
 
-  /// A copy of x [P, heads, D] whose first `rotated` heads are turned by positions [P] (int64), forwards
-  /// or, for the gradient, backwards. Without autograd. reserve() must cover every position.
+  /// A copy of x [P, heads, D] whose first `rotated` heads are turned by positions [P] (int64),
+  /// forwards or, for the gradient, backwards. Without autograd. reserve() must cover every
+  /// position.
   at::Tensor rotate(const at::Tensor& x, const at::Tensor& positions, std::int64_t rotated,
                     bool backwards) const;
 

@@ -53,14 +53,13 @@ std::vector<int> legal_tp_sizes(const ModelConfig& config) {
 
 ShardPlan::ShardPlan(const ModelConfig& config, int tp_index, int tp_size) : config_(config) {
   if (tp_size < 1 || config.query_heads % tp_size != 0) {
-    fail(ExitCode::kUsage,
-         {.what = "tensor-parallel size does not divide the model's query heads",
-          .where = "parallel.tp",
-          .expected = fmt::format("one of {} ({} query heads, {} KV heads)",
-                                  fmt::join(legal_tp_sizes(config), ", "), config.query_heads,
-                                  config.kv_heads),
-          .got = std::to_string(tp_size),
-          .fix = "choose a listed size and start a multiple of it as ranks"});
+    fail(ExitCode::kUsage, {.what = "tensor-parallel size does not divide the model's query heads",
+                            .where = "parallel.tp",
+                            .expected = fmt::format("one of {} ({} query heads, {} KV heads)",
+                                                    fmt::join(legal_tp_sizes(config), ", "),
+                                                    config.query_heads, config.kv_heads),
+                            .got = std::to_string(tp_size),
+                            .fix = "choose a listed size and start a multiple of it as ranks"});
   }
   queries_ = even_part(config.query_heads, tp_index, tp_size);
   const std::int64_t group = config.query_heads / config.kv_heads;

@@ -33,9 +33,9 @@ struct WeightRule {
 /// there when the config says so; the head is there unless it is tied.
 std::vector<WeightRule> weight_rules(const ModelConfig& config);
 
-/// The part of a model that one of `tp` ranks holds. Query heads are cut evenly, the feed-forward and
-/// vocabulary dimensions as evenly as they go; a rank holds every KV head that its query heads read,
-/// so KV heads are replicated when tp exceeds their number.
+/// The part of a model that one of `tp` ranks holds. Query heads are cut evenly, the feed-forward
+/// and vocabulary dimensions as evenly as they go; a rank holds every KV head that its query heads
+/// read, so KV heads are replicated when tp exceeds their number.
 class ShardPlan {
  public:
   /// Throws kUsage, with the legal sizes listed, unless tp divides the query heads.

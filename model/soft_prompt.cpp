@@ -17,7 +17,8 @@ void require_well_formed(const SoftRow& row) {
                     row.thought_begin >= 0 && row.thought_count >= 0 &&
                     (row.thought_count == 0 || thoughts_end <= row.target_begin);
   if (!good) {
-    fail(ExitCode::kInternal, {.what = "row with thoughts or targets out of place", .where = row.id});
+    fail(ExitCode::kInternal,
+         {.what = "row with thoughts or targets out of place", .where = row.id});
   }
 }
 
@@ -64,10 +65,9 @@ at::Tensor SoftPromptModel::packed_inputs(const std::vector<SoftRow>& rows,
   auto inputs = backbone_.embed(at::tensor(ids, at::kLong).to(device));
   if (places.empty()) return inputs;
   if (!soft.defined() || soft.size(0) != static_cast<std::int64_t>(places.size())) {
-    fail(ExitCode::kInternal,
-         {.what = "soft thoughts do not match the placeholders",
-          .expected = std::to_string(places.size()),
-          .got = soft.defined() ? std::to_string(soft.size(0)) : "none"});
+    fail(ExitCode::kInternal, {.what = "soft thoughts do not match the placeholders",
+                               .expected = std::to_string(places.size()),
+                               .got = soft.defined() ? std::to_string(soft.size(0)) : "none"});
   }
   return inputs.index_copy(0, at::tensor(places, at::kLong).to(device),
                            soft.to(inputs.scalar_type()));
@@ -128,7 +128,8 @@ TokenScores SoftPromptModel::score(const std::vector<SoftRow>& rows, const at::T
   const auto wanted = at::tensor(targets, at::kLong).to(device);
   const auto hidden = backbone_.forward(packed_inputs(rows, begin, end, soft), packed);
   if (switches_.target_logits) return backbone_.score(hidden.index_select(0, where), wanted);
-  const auto everywhere = at::zeros({hidden.size(0)}, wanted.options()).index_copy(0, where, wanted);
+  const auto everywhere =
+      at::zeros({hidden.size(0)}, wanted.options()).index_copy(0, where, wanted);
   const auto all = backbone_.score(hidden, everywhere);
   return {all.nll.index_select(0, where), all.best.index_select(0, where)};
 }

@@ -10,14 +10,15 @@
 
 namespace softcot {
 
-/// One row as the backbone reads it: token ids of which some are placeholders for soft thoughts, and of
-/// which the last ones are targets.
+/// One row as the backbone reads it: token ids of which some are placeholders for soft thoughts,
+/// and of which the last ones are targets.
 struct SoftRow {
-  std::string id;                     ///< For messages.
-  std::vector<std::int64_t> ids;      ///< [T]
-  std::int64_t thought_begin = 0;     ///< Index of the first placeholder.
-  std::int64_t thought_count = 0;     ///< N; 0 for a row without thoughts.
-  std::int64_t target_begin = 0;      ///< Targets are ids[target_begin … T); ≥ 1 and after the thoughts.
+  std::string id;                  ///< For messages.
+  std::vector<std::int64_t> ids;   ///< [T]
+  std::int64_t thought_begin = 0;  ///< Index of the first placeholder.
+  std::int64_t thought_count = 0;  ///< N; 0 for a row without thoughts.
+  std::int64_t target_begin =
+      0;  ///< Targets are ids[target_begin … T); ≥ 1 and after the thoughts.
 
   std::int64_t targets() const { return static_cast<std::int64_t>(ids.size()) - target_begin; }
 };
@@ -37,19 +38,20 @@ class SoftPromptModel {
   /// `backbone` must outlive this object.
   SoftPromptModel(const Transformer& backbone, WorkSwitches switches);
 
-  /// Computes keys and values of a prefix that later rows may begin with; an empty one clears it. Does
-  /// nothing when the switch is off. Collective over tp.
+  /// Computes keys and values of a prefix that later rows may begin with; an empty one clears it.
+  /// Does nothing when the switch is off. Collective over tp.
   void share_prefix(const std::vector<std::int64_t>& ids);
   std::int64_t shared_tokens() const { return static_cast<std::int64_t>(shared_ids_.size()); }
 
   /// Scores of all rows' targets, row after row: [Σ targets]. `soft` [Σ N, H] holds the projected
   /// thoughts of the rows, row after row; undefined when no row has any. nll is differentiable in
-  /// `soft`. Rows that do not begin with the shared prefix are computed without it. Collective over tp.
+  /// `soft`. Rows that do not begin with the shared prefix are computed without it. Collective over
+  /// tp.
   TokenScores score(const std::vector<SoftRow>& rows, const at::Tensor& soft) const;
 
-  /// Runs the prompts ids[0 … target_begin) of the rows and returns for each the hidden state after its
-  /// last token, [B, H], with the keys and values in `own[b]`, segments that follow the shared prefix's
-  /// (see past()). Without autograd. Collective over tp.
+  /// Runs the prompts ids[0 … target_begin) of the rows and returns for each the hidden state after
+  /// its last token, [B, H], with the keys and values in `own[b]`, segments that follow the shared
+  /// prefix's (see past()). Without autograd. Collective over tp.
   at::Tensor prefill(const std::vector<SoftRow>& rows, const at::Tensor& soft,
                      std::vector<PackedRow>& cached) const;
 

@@ -6,8 +6,8 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// A gradient or activation that arrives here may be shared with autograd's own buffers, so the sum is
-// taken in a copy.
+// A gradient or activation that arrives here may be shared with autograd's own buffers, so the sum
+// is taken in a copy.
 at::Tensor summed(const at::Tensor& x, Communicator& group) {
   auto sum = x.clone(at::MemoryFormat::Contiguous);
   group.all_reduce(sum, ReduceOp::kSum);

@@ -9,8 +9,8 @@ namespace softcot {
 
 /// The conjugate pair of Megatron-LM (Shoeybi et al., 2019). A column-parallel product is
 /// linear(copy_to_group(x)): Y_r = X W_r^T, dX = Σ_r dY_r W_r. A row-parallel product is
-/// reduce_from_group(linear(x_r)): Y = Σ_r X_r W_r^T, dX_r = dY W_r. Both are collective over the group in
-/// the pass that communicates, and free for a group of one.
+/// reduce_from_group(linear(x_r)): Y = Σ_r X_r W_r^T, dX_r = dY W_r. Both are collective over the
+/// group in the pass that communicates, and free for a group of one.
 
 /// Forward: x itself. Backward: the sum of the gradients over the group.
 at::Tensor copy_to_group(const at::Tensor& x, Communicator& group);

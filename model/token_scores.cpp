@@ -35,8 +35,7 @@ ChunkScores score_chunk(const at::Tensor& hidden, const at::Tensor& targets,
   group.all_reduce(largest, ReduceOp::kMax);
   const auto best = best_ids(logits, largest, shard.owned, group);
 
-  const auto elsewhere =
-      (targets < shard.owned.begin).logical_or(targets >= shard.owned.end);
+  const auto elsewhere = (targets < shard.owned.begin).logical_or(targets >= shard.owned.end);
   const auto local = (targets - shard.owned.begin).masked_fill(elsewhere, 0).unsqueeze(1);
   logits.sub_(largest.unsqueeze(1));
   auto target_logit = logits.gather(1, local).squeeze(1).masked_fill(elsewhere, 0);
@@ -74,8 +73,8 @@ Result score_all(const at::Tensor& hidden, const at::Tensor& targets, const Voca
     if (with_gradient) d_hidden.push_back(chunk.d_hidden);
   }
   if (nll.empty()) {
-    return {at::empty({0}, hidden.options().dtype(at::kFloat)),
-            at::empty({0}, targets.options()), at::zeros_like(hidden)};
+    return {at::empty({0}, hidden.options().dtype(at::kFloat)), at::empty({0}, targets.options()),
+            at::zeros_like(hidden)};
   }
   return {at::cat(nll), at::cat(best), with_gradient ? at::cat(d_hidden) : at::Tensor()};
 }
@@ -103,8 +102,8 @@ TokenScores score_targets(const at::Tensor& hidden, const at::Tensor& targets,
                           const VocabularyShard& shard, Communicator& group,
                           std::int64_t chunk_bytes) {
   if (at::GradMode::is_enabled() && hidden.requires_grad()) {
-    const auto outputs = ScoreFunction::apply(copy_to_group(hidden, group), targets, shard, &group,
-                                              chunk_bytes);
+    const auto outputs =
+        ScoreFunction::apply(copy_to_group(hidden, group), targets, shard, &group, chunk_bytes);
     return {outputs[0], outputs[1]};
   }
   const auto result = score_all(hidden, targets, shard, group, chunk_bytes, false);

@@ -102,7 +102,8 @@ void Transformer::fill(const at::Tensor& inputs, const std::vector<PackedRow>& r
 }
 
 at::Tensor Transformer::run_layers(at::Tensor x, const std::vector<PackedRow>& rows) const {
-  const bool grows = std::any_of(rows.begin(), rows.end(), [](const auto& r) { return bool(r.own); });
+  const bool grows =
+      std::any_of(rows.begin(), rows.end(), [](const auto& r) { return bool(r.own); });
   const at::AutoGradMode differentiable(at::GradMode::is_enabled() && !grows);
 
   std::vector<std::int64_t> positions;
@@ -131,8 +132,8 @@ at::Tensor Transformer::run_layer(const at::Tensor& x, std::int64_t index,
                                   const at::Tensor& positions,
                                   const std::vector<PackedRow>& rows) const {
   const Layer& layer = layers_[index];
-  const auto attention_in = copy_to_group(
-      rms_norm(x, layer.attention_norm, config_.norm_epsilon), tp_);
+  const auto attention_in =
+      copy_to_group(rms_norm(x, layer.attention_norm, config_.norm_epsilon), tp_);
   const auto qkv = linear(attention_in, layer.qkv);
   const auto mixed = packed_attention(qkv, positions, rows, index, attention_, rope_);
   const auto y = x + reduce_from_group(linear(mixed, layer.attention_out), tp_);
@@ -154,7 +155,8 @@ at::Tensor Transformer::logits(const at::Tensor& hidden) const {
   const auto all = tp_.all_gather(padded.unsqueeze(0));
   std::vector<at::Tensor> parts;
   for (int r = 0; r < tp_.size(); ++r) {
-    parts.push_back(all.select(0, r).narrow(1, 0, even_part(config_.vocabulary, r, tp_.size()).size()));
+    parts.push_back(
+        all.select(0, r).narrow(1, 0, even_part(config_.vocabulary, r, tp_.size()).size()));
   }
   return at::cat(parts, 1);
 }

@@ -19,15 +19,15 @@ namespace softcot {
 
 struct LoadOptions {
   at::ScalarType dtype = at::kFloat;  ///< Of the weights: float32 or bfloat16.
-  std::int64_t layers = 0;            ///< Keep only the first so many, then the final norm; 0 = all.
+  std::int64_t layers = 0;  ///< Keep only the first so many, then the final norm; 0 = all.
   at::Device device = at::kCPU;
 };
 
-/// A frozen decoder of the Llama or Qwen2 architecture, as one tensor-parallel rank holds it. Rows are
-/// packed: a batch is [P, H] with the tokens of one row after those of another, never padded.
+/// A frozen decoder of the Llama or Qwen2 architecture, as one tensor-parallel rank holds it. Rows
+/// are packed: a batch is [P, H] with the tokens of one row after those of another, never padded.
 ///
-/// Activations are float32 on the host and of the weights' dtype on an accelerator. All ranks of `tp`
-/// make the same calls with the same tokens; hidden states are whole and equal on all of them.
+/// Activations are float32 on the host and of the weights' dtype on an accelerator. All ranks of
+/// `tp` make the same calls with the same tokens; hidden states are whole and equal on all of them.
 /// The class holds no state of a row: keys and values live in the rows' segments.
 class Transformer {
  public:
@@ -49,14 +49,15 @@ class Transformer {
   at::Tensor embed(const at::Tensor& ids) const;
 
   /// Hidden states after the final norm [P, H] for inputs [P, H], P = the sum of the rows' tokens.
-  /// Differentiable in `inputs` when no row has an own segment; else runs without autograd and adds the
-  /// new tokens to those segments. Collective over tp, in the backward pass too.
+  /// Differentiable in `inputs` when no row has an own segment; else runs without autograd and adds
+  /// the new tokens to those segments. Collective over tp, in the backward pass too.
   at::Tensor forward(const at::Tensor& inputs, const std::vector<PackedRow>& rows) const;
 
   /// forward() for the sake of the rows' segments alone: skips the final norm.
   void fill(const at::Tensor& inputs, const std::vector<PackedRow>& rows) const;
 
-  /// Logits of `hidden` [K, H] over the whole vocabulary: [K, V] float32 on every rank. No autograd.
+  /// Logits of `hidden` [K, H] over the whole vocabulary: [K, V] float32 on every rank. No
+  /// autograd.
   at::Tensor logits(const at::Tensor& hidden) const;
 
   /// Scores of targets [K] (int64) after `hidden` [K, H]; nll is differentiable in hidden.

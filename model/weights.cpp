@@ -89,7 +89,8 @@ void WeightReader::require_complete() const {
 const WeightRule& WeightReader::rule(const std::string& name) const {
   const auto found = std::find_if(rules_.begin(), rules_.end(),
                                   [&](const auto& rule) { return name == rule.name; });
-  if (found == rules_.end()) fail(ExitCode::kInternal, {.what = "no rule for weight", .where = name});
+  if (found == rules_.end())
+    fail(ExitCode::kInternal, {.what = "no rule for weight", .where = name});
   return *found;
 }
 

@@ -11,8 +11,8 @@
 
 namespace softcot {
 
-/// Reads one rank's slices of a model's weights. The files are mapped and only the slices' pages are
-/// touched; each weight is copied once, into `dtype`.
+/// Reads one rank's slices of a model's weights. The files are mapped and only the slices' pages
+/// are touched; each weight is copied once, into `dtype`.
 class WeightReader {
  public:
   /// Throws kInput unless the folder holds every weight of the config's rules, in its full shape.

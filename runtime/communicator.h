@@ -9,10 +9,10 @@ namespace softcot {
 
 enum class ReduceOp { kSum, kMax, kMin };
 
-/// Collectives over one group of ranks. Every call is collective: all ranks of the group make the same
-/// calls in the same order with tensors of the same shape and dtype (float32, float64, bfloat16, int64,
-/// uint8). Tensors are contiguous. No call goes through autograd, and the in-place ones must never be
-/// given a tensor that autograd has saved.
+/// Collectives over one group of ranks. Every call is collective: all ranks of the group make the
+/// same calls in the same order with tensors of the same shape and dtype (float32, float64,
+/// bfloat16, int64, uint8). Tensors are contiguous. No call goes through autograd, and the in-place
+/// ones must never be given a tensor that autograd has saved.
 ///
 /// A call that some rank does not join ends after the group's timeout in an Error kPeer that names
 /// the collective and its sequence number; after that the group is unusable.
@@ -56,8 +56,8 @@ std::string broadcast_bytes(Communicator& group, const std::string& bytes, int r
 double reduce_scalar(Communicator& group, double value, ReduceOp op);
 std::int64_t reduce_scalar(Communicator& group, std::int64_t value, ReduceOp op);
 
-/// Throws kUsage on every rank, naming the first rank that differs from rank 0, unless all ranks pass
-/// the same text (a configuration or a binary's version). Collective.
+/// Throws kUsage on every rank, naming the first rank that differs from rank 0, unless all ranks
+/// pass the same text (a configuration or a binary's version). Collective.
 void require_same(Communicator& group, const std::string& text, const std::string& name);
 
 }  // namespace softcot

@@ -11,7 +11,7 @@ namespace {
 
 using namespace hdf5_library;  // NOLINT(google-build-using-namespace)
 
-constexpr std::size_t kLongestString = 64 * 1024;
+constexpr std::size_t kLongestString = std::size_t{64} * 1024;
 constexpr int kLargestRank = 8;
 
 /// Number of elements, or the largest std::size_t where they cannot be counted.

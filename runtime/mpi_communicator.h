@@ -12,8 +12,9 @@ namespace softcot {
 /// lost rank is an error and not a hang.
 class MpiCommunicator final : public Communicator {
  public:
-  /// `ranks`: the group's world ranks in group order; this process is one of them. Collective over the
-  /// group only. `chunk` is the largest number of elements handed to one MPI call (MPI counts are int).
+  /// `ranks`: the group's world ranks in group order; this process is one of them. Collective over
+  /// the group only. `chunk` is the largest number of elements handed to one MPI call (MPI counts
+  /// are int).
   MpiCommunicator(const std::vector<int>& ranks, std::chrono::milliseconds timeout,
                   std::int64_t chunk = std::int64_t{1} << 28);
   ~MpiCommunicator() override;

@@ -31,10 +31,9 @@ ProcessWorld ProcessWorld::start(int& argc, char**& argv) {
   if (!launched_by_mpi()) {
     const int tasks = environment_int("SLURM_STEP_NUM_TASKS", 1);
     if (std::getenv("SLURM_STEP_ID") != nullptr && tasks > 1) {
-      fail(ExitCode::kUsage,
-           {.what = "srun started several tasks without MPI",
-            .got = fmt::format("{} tasks, no PMIx", tasks),
-            .fix = "use srun --mpi=pmix, or mpirun inside the allocation"});
+      fail(ExitCode::kUsage, {.what = "srun started several tasks without MPI",
+                              .got = fmt::format("{} tasks, no PMIx", tasks),
+                              .fix = "use srun --mpi=pmix, or mpirun inside the allocation"});
     }
     return world;
   }

@@ -7,9 +7,9 @@
 
 namespace softcot {
 
-/// Hands out the numbers 0, 1, 2 … once each over all ranks of the job: dynamic sharing of work whose
-/// pieces differ in cost. Making and destroying it is collective over the world; next() is not, and does not
-/// wait for other ranks where they share memory.
+/// Hands out the numbers 0, 1, 2 … once each over all ranks of the job: dynamic sharing of work
+/// whose pieces differ in cost. Making and destroying it is collective over the world; next() is
+/// not, and does not wait for other ranks where they share memory.
 class WorkQueue {
  public:
   explicit WorkQueue(const ProcessWorld& world);

@@ -18,8 +18,8 @@ struct StepMetrics {
   std::optional<double> heldout_loss;  ///< After this step.
 };
 
-/// `metrics.jsonl`: one JSON object a line, whole lines only, in order of steps. Local; one rank writes. What
-/// cannot be written is warned about once and does not stop the training.
+/// `metrics.jsonl`: one JSON object a line, whole lines only, in order of steps. Local; one rank
+/// writes. What cannot be written is warned about once and does not stop the training.
 class MetricsLog {
  public:
   /// An empty path writes nothing.

@@ -13,8 +13,8 @@ struct OptimizerOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
-  double weight_decay = 0.0;    ///< Decoupled: weight -= lr · decay · weight.
-  double clip = 1.0;            ///< Largest gradient norm over all parameters; 0 never clips.
+  double weight_decay = 0.0;  ///< Decoupled: weight -= lr · decay · weight.
+  double clip = 1.0;          ///< Largest gradient norm over all parameters; 0 never clips.
 };
 
 /// A trained tensor under the name it has in checkpoints.
@@ -23,8 +23,8 @@ struct Parameter {
   at::Tensor value;  ///< float32 leaf; its .grad() is what step() reads.
 };
 
-/// AdamW (Loshchilov & Hutter, 2019) with float32 state, through LibTorch's fused kernel. Local: ranks
-/// that pass equal gradients stay equal.
+/// AdamW (Loshchilov & Hutter, 2019) with float32 state, through LibTorch's fused kernel. Local:
+/// ranks that pass equal gradients stay equal.
 class AdamW {
  public:
   AdamW(std::vector<Parameter> parameters, OptimizerOptions options);
@@ -38,8 +38,8 @@ class AdamW {
   double clip_gradients();
 
   const std::vector<Parameter>& parameters() const { return parameters_; }
-  /// Parameters and moments under the names NAME, NAME.exp_avg, NAME.exp_avg_sq, and "adamw.steps" [1]:
-  /// the tensors themselves, so that copying into them restores a checkpoint.
+  /// Parameters and moments under the names NAME, NAME.exp_avg, NAME.exp_avg_sq, and "adamw.steps"
+  /// [1]: the tensors themselves, so that copying into them restores a checkpoint.
   std::vector<Parameter> state() const;
 
  private:

@@ -89,10 +89,9 @@ void fill_thought_cache(const ThoughtReader& reader, const std::vector<Row>& row
     if (groups.tp_index != 0) continue;
     std::vector<std::uint64_t> keys;
     for (std::int64_t r = begin; r < end; ++r) keys.push_back(row_key(rows[r].id));
-    writer.write_block(blocks[at],
-                       std::span(states.const_data_ptr<float>(),
-                                 static_cast<std::size_t>(states.numel())),
-                       keys);
+    writer.write_block(
+        blocks[at],
+        std::span(states.const_data_ptr<float>(), static_cast<std::size_t>(states.numel())), keys);
   }
   groups.world->barrier();
   progress(count);

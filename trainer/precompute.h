@@ -16,12 +16,12 @@ namespace softcot {
 /// The frozen assistant reading rows that end with their last placeholder.
 class ThoughtReader {
  public:
-  /// Computes the keys and values of the beginning that all `rows` share. Both must outlive this object.
-  /// Collective over the assistant's tp group.
+  /// Computes the keys and values of the beginning that all `rows` share. Both must outlive this
+  /// object. Collective over the assistant's tp group.
   ThoughtReader(const Transformer& assistant, const std::vector<Row>& rows);
 
-  /// Last-layer states, after the final norm, at the placeholders of rows[begin … end): [rows, N, A]
-  /// float32 on the host. Collective over the assistant's tp group.
+  /// Last-layer states, after the final norm, at the placeholders of rows[begin … end): [rows, N,
+  /// A] float32 on the host. Collective over the assistant's tp group.
   at::Tensor read(std::int64_t begin, std::int64_t end) const;
 
  private:
@@ -34,8 +34,8 @@ class ThoughtReader {
 };
 
 /// Fills the missing blocks of a cache: every replica takes the next block as soon as it is free.
-/// `progress(blocks)` is called on every rank whenever it takes a block, with the number of blocks that
-/// were taken before on any rank, and at the end with their number. Collective over the world.
+/// `progress(blocks)` is called on every rank whenever it takes a block, with the number of blocks
+/// that were taken before on any rank, and at the end with their number. Collective over the world.
 void fill_thought_cache(const ThoughtReader& reader, const std::vector<Row>& rows,
                         const ThoughtCacheWriter& writer, const std::vector<std::int64_t>& blocks,
                         const ProcessWorld& world, const ProcessGroups& groups,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "data/row.h"
@@ -13,12 +14,12 @@ namespace softcot {
 /// The same row in the words of the model.
 SoftRow to_soft_row(const Row& row);
 
-/// Rows and, from the cache, the assistant's states at their placeholders. Row i of the cache belongs to
-/// row i here.
+/// Rows and, from the cache, the assistant's states at their placeholders.
 class ThoughtRows {
  public:
-  /// Throws kCache unless cache and rows agree in number, thoughts and ids.
-  ThoughtRows(const std::vector<Row>& rows, ThoughtCache cache);
+  /// records[i] is the row of the cache that belongs to rows[i]. Throws kCache unless they agree in
+  /// thoughts and ids.
+  ThoughtRows(const std::vector<Row>& rows, std::vector<std::int64_t> records, ThoughtCache cache);
 
   std::int64_t size() const { return static_cast<std::int64_t>(rows_.size()); }
   const SoftRow& row(std::int64_t index) const { return rows_[index]; }
@@ -26,15 +27,17 @@ class ThoughtRows {
   /// The states of one row: [N, A] float32.
   at::Tensor thoughts(std::int64_t index);
 
-  /// The rows of these indices, in `pieces` batches of nearly equal size; fewer when there are fewer rows.
+  /// The rows of these indices, in `pieces` batches of nearly equal size; fewer when there are
+  /// fewer rows.
   std::vector<TrainBatch> batches(const std::vector<std::int64_t>& indices, std::int64_t pieces);
-  /// All of one replica's share of all rows, in batches of at most `batch_rows`.
+  /// One replica's share of all rows, in batches of at most `batch_rows`.
   std::vector<TrainBatch> all(std::int64_t batch_rows, int dp_index, int dp_size);
 
  private:
   TrainBatch batch(std::span<const std::int64_t> indices);
 
   std::vector<SoftRow> rows_;
+  std::vector<std::int64_t> records_;
   ThoughtCache cache_;
 };
 

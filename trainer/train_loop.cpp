@@ -43,8 +43,8 @@ std::int64_t total_steps(const TrainOptions& options, std::int64_t rows) {
 }
 
 TrainLoop::TrainLoop(const SoftPromptModel& model, Projection& projection, ThoughtRows& rows,
-                     ThoughtRows* heldout, const TrainOptions& options,
-                     const ProcessGroups& groups, TrainFiles files, nlohmann::json identity)
+                     ThoughtRows* heldout, const TrainOptions& options, const ProcessGroups& groups,
+                     TrainFiles files, nlohmann::json identity)
     : model_(model),
       projection_(projection),
       rows_(rows),
@@ -67,8 +67,8 @@ TrainEnd TrainLoop::run(const std::function<bool()>& stop) {
   if (step_ == 0 && heldout_ != nullptr) metrics.write_heldout(0, evaluate());
 
   while (step_ < total_) {
-    const double learning_rate = options_.optimizer.learning_rate *
-                                 schedule_factor(options_.schedule, step_, total_);
+    const double learning_rate =
+        options_.optimizer.learning_rate * schedule_factor(options_.schedule, step_, total_);
     StepMetrics line;
     line.result = run_step(learning_rate, line.data_seconds);
     ++step_;
@@ -140,8 +140,8 @@ void TrainLoop::save() {
 }
 
 void TrainLoop::resume() {
-  // One rank reads and all take over its bytes: a file system that shows ranks different checkpoints
-  // cannot make them differ.
+  // One rank reads and all take over its bytes: a file system that shows ranks different
+  // checkpoints cannot make them differ.
   std::int64_t found = 0;
   LoadedCheckpoint loaded;
   if (groups_.world->rank() == 0) {
@@ -153,7 +153,8 @@ void TrainLoop::resume() {
     }
   }
   if (reduce_scalar(*groups_.world, found, ReduceOp::kMax) == 0) return;
-  step_ = reduce_scalar(*groups_.world, static_cast<std::int64_t>(loaded.state.step), ReduceOp::kMax);
+  step_ =
+      reduce_scalar(*groups_.world, static_cast<std::int64_t>(loaded.state.step), ReduceOp::kMax);
   const at::NoGradGuard no_grad;
   for (auto& parameter : optimizer_.state()) {
     if (groups_.world->rank() == 0) restore(loaded, parameter);

@@ -26,22 +26,23 @@ struct TrainFiles {
 
 enum class TrainEnd { kFinished, kStopped };
 
-/// Trains the projection over the rows of one dataset. Every rank of the world makes one and makes the same
-/// calls; rank 0 writes.
+/// Trains the projection over the rows of one dataset. Every rank of the world makes one and makes
+/// the same calls; rank 0 writes.
 class TrainLoop {
  public:
-  /// Everything passed by reference must outlive the loop; `heldout` may be null. `identity` says what the
-  /// run is: it is saved with every checkpoint and must be the same on resume.
+  /// Everything passed by reference must outlive the loop; `heldout` may be null. `identity` says
+  /// what the run is: it is saved with every checkpoint and must be the same on resume.
   TrainLoop(const SoftPromptModel& model, Projection& projection, ThoughtRows& rows,
             ThoughtRows* heldout, const TrainOptions& options, const ProcessGroups& groups,
             TrainFiles files, nlohmann::json identity);
 
-  /// Goes on from the newest usable checkpoint; from the start when there is none. Throws kCheckpoint for a
-  /// checkpoint of another run. Collective over the world.
+  /// Goes on from the newest usable checkpoint; from the start when there is none. Throws
+  /// kCheckpoint for a checkpoint of another run. Collective over the world.
   void resume();
 
-  /// Trains to the end, or until `stop()` is true on any rank: then saves and returns kStopped. Throws
-  /// kNumerics for a loss that is no number, naming step and rows. Collective over the world.
+  /// Trains to the end, or until `stop()` is true on any rank: then saves and returns kStopped.
+  /// Throws kNumerics for a loss that is no number, naming step and rows. Collective over the
+  /// world.
   TrainEnd run(const std::function<bool()>& stop);
 
   std::int64_t step() const { return step_; }

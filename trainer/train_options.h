@@ -12,12 +12,12 @@ namespace softcot {
 
 struct TrainOptions {
   // What is learned.
-  std::int64_t steps = 0;         ///< Optimizer steps; 0 = as many as `epochs` take.
-  double epochs = 10.0;           ///< Passes over the rows, when `steps` is 0.
-  std::int64_t batch = 4;         ///< Rows of one optimizer step, over all ranks.
+  std::int64_t steps = 0;  ///< Optimizer steps; 0 = as many as `epochs` take.
+  double epochs = 10.0;    ///< Passes over the rows, when `steps` is 0.
+  std::int64_t batch = 4;  ///< Rows of one optimizer step, over all ranks.
   OptimizerOptions optimizer;
   ScheduleOptions schedule;
-  std::uint64_t seed = 41;        ///< Of the projection's first weights and the order of rows.
+  std::uint64_t seed = 41;  ///< Of the projection's first weights and the order of rows.
 
   // How it is done; none of these changes the result but for rounding.
   std::int64_t accumulation = 1;  ///< Pieces in which a rank's rows of a step are computed.

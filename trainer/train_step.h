@@ -20,27 +20,27 @@ struct TrainBatch {
 
 /// What one optimizer step did, equal on all ranks but for the seconds.
 struct StepResult {
-  double loss = 0;            ///< Mean negative log-likelihood over the targets of all ranks.
-  double gradient_norm = 0;   ///< Before clipping.
-  std::int64_t targets = 0;   ///< Over all ranks.
-  std::int64_t tokens = 0;    ///< Of the rows, over all ranks.
+  double loss = 0;           ///< Mean negative log-likelihood over the targets of all ranks.
+  double gradient_norm = 0;  ///< Before clipping.
+  std::int64_t targets = 0;  ///< Over all ranks.
+  std::int64_t tokens = 0;   ///< Of the rows, over all ranks.
   double forward_seconds = 0;
   double backward_seconds = 0;
   double reduce_seconds = 0;
   double update_seconds = 0;
 };
 
-/// One SoftCoT step: project the thoughts, read the rows, divide the summed loss by the targets of all
-/// ranks, sum the gradients over dp, clip, move the projection.
+/// One SoftCoT step: project the thoughts, read the rows, divide the summed loss by the targets of
+/// all ranks, sum the gradients over dp, clip, move the projection.
 class TrainStep {
  public:
   /// Everything must outlive this object. `dp` is the group of the ranks with the same shard.
   TrainStep(const SoftPromptModel& model, Projection& projection, AdamW& optimizer,
             Communicator& dp);
 
-  /// `batches` are this replica's share of the step's rows, the same on all its tp ranks; the share may be
-  /// empty and of another size than other replicas'. Throws kNumerics on all ranks, before anything is
-  /// updated, when the loss or gradient is not finite. Collective over dp × tp.
+  /// `batches` are this replica's share of the step's rows, the same on all its tp ranks; the share
+  /// may be empty and of another size than other replicas'. Throws kNumerics on all ranks, before
+  /// anything is updated, when the loss or gradient is not finite. Collective over dp × tp.
   StepResult run(const std::vector<TrainBatch>& batches, double learning_rate);
 
  private:

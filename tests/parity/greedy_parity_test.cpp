@@ -1,5 +1,5 @@
-// Greedy continuations after a prompt with soft thoughts: the very ids that Transformers gives, however
-// many rows are decoded together and whatever the tensor-parallel size.
+// Greedy continuations after a prompt with soft thoughts: the very ids that Transformers gives,
+// however many rows are decoded together and whatever the tensor-parallel size.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -43,7 +43,8 @@ TEST_P(GreedyParity, ExactIdsBatchedAndOneByOne) {
     const Transformer backbone(fixture_folder() / name, {}, *groups.tp);
     for (const bool shared : {false, true}) {
       SoftPromptModel model(backbone, {});
-      if (shared) model.share_prefix({requests[0].prompt.ids.begin(), requests[0].prompt.ids.begin() + 5});
+      if (shared)
+        model.share_prefix({requests[0].prompt.ids.begin(), requests[0].prompt.ids.begin() + 5});
       for (const std::int64_t in_flight : {1, 3, 4}) {
         SCOPED_TRACE("tp " + std::to_string(tp) + ", " + std::to_string(in_flight) + " in flight");
         GenerationOptions options;
@@ -54,7 +55,8 @@ TEST_P(GreedyParity, ExactIdsBatchedAndOneByOne) {
                  [&](std::size_t i, const Generation& result) { results[i] = result; });
         ASSERT_EQ(results.size(), requests.size());
         for (const auto& [i, result] : results) {
-          EXPECT_TRUE(at::tensor(result.ids, at::kLong).equal(expected[static_cast<std::int64_t>(i)]));
+          EXPECT_TRUE(
+              at::tensor(result.ids, at::kLong).equal(expected[static_cast<std::int64_t>(i)]));
           EXPECT_EQ(result.finish, Finish::kLength);
         }
       }

@@ -11,8 +11,8 @@ std::optional<softcot::ProcessWorld> started;
 
 softcot::ProcessWorld& softcot::test::world() { return *started; }
 
-// Under mpirun every rank runs every test; a failure on any rank ends the whole run, since the others
-// may be waiting for it, and mpirun returns a status that is not zero.
+// Under mpirun every rank runs every test; a failure on any rank ends the whole run, since the
+// others may be waiting for it, and mpirun returns a status that is not zero.
 int main(int argc, char** argv) {
   started.emplace(softcot::ProcessWorld::start(argc, argv));
   softcot::set_log_rank(started->rank(), started->size());

@@ -21,8 +21,8 @@ double largest_difference(const at::Tensor& a, const at::Tensor& b);
 /// largest_difference over the largest |expected|.
 double relative_difference(const at::Tensor& got, const at::Tensor& expected);
 
-/// The rows of a fixture batch (input_ids, attention_mask, thought_start, labels); `prefix` is put before
-/// the tensors' names, `thoughts` is N.
+/// The rows of a fixture batch (input_ids, attention_mask, thought_start, labels); `prefix` is put
+/// before the tensors' names, `thoughts` is N.
 std::vector<SoftRow> soft_rows(const std::map<std::string, at::Tensor>& tensors,
                                const std::string& prefix, std::int64_t thoughts);
 

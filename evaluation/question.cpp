@@ -1,0 +1,91 @@
+#include "evaluation/question.h"
+
+#include <span>
+
+#include "evaluation/answer_likelihood.h"
+#include "runtime/hash.h"
+
+namespace softcot {
+namespace {
+
+std::uint64_t stream_key(const std::string& id) {
+  return std::stoull(hash_bytes(id).substr(0, 16), nullptr, 16);
+}
+
+std::string prompt_hash(const SoftRow& row) {
+  const std::span prompt(row.ids.data(), static_cast<std::size_t>(row.target_begin));
+  return hash_bytes(std::as_bytes(prompt));
+}
+
+struct Pending {
+  std::size_t question;
+  std::int64_t sample;
+};
+
+Sample make_sample(const Question& question, std::int64_t index, const Generation& generation,
+                   const Tokenizer& tokenizer) {
+  Sample sample;
+  sample.question_id = question.record.id;
+  sample.sample_index = index;
+  sample.question = question.record.question;
+  sample.reference = question.record.answer;
+  sample.prompt_hash = prompt_hash(question.row);
+  sample.ids = generation.ids;
+  const bool stopped = generation.finish == Finish::kStop;
+  sample.text =
+      tokenizer.decode(std::span(generation.ids).first(generation.ids.size() - (stopped ? 1 : 0)));
+  sample.new_tokens = static_cast<std::int64_t>(generation.ids.size());
+  sample.finish = stopped ? "stop" : "length";
+  extract_answers(sample, question.record.type);
+  return sample;
+}
+
+std::vector<AnswerLikelihood> score(const SoftPromptModel& model,
+                                    const std::vector<Question>& questions,
+                                    const std::vector<Pending>& pending,
+                                    std::int64_t batch_tokens) {
+  std::vector<LikelihoodRequest> requests;
+  std::vector<std::size_t> asked;
+  for (const auto& item : pending) {
+    if (item.sample != 0) continue;
+    requests.push_back({questions[item.question].row, questions[item.question].soft});
+    asked.push_back(item.question);
+  }
+  std::vector<AnswerLikelihood> likelihoods(questions.size());
+  answer_likelihoods(model, requests, batch_tokens,
+                     [&](std::size_t i, const AnswerLikelihood& l) { likelihoods[asked[i]] = l; });
+  return likelihoods;
+}
+
+}  // namespace
+
+void answer_questions(const SoftPromptModel& model, const Tokenizer& tokenizer,
+                      const std::vector<Question>& questions, const QuestionOptions& options,
+                      const std::set<SampleKey>& completed,
+                      const std::function<void(const Sample&)>& done) {
+  std::vector<Pending> pending;
+  std::vector<GenerationRequest> requests;
+  for (std::size_t q = 0; q < questions.size(); ++q) {
+    for (std::int64_t k = 0; k < options.samples; ++k) {
+      if (completed.contains({questions[q].record.id, k})) continue;
+      pending.push_back({q, k});
+      requests.push_back({.prompt = questions[q].row,
+                          .soft = questions[q].soft,
+                          .seed = options.seed,
+                          .question = stream_key(questions[q].record.id),
+                          .sample = static_cast<std::uint64_t>(k)});
+    }
+  }
+  const auto likelihoods = score(model, questions, pending, options.batch_tokens);
+  generate(model, requests, options.generation, [&](std::size_t i, const Generation& generation) {
+    const auto& item = pending[i];
+    Sample sample = make_sample(questions[item.question], item.sample, generation, tokenizer);
+    if (item.sample == 0) {
+      sample.answer_nll = likelihoods[item.question].nll;
+      sample.target_tokens = likelihoods[item.question].targets;
+    }
+    done(sample);
+  });
+}
+
+}  // namespace softcot

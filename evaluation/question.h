@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "data/record.h"
+#include "data/tokenizer.h"
+#include "evaluation/generation.h"
+#include "evaluation/sample_log.h"
+#include "model/soft_prompt.h"
+
+namespace softcot {
+
+/// One question as a method puts it to the backbone.
+struct Question {
+  Record record;
+  SoftRow row;      ///< Prompt and reference targets.
+  at::Tensor soft;  ///< [N, H], the projected thoughts; undefined without any.
+};
+
+struct QuestionOptions {
+  GenerationOptions generation;
+  std::uint64_t seed = 0;
+  std::int64_t samples = 1;          ///< Continuations of each question.
+  std::int64_t batch_tokens = 4096;  ///< Tokens scored at once.
+};
+
+/// Scores the reference answer and writes the continuations of each question that `completed`
+/// lacks, and hands over each sample as it is ready. Collective over tp: all ranks of a replica
+/// pass the same questions and get the same samples.
+void answer_questions(const SoftPromptModel& model, const Tokenizer& tokenizer,
+                      const std::vector<Question>& questions, const QuestionOptions& options,
+                      const std::set<SampleKey>& completed,
+                      const std::function<void(const Sample&)>& done);
+
+}  // namespace softcot

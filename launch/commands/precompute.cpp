@@ -1,0 +1,125 @@
+#include <optional>
+
+#include "launch/commands/commands.h"
+#include "launch/run_data.h"
+#include "launch/run_options.h"
+#include "launch/threads.h"
+#include "runtime/log.h"
+#include "runtime/progress.h"
+#include "trainer/precompute.h"
+
+namespace softcot {
+namespace {
+
+/// The blocks that some rank must write, as rank 0 finds them.
+std::vector<std::int64_t> missing_blocks(const ThoughtCacheWriter& writer,
+                                         const std::optional<CacheLock>& lock,
+                                         Communicator& world) {
+  std::vector<std::int64_t> blocks;
+  if (world.rank() == 0) blocks = writer.missing_blocks(*lock);
+  auto count = at::full({1}, static_cast<std::int64_t>(blocks.size()), at::kLong);
+  world.broadcast(count, 0);
+  auto numbers = at::zeros({count.item<std::int64_t>()}, at::kLong);
+  if (world.rank() == 0) numbers = at::tensor(blocks, at::kLong);
+  if (numbers.numel() > 0) world.broadcast(numbers, 0);
+  const auto* data = numbers.const_data_ptr<std::int64_t>();
+  return {data, data + numbers.numel()};
+}
+
+class Precompute {
+ public:
+  Precompute(const RunOptions& run, const ProcessWorld& world, const ProcessGroups& groups)
+      : run_(run),
+        world_(world),
+        groups_(groups),
+        text_(TextModel::open(assistant_of(run).path)),
+        hash_(model_hash(text_.path, *groups.world)),
+        prompt_(PromptTemplate::load(run.prompts, run.thoughts.prompt)),
+        builder_(text_.tokenizer, text_.family, prompt_) {}
+
+  void fill(const Split& split, std::int64_t thoughts) {
+    const auto key = thought_key(run_, text_, hash_, prompt_, split, thoughts);
+    const auto folder = cache_folder(run_, key);
+    std::optional<CacheLock> lock;
+    if (world_.rank() == 0) lock.emplace(folder);
+    groups_.world->barrier();
+    const ThoughtCacheWriter writer(folder, key);
+    const auto blocks = missing_blocks(writer, lock, *groups_.world);
+    const auto total = writer.layout().block_count();
+    log_info("{}: {} rows × {} thoughts × {} in {}", split.name, key.rows, key.thoughts, key.width,
+             folder.string());
+    if (blocks.empty()) {
+      log_info("{}: complete, nothing to do", split.name);
+    } else {
+      if (static_cast<std::int64_t>(blocks.size()) < total) {
+        log_info("{}: {} of {} blocks are there already", split.name, total - blocks.size(), total);
+      }
+      compute(split, thoughts, writer, blocks);
+    }
+    if (world_.rank() == 0) writer.finish(*lock);
+    groups_.world->barrier();
+  }
+
+ private:
+  void compute(const Split& split, std::int64_t thoughts, const ThoughtCacheWriter& writer,
+               const std::vector<std::int64_t>& blocks) {
+    if (!assistant_) {
+      const ModelOptions options = assistant_of(run_);
+      assistant_.emplace(options.path, options.load, *groups_.tp);
+    }
+    const auto rows = assistant_rows(builder_, split, thoughts, run_.data);
+    std::uint64_t wanted = 0;
+    for (const auto block : blocks) wanted += writer.layout().rows_in(block);
+    Progress progress("precompute " + split.name, wanted, "rows", world_.rank() == 0);
+    std::size_t counted = 0;
+    const auto report = [&](std::int64_t taken) {
+      for (; counted < static_cast<std::size_t>(taken); ++counted) {
+        progress.advance(writer.layout().rows_in(blocks[counted]));
+      }
+    };
+    const ThoughtReader reader(*assistant_, rows);
+    fill_thought_cache(reader, rows, writer, blocks, world_, groups_, report);
+    progress.finish();
+  }
+
+  const RunOptions& run_;
+  const ProcessWorld& world_;
+  const ProcessGroups& groups_;
+  TextModel text_;
+  std::string hash_;
+  PromptTemplate prompt_;
+  RowBuilder builder_;
+  std::optional<Transformer> assistant_;
+};
+
+}  // namespace
+
+ExitCode run_precompute(Invocation& invocation) {
+  RunOptions run;
+  OptionSet options("precompute",
+                    "Run the assistant once over all questions and cache its soft thoughts.");
+  add_run_options(options, run, {"model", "assistant", "parallel", "data", "thoughts", "prompts"});
+  options.set_notes(
+      "Works alone and under mpirun or srun with any number of ranks. Stopped at any time, the "
+      "next\n"
+      "call goes on: finished blocks stay. A cache is found again by what it was made from.");
+  options.add_example("mpirun -n 2 softcot precompute --config configs/quickstart.cfg",
+                      "two ranks share the work");
+  if (!invocation.read(options)) return ExitCode::kOk;
+
+  ProcessWorld& world = invocation.world();
+  const ProcessGroups groups = start_groups(world, run.parallel);
+  const Split train = train_split(run.data);
+  const auto eval = eval_split(run.data);
+  Precompute precompute(run, world, groups);
+  precompute.fill(train, run.thoughts.count);
+  if (eval) {
+    precompute.fill(*eval, run.thoughts.count);
+    if (run.thoughts.count_in_evaluation() != run.thoughts.count) {
+      precompute.fill(*eval, run.thoughts.count_in_evaluation());
+    }
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace softcot

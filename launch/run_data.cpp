@@ -1,0 +1,125 @@
+#include "launch/run_data.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "runtime/hash.h"
+#include "runtime/log.h"
+#include "runtime/safetensors_folder.h"
+
+namespace softcot {
+namespace {
+
+Split read_split(const std::string& name, const DataOptions& data,
+                 const std::filesystem::path& file, std::int64_t offset, std::int64_t limit) {
+  RecordRange range;
+  range.offset = static_cast<std::size_t>(offset);
+  if (limit > 0) range.limit = static_cast<std::size_t>(limit);
+  return {name, read_benchmark(data.task, file, range)};
+}
+
+/// An option on in the run counts as part of the key under the name the cache knows.
+PromptMode prompt_mode(ThoughtPrompt prompt) {
+  return prompt == ThoughtPrompt::kCounted ? PromptMode::kCounted : PromptMode::kUncounted;
+}
+
+}  // namespace
+
+TextModel TextModel::open(const std::filesystem::path& path) {
+  ModelConfig config = read_model_config(path);
+  Tokenizer tokenizer = Tokenizer::load(path);
+  const Family family = detect_family(tokenizer, config.model_type);
+  return {path, std::move(config), std::move(tokenizer), family};
+}
+
+std::string Split::content_hash() const {
+  Hasher hasher;
+  const auto add = [&](const std::string& text) {
+    hasher.add(static_cast<std::uint64_t>(text.size()));
+    hasher.add(text);
+  };
+  for (const Record& record : records) {
+    for (const auto* text : {&record.id, &record.question, &record.answer}) add(*text);
+    hasher.add(static_cast<std::uint64_t>(record.choices.size()));
+    for (const auto& choice : record.choices) add(choice);
+  }
+  return hasher.hex();
+}
+
+Split train_split(const DataOptions& data) {
+  return read_split("train", data, data.file, data.offset, data.limit);
+}
+
+std::optional<Split> eval_split(const DataOptions& data) {
+  if (data.eval_file.empty()) return std::nullopt;
+  return read_split("eval", data, data.eval_file, data.eval_offset, data.eval_limit);
+}
+
+SplitRows backbone_rows(const RowBuilder& builder, const Split& split, std::int64_t thoughts,
+                        const DataOptions& data) {
+  SplitRows result;
+  for (std::size_t i = 0; i < split.records.size(); ++i) {
+    Row row = builder.backbone_row(split.records[i], thoughts);
+    if (!row_fits(row, data.max_length, data.on_long_row)) {
+      ++result.skipped;
+      continue;
+    }
+    result.rows.push_back(std::move(row));
+    result.records.push_back(static_cast<std::int64_t>(i));
+  }
+  if (result.skipped > 0) {
+    log_warning("{} of {} {} rows are longer than {} tokens and left out", result.skipped,
+                split.records.size(), split.name, data.max_length);
+  }
+  if (result.rows.empty()) {
+    fail(ExitCode::kInput,
+         {.what = "no row is short enough", .where = split.name, .fix = "raise --data.max-length"});
+  }
+  return result;
+}
+
+std::vector<Row> assistant_rows(const RowBuilder& builder, const Split& split,
+                                std::int64_t thoughts, const DataOptions& data) {
+  std::vector<Row> rows;
+  for (const Record& record : split.records) {
+    rows.push_back(builder.assistant_row(record, thoughts));
+    row_fits(rows.back(), data.max_length, OnLongRow::kFail);
+  }
+  return rows;
+}
+
+ThoughtCacheKey thought_key(const RunOptions& run, const TextModel& assistant,
+                            const std::string& assistant_hash, const PromptTemplate& prompt,
+                            const Split& split, std::int64_t thoughts) {
+  const std::int64_t layers = run.assistant.load.layers;
+  return {.assistant_hash = assistant_hash,
+          .assistant_layers = layers > 0 ? layers : assistant.config.layers,
+          .tokenizer_hash = assistant.tokenizer.content_hash(),
+          .prompt_hash = prompt.assistant_hash(),
+          .thoughts = thoughts,
+          .prompt_mode = prompt_mode(run.thoughts.prompt),
+          .stored_type = run.thoughts.stored,
+          .dataset_hash = split.content_hash(),
+          .task = fmt::format("{}/{}", run.data.task, split.name),
+          .rows = static_cast<std::int64_t>(split.records.size()),
+          .width = assistant.config.hidden};
+}
+
+std::filesystem::path cache_folder(const RunOptions& run, const ThoughtCacheKey& key) {
+  return run.thoughts.cache / folder_name(key);
+}
+
+std::string model_hash(const std::filesystem::path& folder, Communicator& world) {
+  const std::string hash =
+      world.rank() == 0 ? SafetensorsFolder::open(folder).content_hash() : std::string();
+  return broadcast_bytes(world, hash, 0);
+}
+
+ModelOptions assistant_of(const RunOptions& run) {
+  ModelOptions options = run.assistant;
+  if (options.path.empty()) options.path = run.model.path;
+  return options;
+}
+
+}  // namespace softcot

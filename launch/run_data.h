@@ -1,0 +1,68 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/benchmark.h"
+#include "data/row.h"
+#include "data/thought_cache_key.h"
+#include "data/thought_cache_reader.h"
+#include "launch/run_options.h"
+#include "runtime/communicator.h"
+
+namespace softcot {
+
+/// Everything of a model folder but its weights.
+struct TextModel {
+  std::filesystem::path path;
+  ModelConfig config;
+  Tokenizer tokenizer;
+  Family family;
+
+  /// Throws kInput for a folder that is none, an unknown architecture or a tokenizer without the
+  /// family's tokens. Local.
+  static TextModel open(const std::filesystem::path& path);
+};
+
+/// Questions of one file.
+struct Split {
+  std::string name;  ///< "train" or "eval".
+  std::vector<Record> records;
+
+  /// Hash of all records in their order.
+  std::string content_hash() const;
+};
+Split train_split(const DataOptions& data);
+/// Nothing when data.eval-file is empty.
+std::optional<Split> eval_split(const DataOptions& data);
+
+/// Rows of one model made from a split, and for each the record it was made from.
+struct SplitRows {
+  std::vector<Row> rows;
+  std::vector<std::int64_t> records;  ///< Rising.
+  std::int64_t skipped = 0;           ///< Longer than data.max-length.
+};
+/// Prompt, N placeholders and targets. Throws kInput for a row that is too long, unless such rows
+/// are to be skipped.
+SplitRows backbone_rows(const RowBuilder& builder, const Split& split, std::int64_t thoughts,
+                        const DataOptions& data);
+/// One row for each record.
+std::vector<Row> assistant_rows(const RowBuilder& builder, const Split& split,
+                                std::int64_t thoughts, const DataOptions& data);
+
+/// The key of the cache of `split` with N thoughts. `assistant_hash` is model_hash of the
+/// assistant's folder.
+ThoughtCacheKey thought_key(const RunOptions& run, const TextModel& assistant,
+                            const std::string& assistant_hash, const PromptTemplate& prompt,
+                            const Split& split, std::int64_t thoughts);
+std::filesystem::path cache_folder(const RunOptions& run, const ThoughtCacheKey& key);
+
+/// Hash of a model folder's config and weights, read by one rank. Collective over `world`.
+std::string model_hash(const std::filesystem::path& folder, Communicator& world);
+
+/// The assistant's options, with the backbone's folder where none is named.
+ModelOptions assistant_of(const RunOptions& run);
+
+}  // namespace softcot

@@ -1,0 +1,31 @@
+#include "launch/threads.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+
+#include "runtime/log.h"
+
+namespace softcot {
+
+void set_threads(const ProcessWorld& world) {
+  if (std::getenv("OMP_NUM_THREADS") != nullptr) return;
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  sched_getaffinity(0, sizeof allowed, &allowed);
+  at::set_num_threads(std::max(1, CPU_COUNT(&allowed) / world.local_size()));
+}
+
+ProcessGroups start_groups(ProcessWorld& world, const ParallelOptions& parallel) {
+  set_threads(world);
+  world.set_timeout(
+      std::chrono::milliseconds(static_cast<std::int64_t>(parallel.timeout_seconds * 1000)));
+  auto groups = ProcessGroups::make(world, parallel.tp);
+  log_info("{} ranks: {}, {} threads each", world.size(), groups.mesh.describe(),
+           at::get_num_threads());
+  return groups;
+}
+
+}  // namespace softcot

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "launch/run_options.h"
+#include "runtime/process_world.h"
+
+namespace softcot {
+
+/// Sets LibTorch's threads for this process: OMP_NUM_THREADS if it is set, else the processors this
+/// process may use divided by the ranks on this machine, at least one.
+void set_threads(const ProcessWorld& world);
+
+/// set_threads, the collectives' deadline, and the groups of this rank. Collective over the world.
+ProcessGroups start_groups(ProcessWorld& world, const ParallelOptions& parallel);
+
+}  // namespace softcot
