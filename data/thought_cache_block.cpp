@@ -161,7 +161,7 @@ void write_block_file(const std::filesystem::path& folder, const ThoughtCacheLay
   Hdf5File file = Hdf5File::create_in_memory(path.string());
   file.set_attribute("format", std::string(kFormat));
   for (const auto& [name, value] : to_attributes(layout.key)) {
-    std::visit([&](const auto& v) { file.set_attribute(name, v); }, value);
+    std::visit([&, field = name](const auto& v) { file.set_attribute(field, v); }, value);
   }
   file.set_attribute("block_rows", layout.block_rows);
   file.set_attribute("block", block);
