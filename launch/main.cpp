@@ -3,7 +3,12 @@
 int main(int argc, char** argv) {
   using namespace softcot;
   constexpr Command kCommands[] = {
+      {"precompute", "Run the assistant over all questions and cache its soft thoughts.", run_precompute},
+      {"train", "Train the projection on cached soft thoughts.", run_train},
+      {"evaluate", "Compare methods on held-out questions.", run_evaluate},
       {"tokenize", "Turn JSON lines of text into token ids and back.", run_tokenize},
+      {"inspect", "Show and verify a cache, checkpoint, model or run folder.", run_inspect},
+      {"bench", "Measure training, precompute or decoding on real rows.", run_bench},
       {"doctor", "Say what this machine has, what is missing and how to get it.", run_doctor},
   };
   return run_program(argc, argv, kCommands);

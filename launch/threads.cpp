@@ -1,5 +1,6 @@
 #include "launch/threads.h"
 
+#include <ATen/Parallel.h>
 #include <sched.h>
 
 #include <algorithm>

@@ -80,6 +80,10 @@ struct FrozenLinearFunction : torch::autograd::Function<FrozenLinearFunction> {
 
 void set_bf16_matmul(Bf16Matmul choice) { bf16_choice = choice; }
 
+at::ScalarType product_dtype(at::ScalarType weight) {
+  return weight == at::kBFloat16 && multiplies_bf16() ? at::kBFloat16 : at::kFloat;
+}
+
 at::Tensor matmul_transposed(const at::Tensor& x, const at::Tensor& weight) {
   const bool host_float = x.is_cpu() && x.scalar_type() == at::kFloat;
   if (host_float && x.size(0) <= kFewRows) return few_rows(x, weight);

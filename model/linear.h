@@ -21,6 +21,9 @@ at::Tensor linear(const at::Tensor& x, const FrozenLinear& layer);
 at::Tensor matmul_transposed(const at::Tensor& x, const at::Tensor& weight);
 at::Tensor matmul_plain(const at::Tensor& dy, const at::Tensor& weight);
 
+/// The dtype in which products with weights of `weight` dtype are made on the host.
+at::ScalarType product_dtype(at::ScalarType weight);
+
 /// How bfloat16 weights meet float32 activations on the host. kAuto asks the processor; the others
 /// are for tests, which hold both paths against each other.
 enum class Bf16Matmul { kAuto, kNative, kWiden };

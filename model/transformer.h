@@ -35,6 +35,9 @@ class Transformer {
   /// `tp` must outlive the model. Local.
   Transformer(const std::filesystem::path& folder, const LoadOptions& options, Communicator& tp);
 
+  Transformer(const Transformer&) = delete;
+  Transformer& operator=(const Transformer&) = delete;
+
   const ModelConfig& config() const { return config_; }
   std::int64_t layers() const { return static_cast<std::int64_t>(layers_.size()); }
   at::Device device() const { return device_; }
