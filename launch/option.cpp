@@ -151,6 +151,18 @@ Binding bind(std::vector<std::string>* variable) {
           .legal = "a list separated by commas"};
 }
 
+Binding bind(std::vector<std::string>* variable, const std::vector<std::string>& names) {
+  Binding binding = bind(variable);
+  binding.assign = [any_list = binding.assign, names](const std::string& text) {
+    for (const std::string& part : split_at_commas(text)) {
+      if (std::find(names.begin(), names.end(), part) == names.end()) return false;
+    }
+    return any_list(text);
+  };
+  binding.legal = fmt::format("a list of {}", fmt::join(names, ", "));
+  return binding;
+}
+
 Binding bind(std::vector<int>* variable, Range range) {
   const std::string words = range.words();
   return {.assign =

@@ -54,6 +54,8 @@ Binding bind(std::string* variable);
 Binding bind(std::filesystem::path* variable);
 /// A list separated by commas; empty text is the empty list.
 Binding bind(std::vector<std::string>* variable);
+/// As above, of these names only.
+Binding bind(std::vector<std::string>* variable, const std::vector<std::string>& names);
 Binding bind(std::vector<int>* variable, Range range);
 
 /// A binding whose legal texts are `names`; `index` and `choose` map the variable to and from a

@@ -1,0 +1,44 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "launch/commands/commands.h"
+#include "launch/folder_report.h"
+#include "launch/json_lines.h"
+#include "launch/standard_output.h"
+
+namespace softcot {
+
+ExitCode run_inspect(Invocation& invocation) {
+  std::filesystem::path folder;
+  InspectDepth depth;
+  bool json = false;
+  OptionSet options("inspect", "Show and verify a cache, checkpoint, model or run folder.");
+  options.add_argument("PATH", &folder, "The folder.").required = true;
+  options.add("verify", &depth.verify,
+              "Check everything: hashes of caches and checkpoints, shapes of a model's weights.");
+  options.add("check-finite", &depth.check_finite,
+              "Look for NaN and infinity in a model's weights.");
+  options.add("json", &json, "Print one JSON object instead of the table.");
+  options.set_notes(
+      "Exit status: 0 sound · 2 no such folder · 3 model damaged · 4 cache damaged · 5 checkpoint\n"
+      "damaged. Without --verify only what is cheap to read is looked at.");
+  options.add_example("softcot inspect models/SmolLM2-135M-Instruct --verify", "is it all there?");
+  options.add_example("softcot inspect runs/quickstart", "what a run left behind");
+  if (!invocation.read(options)) return ExitCode::kOk;
+  if (invocation.rank() != 0) return ExitCode::kOk;
+
+  const FolderReport report = report_folder(folder, depth);
+  if (json) {
+    nlohmann::ordered_json object = {{"kind", report.kind}, {"path", folder.string()}};
+    for (const auto& [name, value] : report.facts) object[name] = value;
+    write_json_line(object);
+    return ExitCode::kOk;
+  }
+  std::string table = fmt::format("{:<20} {}\n", report.kind, folder.string());
+  for (const auto& [name, value] : report.facts) table += fmt::format("{:<20} {}\n", name, value);
+  write_standard_output(table);
+  return ExitCode::kOk;
+}
+
+}  // namespace softcot

@@ -1,0 +1,158 @@
+#include "launch/folder_report.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "checkpoints/layout.h"
+#include "checkpoints/reader.h"
+#include "data/thought_cache_manifest.h"
+#include "data/thought_cache_verify.h"
+#include "launch/run_folder.h"
+#include "runtime/error.h"
+#include "runtime/json_file.h"
+
+namespace softcot {
+namespace {
+
+std::string text_of(const ThoughtCacheField& field) {
+  if (const auto* number = std::get_if<std::int64_t>(&field)) return std::to_string(*number);
+  return std::get<std::string>(field);
+}
+
+void add_layout(FolderReport& report, const ThoughtCacheLayout& layout) {
+  for (const auto& [name, field] : to_attributes(layout.key)) report.add(name, text_of(field));
+  report.add("blocks", fmt::format("{} of {} rows", layout.block_count(), layout.block_rows));
+}
+
+bool looks_like_cache(const std::filesystem::path& folder) {
+  if (std::filesystem::exists(folder / kManifestName)) return true;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (block_index(entry.path().filename().string())) return true;
+  }
+  return false;
+}
+
+std::string shape_text(const HostTensor& tensor) {
+  std::string text;
+  for (const std::uint64_t size : tensor.shape) {
+    text += fmt::format("{}{}", text.empty() ? "" : ", ", size);
+  }
+  return fmt::format("{} [{}]", dtype_name(tensor.dtype), text);
+}
+
+std::string list_steps(const std::filesystem::path& folder) {
+  std::string steps;
+  for (const CheckpointEntry& entry : list_checkpoints(folder)) {
+    steps += fmt::format("{}{}{}", steps.empty() ? "" : ", ", entry.step,
+                         entry.complete ? "" : " (unfinished)");
+  }
+  return steps.empty() ? "none" : steps;
+}
+
+}  // namespace
+
+std::string short_number(double value) {
+  if (value >= 1e9) return fmt::format("{:.2f} G", value / 1e9);
+  if (value >= 1e6) return fmt::format("{:.1f} M", value / 1e6);
+  if (value >= 1e3) return fmt::format("{:.1f} k", value / 1e3);
+  return fmt::format("{:.0f}", value);
+}
+
+void FolderReport::add(const std::string& name, const std::string& value) {
+  facts.emplace_back(name, value);
+}
+
+FolderReport report_cache(const std::filesystem::path& folder, InspectDepth depth) {
+  FolderReport report{.kind = "cache", .facts = {}};
+  if (!depth.verify) {
+    const std::optional<ThoughtCacheManifest> manifest = read_manifest(folder);
+    if (!manifest) {
+      fail(ExitCode::kCache, {.what = "thought cache is not finished",
+                              .where = folder.string(),
+                              .fix = "run softcot precompute again: it makes what is missing"});
+    }
+    add_layout(report, manifest->layout);
+    return report;
+  }
+  const CacheHealth health = verify_thought_cache(folder);
+  if (health.sound()) {
+    add_layout(report, *health.layout);
+    report.add("verified", fmt::format("{} blocks, every byte", health.sound_blocks));
+    return report;
+  }
+  std::string damage = health.finished ? "" : "no sound manifest";
+  for (const CacheDamage& each : health.damaged) {
+    damage += fmt::format("{}{}: {}", damage.empty() ? "" : "; ", each.file, each.reason);
+  }
+  if (!health.missing_blocks.empty()) {
+    damage += fmt::format("{}{} blocks missing, first {}", damage.empty() ? "" : "; ",
+                          health.missing_blocks.size(), block_name(health.missing_blocks.front()));
+  }
+  fail(ExitCode::kCache,
+       {.what = "thought cache is damaged",
+        .where = folder.string(),
+        .got = damage,
+        .fix = "remove the files named and run softcot precompute again: it makes "
+               "only what is missing"});
+}
+
+FolderReport report_checkpoint(const std::filesystem::path& folder, InspectDepth depth) {
+  FolderReport report{.kind = "checkpoint", .facts = {}};
+  const nlohmann::json state = read_json_file(folder / kStateJson, {.code = ExitCode::kCheckpoint});
+  const std::string where = (folder / kStateJson).string();
+  for (const char* name : {"step", "epoch", "samples_seen"}) {
+    report.add(name,
+               std::to_string(require<std::uint64_t>(state, name, where, ExitCode::kCheckpoint)));
+  }
+  if (!depth.verify) {
+    const bool done = std::filesystem::exists(folder / kDoneMark);
+    report.add("finished", done ? "yes" : "no");
+    return report;
+  }
+  const LoadedCheckpoint loaded = read_checkpoint(folder);
+  for (const auto& [name, tensor] : loaded.state.tensors) report.add(name, shape_text(tensor));
+  report.add("verified", "every byte");
+  return report;
+}
+
+FolderReport report_run(const std::filesystem::path& folder, InspectDepth depth) {
+  FolderReport report{.kind = "run", .facts = {}};
+  const RunPaths paths{folder};
+  report.add("configuration", paths.config().string());
+  report.add("checkpoints", list_steps(paths.checkpoints()));
+  report.add("results",
+             std::filesystem::exists(paths.results()) ? paths.results().string() : "none");
+  if (depth.verify) {
+    std::size_t sound = 0;
+    for (const CheckpointEntry& entry : list_checkpoints(paths.checkpoints())) {
+      if (!entry.complete) continue;
+      read_checkpoint(entry.path);
+      ++sound;
+    }
+    report.add("verified", fmt::format("{} checkpoints, every byte", sound));
+  }
+  return report;
+}
+
+FolderReport report_folder(const std::filesystem::path& folder, InspectDepth depth) {
+  if (!std::filesystem::is_directory(folder)) {
+    fail(ExitCode::kUsage, {.what = "no such folder", .where = folder.string()});
+  }
+  const auto holds = [&folder](std::string_view name) {
+    return std::filesystem::exists(folder / name);
+  };
+  if (holds(kStateJson) || step_of_name(folder.filename().string())) {
+    return report_checkpoint(folder, depth);
+  }
+  if (holds("config.json")) return report_model(folder, depth);
+  if (looks_like_cache(folder)) return report_cache(folder, depth);
+  if (holds("config.cfg")) return report_run(folder, depth);
+  fail(ExitCode::kUsage,
+       {.what = "not a folder that softcot knows",
+        .where = folder.string(),
+        .expected = "a model (config.json), cache (manifest.json), checkpoint (state.json) or run "
+                    "(config.cfg)"});
+}
+
+}  // namespace softcot

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace softcot {
+
+/// How thoroughly a folder is looked at.
+struct InspectDepth {
+  bool verify = false;        ///< Read and check every byte.
+  bool check_finite = false;  ///< Refuse NaN and infinity in weights.
+};
+
+/// What a folder is and what it holds, as rows of a table.
+struct FolderReport {
+  std::string kind;  ///< "model", "cache", "checkpoint", "run".
+  std::vector<std::pair<std::string, std::string>> facts;
+
+  void add(const std::string& name, const std::string& value);
+};
+
+/// Reports on a folder of any kind, told by what lies in it. Throws kUsage for a folder of no kind
+/// that is known, kInput, kCache or kCheckpoint for one that is damaged.
+FolderReport report_folder(const std::filesystem::path& folder, InspectDepth depth);
+
+// The kinds, one by one.
+FolderReport report_model(const std::filesystem::path& folder, InspectDepth depth);
+FolderReport report_cache(const std::filesystem::path& folder, InspectDepth depth);
+FolderReport report_checkpoint(const std::filesystem::path& folder, InspectDepth depth);
+FolderReport report_run(const std::filesystem::path& folder, InspectDepth depth);
+
+/// "134.5 M", "1.2 G": numbers as people say them.
+std::string short_number(double value);
+
+}  // namespace softcot

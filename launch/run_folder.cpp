@@ -1,0 +1,122 @@
+#include "launch/run_folder.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <map>
+
+#include "launch/option_sources.h"
+#include "runtime/atomic_file.h"
+#include "runtime/log.h"
+
+namespace softcot {
+namespace {
+
+bool changes_results(const std::string& name) {
+  return name.rfind("run.", 0) != 0 && name.rfind("parallel.", 0) != 0;
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown host";
+}
+
+std::string describe(const std::vector<ConfigDifference>& differences) {
+  constexpr std::size_t kShown = 3;
+  std::string text;
+  for (std::size_t i = 0; i < differences.size() && i < kShown; ++i) {
+    const ConfigDifference& each = differences[i];
+    text += fmt::format("{}{} was {}, now {}", i == 0 ? "" : "; ", each.name, each.saved, each.now);
+  }
+  if (differences.size() > kShown) text += fmt::format("; {} more", differences.size() - kShown);
+  return text;
+}
+
+}  // namespace
+
+std::vector<ConfigDifference> config_differences(const std::filesystem::path& file,
+                                                 const OptionSet& options) {
+  std::vector<Problem> problems;
+  std::map<std::string, std::string> saved;
+  for (const Assignment& assignment : read_config_file(file, problems)) {
+    saved[assignment.name] = assignment.value;
+  }
+  if (!problems.empty()) throw OptionErrors(std::move(problems));
+  std::vector<ConfigDifference> differences;
+  for (const auto& [name, now] : options.values()) {
+    if (!changes_results(name)) continue;
+    const auto found = saved.find(name);
+    const std::string before = found == saved.end() ? "(not set)" : found->second;
+    if (found == saved.end() || before != now) differences.push_back({name, before, now});
+  }
+  return differences;
+}
+
+RunFolder::RunFolder(const std::filesystem::path& folder, const OptionSet& options, Reuse reuse,
+                     const std::string& config_name)
+    : paths_{folder} {
+  const std::filesystem::path config = folder / config_name;
+  make_folder(folder);
+  lock();
+  try {
+    if (std::filesystem::exists(config)) {
+      const std::vector<ConfigDifference> differences = config_differences(config, options);
+      if (!differences.empty() && reuse == Reuse::kSameConfig) {
+        fail(ExitCode::kUsage, {.what = "run folder belongs to another configuration",
+                                .where = folder.string(),
+                                .got = describe(differences),
+                                .fix = "give --run.folder a new name, or --resume to go on in it"});
+      }
+      if (!differences.empty()) {
+        log_warning("{} goes on under another configuration: {}", folder.string(),
+                    describe(differences));
+      }
+    }
+    make_folder(paths_.folder / "samples");
+    make_folder(paths_.checkpoints());
+    write_file_atomically(config, options.effective_config());
+  } catch (...) {
+    release();
+    throw;
+  }
+}
+
+void RunFolder::lock() {
+  const std::filesystem::path path = paths_.lock();
+  lock_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (lock_ < 0) fail_write(errno, path);
+  if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) {
+      std::array<char, 300> holder{};
+      const ssize_t size = pread(lock_, holder.data(), holder.size() - 1, 0);
+      close(lock_);
+      fail(ExitCode::kUsage,
+           {.what = "run folder is in use",
+            .where = paths_.folder.string(),
+            .got = size > 0 ? "held by " + std::string(holder.data()) : "held by another job",
+            .fix = "wait for that job, or give --run.folder another name"});
+    }
+    log_warning("{}: this file system has no locks, so two jobs could write here at once",
+                path.string());
+  }
+  const std::string holder = fmt::format("host {}, process {}", host_name(), getpid());
+  if (ftruncate(lock_, 0) != 0 || pwrite(lock_, holder.data(), holder.size(), 0) < 0) {
+    const int error = errno;
+    release();
+    fail_write(error, path);
+  }
+}
+
+void RunFolder::release() noexcept {
+  if (lock_ >= 0) close(lock_);
+  lock_ = -1;
+}
+
+// The file stays: were it removed, a job that has just opened it would hold a lock on nothing.
+RunFolder::~RunFolder() { release(); }
+
+}  // namespace softcot

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "launch/option_set.h"
+
+namespace softcot {
+
+/// Names inside of a run folder (docs/file-formats.md). Every rank may ask; nothing is touched.
+struct RunPaths {
+  std::filesystem::path folder;
+
+  std::filesystem::path config() const { return folder / "config.cfg"; }
+  std::filesystem::path metrics() const { return folder / "metrics.jsonl"; }
+  std::filesystem::path checkpoints() const { return folder / "checkpoints"; }
+  std::filesystem::path samples(const std::string& method) const {
+    return folder / "samples" / (method + ".jsonl");
+  }
+  std::filesystem::path results() const { return folder / "results.json"; }
+  std::filesystem::path lock() const { return folder / "run.lock"; }
+};
+
+struct ConfigDifference {
+  std::string name;
+  std::string saved;  ///< "(not set)" when only one side knows the option.
+  std::string now;
+};
+
+/// What the saved configuration `file` and the options in force disagree about, by name. The
+/// sections run and parallel do not count: they do not change a result. Throws OptionErrors when
+/// the file cannot be read. Options of sections that the command does not use are passed over.
+std::vector<ConfigDifference> config_differences(const std::filesystem::path& file,
+                                                 const OptionSet& options);
+
+/// The right to write into a run folder: one job at a time, held by its rank 0 for as long as this
+/// object lives; it ends with the process whatever becomes of that.
+class RunFolder {
+ public:
+  enum class Reuse {
+    kSameConfig,  ///< A folder of another configuration is refused: kUsage, naming the options.
+    kAnyConfig,   ///< It is warned about: for a resume, whose checkpoint has a say of its own.
+  };
+
+  /// Makes the folder with samples/ and checkpoints/, takes run.lock, and saves the options in
+  /// force as `config_name`. Throws kUsage when the folder cannot be written, is held by another
+  /// job (host and process are named), or holds another configuration; then nothing in it is
+  /// changed.
+  RunFolder(const std::filesystem::path& folder, const OptionSet& options, Reuse reuse,
+            const std::string& config_name = "config.cfg");
+  ~RunFolder();
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
+
+  const RunPaths& paths() const { return paths_; }
+
+ private:
+  void lock();
+  void release() noexcept;
+
+  RunPaths paths_;
+  int lock_ = -1;
+};
+
+}  // namespace softcot

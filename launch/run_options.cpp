@@ -1,0 +1,202 @@
+#include "launch/run_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "data/benchmark.h"
+
+namespace softcot {
+namespace {
+
+const Choices<at::ScalarType>& precisions() {
+  static const Choices<at::ScalarType> choices = {{"float32", at::kFloat},
+                                                  {"bfloat16", at::kBFloat16}};
+  return choices;
+}
+
+void add_models(OptionSet& options, RunOptions& run) {
+  options.add("model.path", &run.model.path, "Backbone: a Hugging Face folder.").required = true;
+  options.add("model.dtype", &run.model.load.dtype, "Precision of the backbone's weights.",
+              precisions());
+  options.add("assistant.path", &run.assistant.path,
+              "Assistant: a Hugging Face folder; empty for the backbone's.");
+  options
+      .add("assistant.layers", &run.assistant.load.layers,
+           "Use only the assistant's first layers, 0 for all.", at_least(0))
+      .unit = "layers";
+  options.add("assistant.dtype", &run.assistant.load.dtype, "Precision of the assistant's weights.",
+              precisions());
+}
+
+void add_parallel(OptionSet& options, ParallelOptions& parallel) {
+  options
+      .add("parallel.tp", &parallel.tp,
+           "Ranks that share one copy of a model; the others of the job make further copies "
+           "(dp = ranks / tp).",
+           at_least(1))
+      .unit = "ranks";
+  options
+      .add("parallel.timeout-seconds", &parallel.timeout_seconds,
+           "How long a rank waits for the others before it calls them lost.", above(0))
+      .unit = "seconds";
+}
+
+void add_data(OptionSet& options, DataOptions& data) {
+  std::string tasks;
+  for (const Benchmark& benchmark : benchmarks()) {
+    tasks += fmt::format("{}{}", tasks.empty() ? "" : ", ", benchmark.name);
+  }
+  options.add("data.task", &data.task, "Benchmark, which names the file's format: " + tasks + ".");
+  options.add("data.file", &data.file, "Questions to train on.").required = true;
+  options.add("data.offset", &data.offset, "Questions left out at the file's start.", at_least(0))
+      .unit = "questions";
+  options.add("data.limit", &data.limit, "Questions used of the file, 0 for all.", at_least(0))
+      .unit = "questions";
+  options.add("data.eval-file", &data.eval_file, "Held-out questions; empty for none.");
+  options
+      .add("data.eval-offset", &data.eval_offset,
+           "Questions left out at the held-out file's start.", at_least(0))
+      .unit = "questions";
+  options
+      .add("data.eval-limit", &data.eval_limit, "Questions used of the held-out file, 0 for all.",
+           at_least(0))
+      .unit = "questions";
+  options.add("data.max-length", &data.max_length, "Longest row that is accepted.", at_least(1))
+      .unit = "tokens";
+  options.add("data.on-long-row", &data.on_long_row, "What to do with a longer one.",
+              Choices<OnLongRow>{{"fail", OnLongRow::kFail}, {"skip", OnLongRow::kSkip}});
+}
+
+void add_thoughts(OptionSet& options, ThoughtOptions& thoughts) {
+  options.add("thoughts.count", &thoughts.count, "Soft thoughts of a question (N).", at_least(1))
+      .unit = "thoughts";
+  options
+      .add("thoughts.eval-count", &thoughts.eval_count,
+           "Soft thoughts in evaluation, 0 for as many as in training.", at_least(0))
+      .unit = "thoughts";
+  options.add("thoughts.prompt", &thoughts.prompt,
+              "Whether the assistant is told N (as in the paper); uncounted lets one cache serve "
+              "every smaller N.",
+              Choices<ThoughtPrompt>{{"counted", ThoughtPrompt::kCounted},
+                                     {"uncounted", ThoughtPrompt::kUncounted}});
+  options.add("thoughts.cache", &thoughts.cache, "Folder of the thought caches.");
+  options.add("thoughts.stored", &thoughts.stored, "Precision of the thoughts in the cache.",
+              Choices<ThoughtType>{{"float32", ThoughtType::kFloat32},
+                                   {"bfloat16", ThoughtType::kBfloat16}});
+}
+
+void add_train(OptionSet& options, TrainOptions& train) {
+  options
+      .add("train.steps", &train.steps, "Updates of the projection, 0 to go by epochs.",
+           at_least(0))
+      .unit = "steps";
+  options
+      .add("train.epochs", &train.epochs, "Passes over the questions, when steps is 0.", above(0))
+      .unit = "epochs";
+  options.add("train.batch", &train.batch, "Rows of one update, over all ranks.", at_least(1))
+      .unit = "rows";
+  options
+      .add("train.accumulation", &train.accumulation,
+           "Pieces in which a rank computes its rows of one update.", at_least(1))
+      .unit = "pieces";
+  options.add("train.learning-rate", &train.optimizer.learning_rate, "Highest learning rate.",
+              above_up_to(0, 10));
+  options.add("train.schedule", &train.schedule.kind, "How it falls towards the last step.",
+              Choices<Schedule>{{"linear", Schedule::kLinear},
+                                {"cosine", Schedule::kCosine},
+                                {"constant", Schedule::kConstant}});
+  options
+      .add("train.warmup-steps", &train.schedule.warmup_steps,
+           "Steps over which it first rises from 0.", at_least(0))
+      .unit = "steps";
+  options.add("train.weight-decay", &train.optimizer.weight_decay, "Decoupled weight decay.",
+              between(0, 1));
+  options.add("train.clip", &train.optimizer.clip, "Largest norm of the gradient, 0 for no limit.",
+              at_least(0));
+  options.add("train.seed", &train.seed,
+              "Decides the projection's first weights and the order of the questions.",
+              any_number());
+  options
+      .add("train.eval-every", &train.evaluate_every,
+           "Steps between held-out losses, 0 for the first and last only.", at_least(0))
+      .unit = "steps";
+  options
+      .add("train.checkpoint-every", &train.checkpoint_every,
+           "Steps between checkpoints, 0 for the last only.", at_least(0))
+      .unit = "steps";
+  options
+      .add("train.keep", &train.retention.keep_last, "Newest checkpoints that are kept.",
+           at_least(1))
+      .unit = "checkpoints";
+  options
+      .add("train.keep-every", &train.retention.keep_every,
+           "Also keep checkpoints whose step is a multiple of this, 0 for none.", at_least(0))
+      .unit = "steps";
+  options.add("train.pack", &train.work.pack, "Rows one after another, without padding.");
+  options.add("train.target-logits", &train.work.target_logits,
+              "Output probabilities only where there is something to learn.");
+  options.add("train.frozen-prefix", &train.work.frozen_prefix,
+              "No gradients for what comes before the first thought.");
+  options.add("train.shared-prefix", &train.work.shared_prefix,
+              "Compute once what all rows begin with.");
+}
+
+void add_evaluate(OptionSet& options, EvaluateOptions& evaluate) {
+  GenerationOptions& generation = evaluate.generation;
+  options.add("evaluate.methods", &evaluate.methods,
+              "What is compared: zero-shot chain of thought, SoftCoT.",
+              std::vector<std::string>{"zero_shot_cot", "softcot"});
+  options.add("evaluate.max-new-tokens", &generation.max_new_tokens, "Longest answer.", at_least(1))
+      .unit = "tokens";
+  options.add("evaluate.temperature", &generation.sampling.temperature,
+              "0 always takes the likeliest token.", between(0, 100));
+  options.add("evaluate.top-p", &generation.sampling.top_p,
+              "Sample from the smallest set of tokens with this probability.", above_up_to(0, 1));
+  options.add("evaluate.batch", &generation.rows_in_flight, "Answers written at once.", at_least(1))
+      .unit = "rows";
+  options.add("evaluate.seed", &evaluate.seed, "Decides every sampled token.", any_number());
+  options.add("evaluate.samples", &evaluate.samples, "Answers for each question.", at_least(1))
+      .unit = "answers";
+}
+
+}  // namespace
+
+void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std::string>& used) {
+  const auto uses = [&used](const std::string& name) {
+    return std::find(used.begin(), used.end(), name) != used.end();
+  };
+  const auto section = [&](const std::string& name, std::string help) {
+    options.add_section(name, std::move(help),
+                        uses(name) ? OptionSet::Use::kUsed : OptionSet::Use::kKnown);
+  };
+  section("model", "The frozen backbone that answers.");
+  section("assistant", "The frozen model whose states become soft thoughts.");
+  section("parallel", "How the ranks of a job share the work.");
+  section("data", "Questions.");
+  section("thoughts", "Soft thoughts and their cache.");
+  section("train", "How the projection is trained.");
+  section("evaluate", "How answers are written and compared.");
+  section("run", "Where results go.");
+  section("prompts", "The words around a question.");
+  add_models(options, run);
+  add_parallel(options, run.parallel);
+  add_data(options, run.data);
+  add_thoughts(options, run.thoughts);
+  add_train(options, run.train);
+  add_evaluate(options, run.evaluate);
+  options.add("run.folder", &run.folder, "Run folder; made when it is missing.").required = true;
+  options.add("run.resume", &run.resume, "Go on from the run folder's newest checkpoint.");
+  options.add("prompts.file", &run.prompts, "Prompt file (docs/prompts.md).");
+
+  const std::vector<std::pair<std::string, std::string>> aliases = {
+      {"model", "model.path"},        {"assistant", "assistant.path"},
+      {"dtype", "model.dtype"},       {"batch", "train.batch"},
+      {"thoughts", "thoughts.count"}, {"max-new-tokens", "evaluate.max-new-tokens"},
+      {"resume", "run.resume"}};
+  for (const auto& [alias, name] : aliases) {
+    if (uses(name.substr(0, name.find('.')))) options.add_alias(alias, name);
+  }
+}
+
+}  // namespace softcot

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/prompt.h"
+#include "data/row.h"
+#include "data/thought_cache_key.h"
+#include "evaluation/generation.h"
+#include "launch/option_set.h"
+#include "model/transformer.h"
+#include "trainer/train_options.h"
+
+namespace softcot {
+
+/// A Hugging Face folder and how it is loaded.
+struct ModelOptions {
+  std::filesystem::path path;
+  LoadOptions load;
+};
+
+struct ParallelOptions {
+  int tp = 1;                    ///< Ranks that share one model; dp = ranks / tp.
+  double timeout_seconds = 600;  ///< How long a collective waits for the other ranks.
+};
+
+struct DataOptions {
+  std::string task = "gsm8k";
+  std::filesystem::path file;
+  std::int64_t offset = 0;  ///< Records left out at the start of `file`.
+  std::int64_t limit = 0;   ///< Records of `file` that are used; 0 = all.
+  std::filesystem::path eval_file;
+  std::int64_t eval_offset = 0;
+  std::int64_t eval_limit = 0;
+  std::int64_t max_length = 2048;  ///< Tokens of the longest legal row.
+  OnLongRow on_long_row = OnLongRow::kFail;
+};
+
+struct ThoughtOptions {
+  std::int64_t count = 32;      ///< N in training.
+  std::int64_t eval_count = 0;  ///< N in evaluation; 0 = as in training.
+  ThoughtPrompt prompt = ThoughtPrompt::kCounted;
+  std::filesystem::path cache = "caches";  ///< Folder that holds one folder per cache.
+  ThoughtType stored = ThoughtType::kFloat32;
+
+  std::int64_t count_in_evaluation() const { return eval_count > 0 ? eval_count : count; }
+};
+
+struct EvaluateOptions {
+  std::vector<std::string> methods = {"zero_shot_cot", "softcot"};
+  GenerationOptions generation;
+  std::uint64_t seed = 41;
+  std::int64_t samples = 1;  ///< Continuations of each question.
+};
+
+struct RunOptions {
+  ModelOptions model;
+  ModelOptions assistant;
+  ParallelOptions parallel;
+  DataOptions data;
+  ThoughtOptions thoughts;
+  TrainOptions train;
+  EvaluateOptions evaluate;
+  std::filesystem::path folder;                                ///< run.folder
+  bool resume = false;                                         ///< run.resume
+  std::filesystem::path prompts = "configs/prompts/math.txt";  ///< prompts.file
+};
+
+/// Adds all sections, so that one config file serves every command, and uses those named: "model",
+/// "assistant", "parallel", "data", "thoughts", "train", "evaluate", "run", "prompts". Aliases of
+/// those: --model, --assistant, --dtype, --batch, --thoughts, --max-new-tokens.
+/// `run` must outlive `options`.
+void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std::string>& used);
+
+}  // namespace softcot
