@@ -165,6 +165,10 @@ TokenScores Transformer::score(const at::Tensor& hidden, const at::Tensor& targe
   return score_targets(hidden, targets, {head_, plan_.range(Dim::kVocabulary)}, tp_);
 }
 
+NearestTokens Transformer::nearest(const at::Tensor& vectors, std::int64_t count) const {
+  return nearest_tokens(vectors, count, {embedding_, plan_.range(Dim::kVocabulary)}, tp_);
+}
+
 SharedSegment Transformer::new_segment(std::int64_t capacity) const {
   return std::make_shared<KvSegment>(layers(), plan_.kv_heads(), config_.head_width,
                                      std::max<std::int64_t>(1, capacity),

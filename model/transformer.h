@@ -10,6 +10,7 @@
 #include "model/kv_cache.h"
 #include "model/linear.h"
 #include "model/model_config.h"
+#include "model/nearest_tokens.h"
 #include "model/rope.h"
 #include "model/shard_plan.h"
 #include "model/token_scores.h"
@@ -65,6 +66,10 @@ class Transformer {
 
   /// Scores of targets [K] (int64) after `hidden` [K, H]; nll is differentiable in hidden.
   TokenScores score(const at::Tensor& hidden, const at::Tensor& targets) const;
+
+  /// The `count` tokens whose embeddings are nearest to each of `vectors` [K, H] by cosine
+  /// similarity. Collective over tp.
+  NearestTokens nearest(const at::Tensor& vectors, std::int64_t count) const;
 
   /// An empty segment for one row of this model.
   SharedSegment new_segment(std::int64_t capacity) const;
