@@ -20,8 +20,9 @@ class Decoder {
  public:
   Decoder(const SoftPromptModel& model, const std::vector<GenerationRequest>& requests,
           const GenerationOptions& options,
-          const std::function<void(std::size_t, const Generation&)>& done)
-      : model_(model), requests_(requests), options_(options), done_(done) {}
+          const std::function<void(std::size_t, const Generation&)>& done,
+          const std::function<void(std::size_t, std::int64_t)>& token)
+      : model_(model), requests_(requests), options_(options), done_(done), token_(token) {}
 
   void run() {
     const at::NoGradGuard no_grad;
@@ -88,6 +89,7 @@ class Decoder {
       const auto token =
           sample_token(logits[static_cast<std::int64_t>(i)], options_.sampling, row.stream);
       row.result.ids.push_back(token);
+      if (token_) token_(row.request, token);
       const auto& stops = options_.stop_tokens;
       const bool stopped = std::find(stops.begin(), stops.end(), token) != stops.end();
       if (stopped) row.result.finish = Finish::kStop;
@@ -104,6 +106,7 @@ class Decoder {
   const std::vector<GenerationRequest>& requests_;
   const GenerationOptions& options_;
   const std::function<void(std::size_t, const Generation&)>& done_;
+  const std::function<void(std::size_t, std::int64_t)>& token_;
   std::size_t next_ = 0;
   std::vector<ActiveRow> active_;
 };
@@ -112,8 +115,9 @@ class Decoder {
 
 void generate(const SoftPromptModel& model, const std::vector<GenerationRequest>& requests,
               const GenerationOptions& options,
-              const std::function<void(std::size_t, const Generation&)>& done) {
-  Decoder(model, requests, options, done).run();
+              const std::function<void(std::size_t, const Generation&)>& done,
+              const std::function<void(std::size_t, std::int64_t)>& token) {
+  Decoder(model, requests, options, done, token).run();
 }
 
 }  // namespace softcot

@@ -38,10 +38,12 @@ struct Generation {
 };
 
 /// Continues every request and hands each result over as soon as it is there: `done(index in
-/// requests, result)`. Rows join and leave the batch between any two tokens. Collective over tp:
-/// all ranks of a replica pass the same requests and get the same results.
+/// requests, result)`. If given, `token(index in requests, id)` is called for each new token as it
+/// is chosen, the stop token included. Rows join and leave the batch between any two tokens.
+/// Collective over tp: all ranks of a replica pass the same requests and get the same results.
 void generate(const SoftPromptModel& model, const std::vector<GenerationRequest>& requests,
               const GenerationOptions& options,
-              const std::function<void(std::size_t, const Generation&)>& done);
+              const std::function<void(std::size_t, const Generation&)>& done,
+              const std::function<void(std::size_t, std::int64_t)>& token = {});
 
 }  // namespace softcot
