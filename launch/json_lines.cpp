@@ -10,6 +10,17 @@
 
 namespace softcot {
 
+nlohmann::json parse_json_object(const std::string& text, const std::string& where) {
+  nlohmann::json object = parse_json(text, where);
+  if (!object.is_object()) {
+    fail(ExitCode::kInput, {.what = "line is not a JSON object",
+                            .where = where,
+                            .expected = "{…}",
+                            .got = json_kind(object)});
+  }
+  return object;
+}
+
 JsonLineReader::JsonLineReader(std::istream& stream, std::string name)
     : stream_(stream), name_(std::move(name)) {}
 
@@ -19,13 +30,7 @@ bool JsonLineReader::next() {
     if (!std::getline(stream_, text)) return false;
     ++line_;
   } while (text.find_first_not_of(" \t\r") == std::string::npos);
-  object_ = parse_json(text, where());
-  if (!object_.is_object()) {
-    fail(ExitCode::kInput, {.what = "line is not a JSON object",
-                            .where = where(),
-                            .expected = "{…}",
-                            .got = json_kind(object_)});
-  }
+  object_ = parse_json_object(text, where());
   return true;
 }
 

@@ -6,6 +6,9 @@
 
 namespace softcot {
 
+/// The JSON object that `text` is. Throws kInput naming `where` when it is not one.
+nlohmann::json parse_json_object(const std::string& text, const std::string& where);
+
 /// The JSON objects of a stream, one a line, as tools read them from standard input. Blank lines
 /// are passed over, and counted.
 class JsonLineReader {

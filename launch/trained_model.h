@@ -32,4 +32,9 @@ struct TrainedProjection {
 /// when there is none. Local.
 TrainedProjection load_projection(const std::filesystem::path& run_or_checkpoint);
 
+/// Throws kCheckpoint unless what is `now` in use is what the projection was trained with; `what`
+/// names it: "backbone".
+void require_trained_with(const TrainedProjection& trained, const std::string& what,
+                          const std::string& now, const std::string& then);
+
 }  // namespace softcot

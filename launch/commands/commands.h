@@ -9,9 +9,11 @@ namespace softcot {
 
 ExitCode run_bench(Invocation& invocation);
 ExitCode run_doctor(Invocation& invocation);
+ExitCode run_generate(Invocation& invocation);
 ExitCode run_inspect(Invocation& invocation);
 ExitCode run_evaluate(Invocation& invocation);
 ExitCode run_precompute(Invocation& invocation);
+ExitCode run_score(Invocation& invocation);
 ExitCode run_train(Invocation& invocation);
 ExitCode run_tokenize(Invocation& invocation);
 

@@ -130,18 +130,10 @@ class Evaluation {
 
   /// The projection must have been trained between these two models.
   void require_trained_alike(const TrainedProjection& trained, const std::string& assistant) const {
-    const auto check = [&](const std::string& what, const std::string& expected,
-                           const std::string& got) {
-      if (expected == got) return;
-      fail(ExitCode::kCheckpoint, {.what = "projection was trained with another " + what,
-                                   .where = trained.checkpoint.string(),
-                                   .expected = expected,
-                                   .got = got,
-                                   .fix = "evaluate with the models it was trained with"});
-    };
-    check("backbone", trained.identity["backbone"]["hash"].get<std::string>(), backbone_hash_);
-    check("assistant", trained.identity["thoughts"]["assistant_hash"].get<std::string>(),
-          assistant);
+    require_trained_with(trained, "backbone", backbone_hash_,
+                         trained.identity["backbone"]["hash"].get<std::string>());
+    require_trained_with(trained, "assistant", assistant,
+                         trained.identity["thoughts"]["assistant_hash"].get<std::string>());
   }
 
   /// This replica's questions.

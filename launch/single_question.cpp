@@ -1,0 +1,131 @@
+#include "launch/single_question.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include "data/row.h"
+#include "evaluation/generation.h"
+#include "launch/run_data.h"
+#include "launch/standard_output.h"
+#include "launch/thought_table.h"
+#include "launch/threads.h"
+#include "launch/tool_model.h"
+#include "launch/trained_model.h"
+#include "runtime/error.h"
+#include "runtime/log.h"
+#include "trainer/precompute.h"
+#include "trainer/train_data.h"
+
+namespace softcot {
+namespace {
+
+/// The last-layer states [N, A] of the assistant, which is loaded for this and let go again.
+at::Tensor assistant_states(const ModelOptions& options, const TextModel& text,
+                            const Record& record, const PromptTemplate& prompt,
+                            std::int64_t thoughts, Communicator& tp) {
+  const RowBuilder builder(text.tokenizer, text.family, prompt);
+  const std::vector<Row> rows = {builder.assistant_row(record, thoughts)};
+  const Transformer assistant(options.path, options.load, tp);
+  return ThoughtReader(assistant, rows).read(0, 1)[0];
+}
+
+/// A trained projection with the number of thoughts to use.
+struct Thinking {
+  TrainedProjection trained;
+  std::int64_t thoughts;
+};
+
+Thinking load_thinking(const RunOptions& run, const SingleQuestion& question,
+                       const PromptTemplate& prompt) {
+  TrainedProjection trained = load_projection(run.folder);
+  const auto& key = trained.identity.at("thoughts");
+  require_trained_with(trained, "prompt file", prompt.content_hash(),
+                       trained.identity.at("prompt_hash").get<std::string>());
+  const auto thoughts =
+      question.default_thoughts ? key.at("thoughts").get<std::int64_t>() : run.thoughts.count;
+  return {std::move(trained), thoughts};
+}
+
+/// The projected thoughts [N, H] of the question.
+at::Tensor soft_thoughts(const RunOptions& run, const Thinking& thinking, const Record& record,
+                         const PromptTemplate& prompt, const ProcessGroups& groups) {
+  const ModelOptions options = assistant_of(run);
+  const TextModel text = TextModel::open(options.path);
+  const auto& key = thinking.trained.identity.at("thoughts");
+  const std::int64_t layers = options.load.layers > 0 ? options.load.layers : text.config.layers;
+  require_trained_with(thinking.trained, "assistant", model_hash(options.path, *groups.world),
+                       key.at("assistant_hash").get<std::string>());
+  require_trained_with(thinking.trained, "number of assistant layers", std::to_string(layers),
+                       std::to_string(key.at("assistant_layers").get<std::int64_t>()));
+  const auto states =
+      assistant_states(options, text, record, prompt, thinking.thoughts, *groups.tp);
+  const at::NoGradGuard no_grad;
+  return thinking.trained.projection.forward(states);
+}
+
+/// Tells how the answer ended, and how fast it came.
+void log_end(const Generation& result, double seconds) {
+  const auto tokens = static_cast<double>(result.ids.size());
+  log_info("{} tokens in {:.1f} s ({:.1f} a second), {}", result.ids.size(), seconds,
+           tokens / seconds,
+           result.finish == Finish::kStop ? "finished" : "cut off by --max-new-tokens");
+}
+
+}  // namespace
+
+void answer_question(Invocation& invocation, const RunOptions& run,
+                     const SingleQuestion& question) {
+  ProcessWorld& world = invocation.world();
+  require_one_replica(world, run.parallel);
+  const ProcessGroups groups = start_groups(world, run.parallel);
+  const bool speaks = world.rank() == 0;
+
+  const TextModel text = TextModel::open(run.model.path);
+  const PromptTemplate prompt = PromptTemplate::load(run.prompts, run.thoughts.prompt);
+  const RowBuilder builder(text.tokenizer, text.family, prompt);
+  Record record;
+  record.id = "question";
+  record.question = question.text;
+
+  GenerationRequest request;
+  request.seed = question.seed;
+  std::int64_t thoughts = 0;
+  if (!run.folder.empty()) {
+    const Thinking thinking = load_thinking(run, question, prompt);
+    require_trained_with(thinking.trained, "backbone", model_hash(text.path, *groups.world),
+                         thinking.trained.identity.at("backbone").at("hash").get<std::string>());
+    request.soft = soft_thoughts(run, thinking, record, prompt, groups);
+    thoughts = thinking.thoughts;
+    log_info("{} soft thoughts, projection from {}", thoughts,
+             thinking.trained.checkpoint.string());
+  }
+  request.prompt = to_soft_row(builder.backbone_prompt(record, thoughts));
+
+  const Transformer backbone(run.model.path, run.model.load, *groups.tp);
+  if (question.show_thoughts && thoughts > 0) {
+    const ThoughtTable table = describe_thoughts(backbone, request.soft);
+    if (speaks) write_standard_output(format_thoughts(table, text.tokenizer) + "\n");
+  }
+  GenerationOptions options = question.generation;
+  if (!question.ignore_stop) options.stop_tokens = builder.tokens().stop;
+  const auto& stops = options.stop_tokens;
+  StreamDecoder stream(text.tokenizer);
+  const auto write_token = [&](std::size_t, std::int64_t id) {
+    const bool stop = std::find(stops.begin(), stops.end(), id) != stops.end();
+    const std::string words = stop ? "" : stream.push(id);
+    if (speaks && !words.empty()) write_standard_output(words);
+  };
+  const auto start = std::chrono::steady_clock::now();
+  const auto finish = [&](std::size_t, const Generation& result) {
+    if (!speaks) return;
+    write_standard_output(stream.finish() + "\n");
+    log_end(result,
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  };
+  generate(SoftPromptModel(backbone, run.train.work), {request}, options, finish, write_token);
+}
+
+}  // namespace softcot
