@@ -82,11 +82,12 @@ TrainedProjection load_projection(const std::filesystem::path& run_or_checkpoint
 void require_trained_with(const TrainedProjection& trained, const std::string& what,
                           const std::string& now, const std::string& then) {
   if (now == then) return;
-  fail(ExitCode::kCheckpoint, {.what = fmt::format("projection was trained with another {}", what),
-                               .where = trained.checkpoint.string(),
-                               .expected = then,
-                               .got = now,
-                               .fix = "use it with what it was trained with (--config of its run)"});
+  fail(ExitCode::kCheckpoint,
+       {.what = fmt::format("projection was trained with another {}", what),
+        .where = trained.checkpoint.string(),
+        .expected = then,
+        .got = now,
+        .fix = "use it with what it was trained with (--config of its run)"});
 }
 
 }  // namespace softcot
