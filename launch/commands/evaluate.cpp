@@ -30,6 +30,15 @@ std::string title_of(const std::string& method) {
   return method == kZeroShot ? "Zero-shot CoT" : "SoftCoT";
 }
 
+std::string projection_hash(const Projection& projection) {
+  Hasher hasher;
+  for (const auto* tensor : {&projection.weight(), &projection.bias()}) {
+    hasher.add(std::as_bytes(std::span(tensor->const_data_ptr<float>(),
+                                       static_cast<std::size_t>(tensor->numel()))));
+  }
+  return hasher.hex();
+}
+
 /// One evaluation job, the same on every rank.
 class Evaluation {
  public:
@@ -111,9 +120,7 @@ class Evaluation {
     const TrainedProjection trained = load_projection(run_.folder);
     require_trained_alike(trained, hash);
     log_info("projection from {}", trained.checkpoint.string());
-    projection_hash_ = hash_bytes(
-        std::as_bytes(std::span(trained.projection.weight().const_data_ptr<float>(),
-                                static_cast<std::size_t>(trained.projection.weight().numel()))));
+    projection_hash_ = projection_hash(trained.projection);
     provenance_.model_hashes["assistant"] = hash;
     provenance_.model_hashes["projection"] = projection_hash_;
     provenance_.trained_parameters = {

@@ -1,0 +1,2 @@
+#define SOFTCOT_ISA avx2
+#include "model/cpu_row_kernels.inc"

@@ -1,0 +1,2 @@
+#define SOFTCOT_ISA portable
+#include "model/cpu_row_kernels.inc"
