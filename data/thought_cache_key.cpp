@@ -66,6 +66,7 @@ ThoughtCacheFields to_attributes(const ThoughtCacheKey& key) {
       {kVersionField, key.format_version},
       {"assistant_hash", key.assistant_hash},
       {"assistant_layers", key.assistant_layers},
+      {"assistant_type", kTypes[static_cast<std::size_t>(key.assistant_type)]},
       {"tokenizer_hash", key.tokenizer_hash},
       {"prompt_hash", key.prompt_hash},
       {"thoughts", key.thoughts},
@@ -91,6 +92,7 @@ ThoughtCacheKey key_from_attributes(const ThoughtCacheFields& fields, const std:
   }
   key.assistant_hash = from.get<std::string>("assistant_hash");
   key.assistant_layers = from.get<std::int64_t>("assistant_layers");
+  key.assistant_type = from.get_enum<ThoughtType>("assistant_type", kTypes);
   key.tokenizer_hash = from.get<std::string>("tokenizer_hash");
   key.prompt_hash = from.get<std::string>("prompt_hash");
   key.thoughts = from.get<std::int64_t>("thoughts");

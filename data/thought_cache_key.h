@@ -28,6 +28,7 @@ struct ThoughtCacheKey {
   std::string assistant_hash;  ///< Of the assistant's config and weight files.
   std::int64_t assistant_layers =
       0;  ///< Layers run, ≥ 1: fewer than the model has for a cut assistant.
+  ThoughtType assistant_type = ThoughtType::kFloat32;  ///< Of the weights it ran with.
   std::string tokenizer_hash;
   std::string prompt_hash;    ///< Of the prompt text, the chat format and the special tokens.
   std::int64_t thoughts = 0;  ///< N ≥ 1.

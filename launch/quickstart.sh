@@ -39,9 +39,11 @@ done
 run=runs/quickstart
 [[ -z ${model} ]] || run+=-$(basename "${model}")
 [[ -z ${assistant} ]] || run+=-$(basename "${assistant}")
-settings=(--config configs/quickstart.cfg --run.folder "${run}")
-[[ -z ${model} ]] || settings+=(--model.path "${model}")
-[[ -z ${assistant}${model} ]] || settings+=(--assistant.path "${assistant:-${model}}")
+settings=(--config configs/quickstart.cfg)
+# By the environment, since every command takes from there what it uses.
+export SOFTCOT_RUN_FOLDER=${run}
+[[ -z ${model} ]] || export SOFTCOT_MODEL_PATH=${model}
+[[ -z ${assistant}${model} ]] || export SOFTCOT_ASSISTANT_PATH=${assistant:-${model}}
 
 if [[ -n ${model} ]]; then launch/setup.sh --no-model; else launch/setup.sh; fi
 mkdir -p "${run}"
@@ -64,7 +66,7 @@ step() {
     "the line above says why; launch/quickstart.sh goes on from here"
   say "step ${number} of 4: done in $(steps_time $((SECONDS - start)))"
 }
-on_ranks() { mpirun --oversubscribe --bind-to none -n "${ranks}" "$@"; }
+on_ranks() { mpirun --quiet --oversubscribe --bind-to none -n "${ranks}" "$@"; }
 
 step 1 "thoughts of the assistant, ${ranks} ranks" on_ranks "${softcot}" precompute "${settings[@]}"
 step 2 "training the projection, ${ranks} ranks" on_ranks "${softcot}" train "${settings[@]}"

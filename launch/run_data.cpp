@@ -95,6 +95,8 @@ ThoughtCacheKey thought_key(const RunOptions& run, const TextModel& assistant,
   const std::int64_t layers = run.assistant.load.layers;
   return {.assistant_hash = assistant_hash,
           .assistant_layers = layers > 0 ? layers : assistant.config.layers,
+          .assistant_type = run.assistant.load.dtype == at::kBFloat16 ? ThoughtType::kBfloat16
+                                                                      : ThoughtType::kFloat32,
           .tokenizer_hash = assistant.tokenizer.content_hash(),
           .prompt_hash = prompt.assistant_hash(),
           .thoughts = thoughts,

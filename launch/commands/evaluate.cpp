@@ -70,9 +70,10 @@ class Evaluation {
     const auto mine = share(questions);
     std::optional<SampleLog> log;
     if (groups_.tp_index == 0) log.emplace(parts.part(groups_.dp_index), parts.key);
+    // Replicas have equal shares: rank 0's tells of all.
     Progress progress("evaluate " + method,
-                      mine.size() * static_cast<std::uint64_t>(run_.evaluate.samples),
-                      groups_.mesh.dp() > 1 ? "samples of rank 0" : "samples", first);
+                      mine.size() * static_cast<std::uint64_t>(run_.evaluate.samples), "samples",
+                      first);
     QuestionOptions options;
     options.generation = run_.evaluate.generation;
     options.generation.stop_tokens = builder_.tokens().stop;

@@ -41,13 +41,14 @@ std::vector<float> all_thoughts(const ThoughtCacheLayout& layout) {
 
 /// Every key that differs from `key` in one field, by the field's name on disk.
 std::vector<std::pair<std::string, ThoughtCacheKey>> changed_keys(const ThoughtCacheKey& key) {
-  std::vector<std::pair<std::string, ThoughtCacheKey>> keys(11, {"", key});
+  std::vector<std::pair<std::string, ThoughtCacheKey>> keys(12, {"", key});
   auto change = [&, next = std::size_t{0}](const char* name) mutable -> ThoughtCacheKey& {
     keys[next].first = name;
     return keys[next++].second;
   };
   change("assistant_hash").assistant_hash += "0";
   change("assistant_layers").assistant_layers += 1;
+  change("assistant_type").assistant_type = ThoughtType::kBfloat16;
   change("tokenizer_hash").tokenizer_hash = "";
   change("prompt_hash").prompt_hash = "CC33";
   change("thoughts").thoughts -= 1;
