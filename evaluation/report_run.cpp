@@ -1,0 +1,115 @@
+#include "evaluation/report_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <utility>
+
+#include "runtime/atomic_file.h"
+#include "runtime/error.h"
+#include "runtime/json_file.h"
+
+namespace softcot {
+namespace {
+
+constexpr std::uint64_t kLargestText = std::uint64_t{1} << 32;
+
+std::optional<double> number(const nlohmann::json& line, const char* key) {
+  const auto found = line.find(key);
+  if (found == line.end() || !found->is_number()) return std::nullopt;
+  return found->get<double>();
+}
+
+void read_metrics(const std::filesystem::path& path, RunRecord& run) {
+  std::istringstream lines(read_file(path, kLargestText));
+  std::size_t left_out = 0;
+  for (std::string text; std::getline(lines, text);) {
+    const auto line = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+    const bool whole =
+        line.is_object() && line.contains("step") && line["step"].is_number_integer();
+    if (!whole) {
+      ++left_out;
+      continue;
+    }
+    run.steps.push_back({.step = line["step"].get<std::int64_t>(),
+                         .loss = number(line, "loss"),
+                         .gradient_norm = number(line, "grad_norm"),
+                         .learning_rate = number(line, "learning_rate"),
+                         .tokens_per_second = number(line, "tokens_per_second"),
+                         .heldout_loss = number(line, "heldout_loss")});
+  }
+  std::stable_sort(run.steps.begin(), run.steps.end(),
+                   [](const RunStep& a, const RunStep& b) { return a.step < b.step; });
+  if (left_out > 0) {
+    run.remarks.push_back(
+        fmt::format("{} line{} of metrics.jsonl could not be read and {} left out.", left_out,
+                    left_out == 1 ? "" : "s", left_out == 1 ? "is" : "are"));
+  }
+}
+
+void read_sample_files(const std::filesystem::path& folder, RunRecord& run) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.is_regular_file() && entry.path().extension() == ".jsonl")
+      files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  for (const auto& file : files) {
+    const std::string method = file.stem().string();
+    run.methods.push_back({method, method, read_samples(file)});
+  }
+  if (!run.comparison) return;
+  const auto place = [&](const MethodSamples& method) {
+    const auto& rows = run.comparison->rows;
+    return std::find_if(rows.begin(), rows.end(),
+                        [&](const MethodResult& row) { return row.method == method.method; }) -
+           rows.begin();
+  };
+  std::stable_sort(
+      run.methods.begin(), run.methods.end(),
+      [&](const MethodSamples& a, const MethodSamples& b) { return place(a) < place(b); });
+  for (MethodSamples& method : run.methods) {
+    const auto at = static_cast<std::size_t>(place(method));
+    if (at < run.comparison->rows.size()) method.title = run.comparison->rows[at].title;
+  }
+}
+
+}  // namespace
+
+RunRecord read_run(const std::filesystem::path& folder) {
+  namespace fs = std::filesystem;
+  if (!fs::is_directory(folder)) {
+    fail(ExitCode::kInput, {.what = "no such run folder", .where = folder.string()});
+  }
+  RunRecord run;
+  const fs::path whole = fs::weakly_canonical(folder);
+  run.name =
+      whole.has_filename() ? whole.filename().string() : whole.parent_path().filename().string();
+  bool found = false;
+  const auto there = [&](const char* name) {
+    const bool is = fs::exists(folder / name);
+    found = found || is;
+    return is;
+  };
+  if (there("config.cfg")) run.config = read_file(folder / "config.cfg", kLargestText);
+  if (there("metrics.jsonl")) read_metrics(folder / "metrics.jsonl", run);
+  if (there("results.json")) {
+    const fs::path path = folder / "results.json";
+    const nlohmann::json json = read_json_file(path);
+    run.comparison = comparison_from_json(json, path.string());
+    run.provenance = provenance_from_json(json, path.string());
+  }
+  if (there("samples")) read_sample_files(folder / "samples", run);
+  if (!found) {
+    fail(ExitCode::kInput, {.what = "not a run folder",
+                            .where = folder.string(),
+                            .expected = "config.cfg, metrics.jsonl, results.json or samples/",
+                            .got = "none of them"});
+  }
+  return run;
+}
+
+}  // namespace softcot

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "evaluation/result_table.h"
+
+namespace softcot {
+
+/// What one step's line of metrics.jsonl may hold.
+struct RunStep {
+  std::int64_t step = 0;
+  std::optional<double> loss;
+  std::optional<double> gradient_norm;
+  std::optional<double> learning_rate;
+  std::optional<double> tokens_per_second;
+  std::optional<double> heldout_loss;
+};
+
+/// Everything a report needs of a run folder. Parts that the run has not made yet are empty.
+struct RunRecord {
+  std::string name;  ///< The folder's.
+  std::vector<RunStep> steps;
+  std::optional<Comparison> comparison;
+  Provenance provenance;
+  std::string config;                  ///< config.cfg as it is.
+  std::vector<MethodSamples> methods;  ///< In the table's order, then by name.
+  std::vector<std::string> remarks;    ///< What was left out and why, in words for the reader.
+};
+
+/// Reads config.cfg, metrics.jsonl, results.json and samples/*.jsonl, each if it is there. Lines of
+/// metrics that are no JSON objects with a step are left out and remarked on. Throws kInput when
+/// the folder is missing or holds none of them, or when results.json or a sample file is damaged.
+RunRecord read_run(const std::filesystem::path& folder);
+
+}  // namespace softcot

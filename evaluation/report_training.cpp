@@ -1,0 +1,178 @@
+#include "evaluation/report_training.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "evaluation/report_html.h"
+#include "evaluation/svg_plot.h"
+
+namespace softcot {
+namespace {
+
+constexpr std::size_t kMostPoints = 1200;  // Of one line; longer runs are averaged in pieces.
+constexpr std::size_t kSmoothFrom = 60;    // Steps; shorter curves are shown as they are.
+constexpr std::size_t kMostTableRows = 40;
+
+using Field = std::optional<double> RunStep::*;
+
+std::vector<PlotPoint> points_of(const std::vector<RunStep>& steps, Field field) {
+  std::vector<PlotPoint> points;
+  for (const RunStep& step : steps) {
+    if (step.*field) points.push_back({.x = static_cast<double>(step.step), .y = *(step.*field)});
+  }
+  return points;
+}
+
+PlotPoint mean_of(const std::vector<PlotPoint>& points, std::size_t begin, std::size_t end) {
+  PlotPoint mean;
+  for (std::size_t i = begin; i < end; ++i) {
+    mean.x += points[i].x;
+    mean.y += points[i].y;
+  }
+  mean.x /= static_cast<double>(end - begin);
+  mean.y /= static_cast<double>(end - begin);
+  return mean;
+}
+
+std::vector<PlotPoint> thinned(const std::vector<PlotPoint>& points) {
+  if (points.size() <= kMostPoints) return points;
+  std::vector<PlotPoint> means;
+  for (std::size_t i = 0; i < kMostPoints; ++i) {
+    means.push_back(
+        mean_of(points, i * points.size() / kMostPoints, (i + 1) * points.size() / kMostPoints));
+  }
+  return means;
+}
+
+// The mean over a fortieth of the curve around each point.
+std::vector<PlotPoint> smoothed(const std::vector<PlotPoint>& points) {
+  const std::size_t reach = std::max<std::size_t>(1, points.size() / 80);
+  std::vector<PlotPoint> means;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    // As far to one side as to the other, so that the ends are not pulled inwards.
+    const std::size_t half = std::min({reach, i, points.size() - 1 - i});
+    PlotPoint mean = mean_of(points, i - half, i + half + 1);
+    mean.x = points[i].x;
+    means.push_back(mean);
+  }
+  return means;
+}
+
+Plot loss_plot(const RunRecord& run) {
+  Plot plot{.id = "loss",
+            .x_label = "step",
+            .y_label = "loss (nats per token)",
+            .x_names = {},
+            .series = {}};
+  const std::vector<PlotPoint> loss = thinned(points_of(run.steps, &RunStep::loss));
+  if (loss.size() >= kSmoothFrom) {
+    plot.series.push_back({"", PlotSeries::Style::kFaintLine, 0, loss});
+    plot.series.push_back({"training, smoothed", PlotSeries::Style::kLine, 0, smoothed(loss)});
+  } else {
+    plot.series.push_back({"training", PlotSeries::Style::kLine, 0, loss});
+  }
+  plot.series.push_back({"held out", PlotSeries::Style::kMarkedLine, 1,
+                         thinned(points_of(run.steps, &RunStep::heldout_loss))});
+  return plot;
+}
+
+Plot small_plot(const RunRecord& run, const char* id, const char* label, int colour, Field field) {
+  Plot plot{.id = id, .x_label = "step", .y_label = label, .x_names = {}, .series = {}};
+  plot.from_zero = true;
+  plot.width = 460;
+  plot.height = 260;
+  plot.series.push_back(
+      {"", PlotSeries::Style::kLine, colour, thinned(points_of(run.steps, field))});
+  return plot;
+}
+
+std::string shown(const std::optional<double>& value, const char* format) {
+  return value ? fmt::format(fmt::runtime(format), *value) : "";
+}
+
+// Evenly spaced steps, the first, the last and, where they fit, all with a held-out loss.
+std::string step_table(const RunRecord& run) {
+  std::vector<const RunStep*> chosen;
+  const std::size_t count = run.steps.size();
+  const std::size_t heldout = static_cast<std::size_t>(std::count_if(
+      run.steps.begin(), run.steps.end(), [](const RunStep& step) { return step.heldout_loss; }));
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool even =
+        count <= kMostTableRows || i * kMostTableRows / count != (i - 1) * kMostTableRows / count;
+    const bool ends = i == 0 || i + 1 == count;
+    if (ends || even || (heldout <= kMostTableRows && run.steps[i].heldout_loss)) {
+      chosen.push_back(&run.steps[i]);
+    }
+  }
+  HtmlTable table{
+      .head = {"Step", "Loss", "Held-out loss", "Gradient norm", "Learning rate", "Tokens/s"},
+      .rows = {}};
+  for (const RunStep* step : chosen) {
+    table.rows.push_back({std::to_string(step->step), shown(step->loss, "{:.4f}"),
+                          shown(step->heldout_loss, "{:.4f}"), shown(step->gradient_norm, "{:.4g}"),
+                          shown(step->learning_rate, "{:.3g}"),
+                          shown(step->tokens_per_second, "{:.0f}")});
+  }
+  return html_table(table);
+}
+
+std::string range_words(const std::vector<PlotPoint>& points, const char* what) {
+  if (points.empty()) return "";
+  return fmt::format(" {} {:.4f} at step {:.0f}, {:.4f} at step {:.0f}.", what, points.front().y,
+                     points.front().x, points.back().y, points.back().x);
+}
+
+}  // namespace
+
+std::string figure(const std::optional<std::string>& svg, const std::string& caption, Width width) {
+  if (!svg) return "";
+  return fmt::format(
+      "<figure><div class=\"scroll{}\">{}</div><figcaption>{}</figcaption></figure>\n",
+      width == Width::kWhole ? " wide" : "", *svg, html_text(caption));
+}
+
+std::string training_section(const RunRecord& run, const std::string& gnuplot) {
+  std::string out;
+  if (run.steps.empty() && run.provenance.trained_parameters.empty()) return out;
+  out += "<h2>Training</h2>\n";
+  if (!run.provenance.trained_parameters.empty()) {
+    out += "<p>Trained: ";
+    for (std::size_t i = 0; i < run.provenance.trained_parameters.size(); ++i) {
+      out += (i == 0 ? "<code>" : ", <code>") + html_text(run.provenance.trained_parameters[i]) +
+             "</code>";
+    }
+    out += ". Every other weight is frozen.</p>\n";
+  }
+  if (run.steps.empty()) return out;
+  out += "<p>" + range_words(points_of(run.steps, &RunStep::loss), "Training loss") +
+         range_words(points_of(run.steps, &RunStep::heldout_loss), "Held-out loss") + "</p>\n";
+  const auto loss = draw_svg(loss_plot(run), gnuplot);
+  if (loss) {
+    const bool averaged = run.steps.size() > kMostPoints;
+    out += figure(
+        loss,
+        std::string("Loss per target token at each step; held-out points are measured on rows "
+                    "that are never trained on.") +
+            (averaged ? " Long runs are averaged in pieces." : ""));
+    out +=
+        "<div class=\"pair\">" +
+        figure(
+            draw_svg(small_plot(run, "norm", "gradient norm", 2, &RunStep::gradient_norm), gnuplot),
+            "Norm of the gradient, before clipping.", Width::kHalf) +
+        figure(
+            draw_svg(small_plot(run, "rate", "learning rate", 3, &RunStep::learning_rate), gnuplot),
+            "Learning rate.", Width::kHalf) +
+        "</div>\n";
+  } else {
+    out +=
+        "<p class=\"soft\">The curves could not be drawn: gnuplot is missing or failed here. The "
+        "figures "
+        "below are the same; install gnuplot and make this page again for the pictures.</p>\n";
+  }
+  return out + fmt::format("<details{}><summary>Figures by step</summary>{}</details>\n",
+                           loss ? "" : " open", step_table(run));
+}
+
+}  // namespace softcot

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "evaluation/report_run.h"
+
+namespace softcot {
+
+/// The part of the page about the training: what was trained, loss curve with held-out points,
+/// gradient norm and learning rate, and the same as a table. Empty without steps. HTML.
+std::string training_section(const RunRecord& run, const std::string& gnuplot);
+
+/// A picture with a caption; empty without a picture. A whole-width one scrolls on narrow screens,
+/// so that its figures stay readable. HTML.
+enum class Width { kWhole, kHalf };
+std::string figure(const std::optional<std::string>& svg, const std::string& caption,
+                   Width width = Width::kWhole);
+
+}  // namespace softcot
