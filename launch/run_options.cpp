@@ -98,7 +98,9 @@ void add_train(OptionSet& options, TrainOptions& train) {
       .unit = "rows";
   options
       .add("train.accumulation", &train.accumulation,
-           "Pieces in which a rank computes its rows of one update.", at_least(1))
+           "Pieces in which a rank computes its rows of one update; 0 makes pieces of some 1024 "
+           "tokens, which bounds memory.",
+           at_least(0))
       .unit = "pieces";
   options.add("train.learning-rate", &train.optimizer.learning_rate, "Highest learning rate.",
               above_up_to(0, 10));

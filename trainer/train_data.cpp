@@ -57,13 +57,26 @@ TrainBatch ThoughtRows::batch(std::span<const std::int64_t> indices) {
   return batch;
 }
 
+std::vector<Slice> cut_rows(const std::vector<std::int64_t>& lengths, std::int64_t pieces) {
+  const auto count = static_cast<std::int64_t>(lengths.size());
+  if (pieces == 0) {
+    const auto tokens = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
+    pieces = (tokens + kTokensInFlight - 1) / kTokensInFlight;
+  }
+  const auto parts = static_cast<int>(std::min(pieces, count));
+  std::vector<Slice> slices;
+  for (int p = 0; p < parts; ++p) slices.push_back(even_part(count, p, parts));
+  return slices;
+}
+
 std::vector<TrainBatch> ThoughtRows::batches(const std::vector<std::int64_t>& indices,
                                              std::int64_t pieces) {
+  std::vector<std::int64_t> lengths;
+  for (const auto index : indices) {
+    lengths.push_back(static_cast<std::int64_t>(rows_[index].ids.size()));
+  }
   std::vector<TrainBatch> result;
-  const auto count = static_cast<std::int64_t>(indices.size());
-  const auto parts = static_cast<int>(std::min(pieces, count));
-  for (int p = 0; p < parts; ++p) {
-    const Slice slice = even_part(count, p, parts);
+  for (const Slice& slice : cut_rows(lengths, pieces)) {
     result.push_back(batch(std::span(indices).subspan(slice.begin, slice.size())));
   }
   return result;

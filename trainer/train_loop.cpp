@@ -13,6 +13,7 @@
 #include "checkpoints/reader.h"
 #include "checkpoints/writer.h"
 #include "runtime/error.h"
+#include "runtime/fault_point.h"
 #include "runtime/log.h"
 #include "runtime/progress.h"
 #include "trainer/metrics.h"
@@ -79,6 +80,7 @@ TrainEnd TrainLoop::run(const std::function<bool()>& stop) {
       line.heldout_loss = evaluate();
     }
     metrics.write(line);
+    fault_point("train.step");
     progress.advance(1, fmt::format("loss {:.4f}", line.result.loss));
 
     if (step_ < total_ && stop_agreed(stop)) {

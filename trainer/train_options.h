@@ -20,7 +20,8 @@ struct TrainOptions {
   std::uint64_t seed = 41;  ///< Of the projection's first weights and the order of rows.
 
   // How it is done; none of these changes the result but for rounding.
-  std::int64_t accumulation = 1;  ///< Pieces in which a rank's rows of a step are computed.
+  std::int64_t accumulation =
+      0;  ///< Pieces in which a rank computes its rows of a step; 0 = ~1024 tokens each.
   WorkSwitches work;
 
   // What is kept.

@@ -66,14 +66,22 @@ class Bench {
     const auto count = static_cast<std::int64_t>(rows_.size());
     for (std::int64_t at = 0; at + run_.train.batch <= count; at += run_.train.batch) {
       const Slice mine = even_part(run_.train.batch, groups_.dp_index, groups_.mesh.dp());
-      TrainBatch batch;
-      for (std::int64_t r = at + mine.begin; r < at + mine.end; ++r) {
-        batch.rows.push_back(to_soft_row(rows_[r]));
+      std::vector<std::int64_t> lengths;
+      for (std::int64_t r = mine.begin; r < mine.end; ++r)
+        lengths.push_back(rows_[at + r].length());
+      std::vector<TrainBatch> batches;
+      for (const Slice& piece : cut_rows(lengths, run_.train.accumulation)) {
+        const std::int64_t begin = at + mine.begin + piece.begin;
+        TrainBatch batch;
+        for (std::int64_t r = begin; r < begin + piece.size(); ++r) {
+          batch.rows.push_back(to_soft_row(rows_[r]));
+        }
+        batch.thoughts = thoughts.narrow(0, begin, piece.size()).flatten(0, 1);
+        batches.push_back(std::move(batch));
       }
-      batch.thoughts = thoughts.narrow(0, at + mine.begin, mine.size()).flatten(0, 1);
       groups_.world->barrier();
       const auto start = std::chrono::steady_clock::now();
-      const StepResult result = step.run({batch}, 2e-5);
+      const StepResult result = step.run(batches, 2e-5);
       if (at == 0) continue;  // the first step warms up
       seconds.push_back(seconds_since(start));
       parts.loss = result.loss;
