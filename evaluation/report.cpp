@@ -91,8 +91,8 @@ std::vector<std::string> table_row(const MethodResult& row) {
                                       100 * found->second.standard_error));
   }
   cells.push_back(row.contrast ? fmt::format("{:.3g}", row.contrast->mcnemar_p) : "–");
-  cells.push_back(fmt::format("{:.1f}", row.mean_new_tokens));
-  cells.push_back(fmt::format("{} of {}", row.truncated, row.samples));
+  cells.push_back(
+      fmt::format("{:.1f}<small>{} cut off</small>", row.mean_new_tokens, row.truncated));
   return cells;
 }
 
@@ -122,8 +122,8 @@ std::string comparison_section(const RunRecord& run, const ReportOptions& option
   const MethodResult* baseline = row_of(comparison, comparison.options.baseline);
   const std::string against =
       html_text(baseline != nullptr ? baseline->title : comparison.options.baseline);
-  HtmlTable table{.head = {"Method", "Questions", "NLL per token", "Δ nats", "Δ %", "Strict %",
-                           "Flexible %", "Reference %", "McNemar p", "New tokens", "Cut off"},
+  HtmlTable table{.head = {"Method", "Questions", "NLL per token", "Δ nats", "Δ %", "Strict",
+                           "Flexible", "Reference", "McNemar p", "New tokens"},
                   .rows = {}};
   for (const MethodResult& row : comparison.rows) table.rows.push_back(table_row(row));
   std::string out = "<h2>Comparison</h2>\n" + html_table(table);
@@ -132,7 +132,7 @@ std::string comparison_section(const RunRecord& run, const ReportOptions& option
       "rationale and answer; "
       "lower is better. Δ: paired difference to {} on the same questions. In brackets: 95 % "
       "intervals, bootstrap "
-      "over questions ({} resamples, seed {}). Accuracy ± standard error over questions, by "
+      "over questions ({} resamples, seed {}). Accuracy in % ± standard error over questions, by "
       "extractor; the "
       "headline extractor, which McNemar's exact test uses, is <b>{}</b>.</p>\n",
       against, comparison.options.bootstrap.resamples, comparison.options.bootstrap.seed,
@@ -206,9 +206,9 @@ std::string provenance_section(const RunRecord& run) {
   for (const auto& [program, version] : run.provenance.versions) add(program, version);
   if (run.comparison) add("extractors", std::string(kExtractorVersion));
   if (!table.rows.empty()) out += html_table(table);
-  if (!run.config.empty()) {
-    out += "<details><summary>Effective configuration</summary><pre>" + html_text(run.config) +
-           "</pre></details>\n";
+  for (const auto& [name, text] : run.configs) {
+    out += "<details><summary>Effective configuration: " + html_text(name) + "</summary><pre>" +
+           html_text(text) + "</pre></details>\n";
   }
   return out.empty() ? out : "<h2>Made from</h2>\n" + out;
 }

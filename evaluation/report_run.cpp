@@ -57,6 +57,14 @@ void read_sample_files(const std::filesystem::path& folder, RunRecord& run) {
       files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
+  // Replicas write parts, which become one file when all are done.
+  const auto is_part = [](const std::filesystem::path& file) {
+    return file.stem().string().find(".part-") != std::string::npos;
+  };
+  if (std::erase_if(files, is_part) > 0) {
+    run.remarks.emplace_back(
+        "An evaluation is under way or was stopped: its latest samples are not in here.");
+  }
   for (const auto& file : files) {
     const std::string method = file.stem().string();
     run.methods.push_back({method, method, read_samples(file)});
@@ -94,7 +102,9 @@ RunRecord read_run(const std::filesystem::path& folder) {
     found = found || is;
     return is;
   };
-  if (there("config.cfg")) run.config = read_file(folder / "config.cfg", kLargestText);
+  for (const char* name : {"config.cfg", "evaluate.cfg"}) {
+    if (there(name)) run.configs.emplace_back(name, read_file(folder / name, kLargestText));
+  }
   if (there("metrics.jsonl")) read_metrics(folder / "metrics.jsonl", run);
   if (there("results.json")) {
     const fs::path path = folder / "results.json";

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "evaluation/result_table.h"
@@ -26,14 +27,15 @@ struct RunRecord {
   std::vector<RunStep> steps;
   std::optional<Comparison> comparison;
   Provenance provenance;
-  std::string config;                  ///< config.cfg as it is.
+  std::vector<std::pair<std::string, std::string>> configs;  ///< File name and text, as they are.
   std::vector<MethodSamples> methods;  ///< In the table's order, then by name.
   std::vector<std::string> remarks;    ///< What was left out and why, in words for the reader.
 };
 
-/// Reads config.cfg, metrics.jsonl, results.json and samples/*.jsonl, each if it is there. Lines of
-/// metrics that are no JSON objects with a step are left out and remarked on. Throws kInput when
-/// the folder is missing or holds none of them, or when results.json or a sample file is damaged.
+/// Reads config.cfg and evaluate.cfg, metrics.jsonl, results.json and samples/*.jsonl, each if it
+/// is there. Lines of metrics that are no JSON objects with a step are left out and remarked on.
+/// Throws kInput when the folder is missing or holds none of them, or when results.json or a sample
+/// file is damaged.
 RunRecord read_run(const std::filesystem::path& folder);
 
 }  // namespace softcot

@@ -6,6 +6,7 @@ int main(int argc, char** argv) {
       {"precompute", "Run the assistant over all questions and cache its soft thoughts.", run_precompute},
       {"train", "Train the projection on cached soft thoughts.", run_train},
       {"evaluate", "Compare methods on held-out questions.", run_evaluate},
+      {"report", "Show a run as one HTML page: verdict, table, curves, answers.", run_report},
       {"generate", "Continue JSON lines, or answer a question with soft thoughts.", run_generate},
       {"score", "Say how likely a model finds JSON lines of text or ids.", run_score},
       {"tokenize", "Turn JSON lines of text into token ids and back.", run_tokenize},

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
-#include <ctime>
 #include <initializer_list>
 #include <new>
 
 #include "launch/command.h"
 #include "launch/nearest_name.h"
 #include "launch/option_help.h"
+#include "launch/single_voice.h"
 #include "launch/standard_output.h"
 #include "runtime/log.h"
 #include "runtime/process_world.h"
@@ -92,15 +92,6 @@ Failure describe_exception() {
   }
 }
 
-/// When all ranks fail alike, rank 0 speaks and its exit ends the others (mpirun takes a second or
-/// two over that); a rank that fails alone speaks after this wait. False when the wait was cut
-/// short by the end of the job.
-bool may_speak(int rank) {
-  if (rank == 0) return true;
-  const timespec wait{5, std::min(rank, 99) * 10'000'000L};
-  return nanosleep(&wait, nullptr) == 0;
-}
-
 ExitCode dispatch(Invocation& invocation, const std::string& name,
                   std::span<const Command> commands) {
   if (name == "--version" || name == "--help" || name == "-h" || name == "help") {
@@ -115,7 +106,7 @@ ExitCode dispatch(Invocation& invocation, const std::string& name,
 int report_failure(Invocation& invocation) {
   const Failure failure = describe_exception();
   const int status = static_cast<int>(failure.code);
-  if (may_speak(invocation.rank())) {
+  if (may_report_failure(invocation.rank())) {
     const std::string prefix =
         invocation.size() > 1 ? fmt::format("rank {}: ", invocation.rank()) : "";
     for (const std::string& line : failure.lines) write_standard_error(prefix + line + "\n");

@@ -58,13 +58,12 @@ std::vector<ConfigDifference> config_differences(const std::filesystem::path& fi
 
 RunFolder::RunFolder(const std::filesystem::path& folder, const OptionSet& options, Reuse reuse,
                      const std::string& config_name)
-    : paths_{folder} {
-  const std::filesystem::path config = folder / config_name;
+    : paths_{folder}, config_(folder / config_name), options_(options.effective_config()) {
   make_folder(folder);
   lock();
   try {
-    if (std::filesystem::exists(config)) {
-      const std::vector<ConfigDifference> differences = config_differences(config, options);
+    if (std::filesystem::exists(config_)) {
+      const std::vector<ConfigDifference> differences = config_differences(config_, options);
       if (!differences.empty() && reuse == Reuse::kSameConfig) {
         fail(ExitCode::kUsage, {.what = "run folder belongs to another configuration",
                                 .where = folder.string(),
@@ -78,12 +77,13 @@ RunFolder::RunFolder(const std::filesystem::path& folder, const OptionSet& optio
     }
     make_folder(paths_.folder / "samples");
     make_folder(paths_.checkpoints());
-    write_file_atomically(config, options.effective_config());
   } catch (...) {
     release();
     throw;
   }
 }
+
+void RunFolder::save_config() const { write_file_atomically(config_, options_); }
 
 void RunFolder::lock() {
   const std::filesystem::path path = paths_.lock();

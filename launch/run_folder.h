@@ -43,15 +43,19 @@ class RunFolder {
     kAnyConfig,   ///< It is warned about: for a resume, whose checkpoint has a say of its own.
   };
 
-  /// Makes the folder with samples/ and checkpoints/, takes run.lock, and saves the options in
-  /// force as `config_name`. Throws kUsage when the folder cannot be written, is held by another
-  /// job (host and process are named), or holds another configuration; then nothing in it is
-  /// changed.
+  /// Makes the folder with samples/ and checkpoints/, takes run.lock, and compares the options in
+  /// force with those saved as `config_name`. Throws kUsage when the folder cannot be written, is
+  /// held by another job (host and process are named), or holds another configuration; then nothing
+  /// in it is changed.
   RunFolder(const std::filesystem::path& folder, const OptionSet& options, Reuse reuse,
             const std::string& config_name = "config.cfg");
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;
+
+  /// Saves the options. Call it once everything else that may refuse the job has passed: until then
+  /// the folder belongs to whoever used it before.
+  void save_config() const;
 
   const RunPaths& paths() const { return paths_; }
 
@@ -60,6 +64,8 @@ class RunFolder {
   void release() noexcept;
 
   RunPaths paths_;
+  std::filesystem::path config_;
+  std::string options_;  // As save_config() writes them.
   int lock_ = -1;
 };
 

@@ -5,6 +5,7 @@
 # arguments given on to ctest choose (labels: unit parity distributed recovery slow).
 #   SOFTCOT_PRESET      the CMake preset: cpu (default), asan or cuda
 #   SOFTCOT_FIXTURES    another folder of numeric fixtures for the parity tests
+#   SOFTCOT_MODELS      a folder that holds SmolLM2-135M-Instruct; build/models by default
 #   SOFTCOT_TOKENIZERS  a folder of tokenizers, llama3/ qwen2/ smollm2/, each with a tokenizer.json;
 #                       without it, ../shared/tokenizers is taken if it exists
 # The last lines list the tests that were skipped and give ctest's own verdict.

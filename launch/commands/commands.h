@@ -13,6 +13,7 @@ ExitCode run_generate(Invocation& invocation);
 ExitCode run_inspect(Invocation& invocation);
 ExitCode run_evaluate(Invocation& invocation);
 ExitCode run_precompute(Invocation& invocation);
+ExitCode run_report(Invocation& invocation);
 ExitCode run_score(Invocation& invocation);
 ExitCode run_train(Invocation& invocation);
 ExitCode run_tokenize(Invocation& invocation);

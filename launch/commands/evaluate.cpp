@@ -8,6 +8,7 @@
 #include "evaluation/question.h"
 #include "evaluation/result_table.h"
 #include "launch/commands/commands.h"
+#include "launch/open_thoughts.h"
 #include "launch/run_data.h"
 #include "launch/run_folder.h"
 #include "launch/run_options.h"
@@ -117,7 +118,7 @@ class Evaluation {
     const auto key = thought_key(run_, assistant, hash, prompt_, split_, count);
     SplitRows rows = make_rows(count);
     const auto records = rows.records;
-    ThoughtRows thoughts(rows.rows, records, ThoughtCache::open(cache_folder(run_, key), key));
+    ThoughtRows thoughts(rows.rows, records, open_thoughts(run_, key));
     const TrainedProjection trained = load_projection(run_.folder);
     require_trained_alike(trained, hash);
     log_info("projection from {}", trained.checkpoint.string());
@@ -210,6 +211,7 @@ ExitCode run_evaluate(Invocation& invocation) {
   groups.world->barrier();
 
   Evaluation evaluation(run, groups);
+  if (folder) folder->save_config();
   for (const auto& method : run.evaluate.methods) evaluation.run_method(method);
   if (world.rank() != 0) return ExitCode::kOk;
 

@@ -57,8 +57,10 @@ void serve(Invocation& invocation, const RunOptions& run, const GenerateOptions&
   const SoftPromptModel model(tool.model(), {});
   GenerationOptions generation = options.question.generation;
   if (!options.question.ignore_stop) generation.stop_tokens = tool.stop_tokens();
+  // More lines than places, so that a waiting line takes the place of one that has ended.
+  const auto limit = static_cast<std::size_t>(8 * generation.rows_in_flight);
   serve_json_lines(
-      tool.input(), static_cast<std::size_t>(generation.rows_in_flight),
+      tool.input(), limit,
       [&](const nlohmann::json& object, const InputLine& line) {
         return parse_request(tool, object, line, options.question.seed);
       },

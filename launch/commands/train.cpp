@@ -1,6 +1,7 @@
 #include <optional>
 
 #include "launch/commands/commands.h"
+#include "launch/open_thoughts.h"
 #include "launch/run_data.h"
 #include "launch/run_folder.h"
 #include "launch/run_options.h"
@@ -34,7 +35,7 @@ TrainingRows open_rows(const Sources& from, const Split& split) {
   SplitRows rows = backbone_rows(from.builder, split, count, from.run.data);
   const auto key =
       thought_key(from.run, from.assistant, from.assistant_hash, from.prompt, split, count);
-  auto cache = ThoughtCache::open(cache_folder(from.run, key), key);
+  auto cache = open_thoughts(from.run, key);
   ThoughtRows thoughts(rows.rows, std::move(rows.records), std::move(cache));
   return {key, std::move(rows.rows), std::move(thoughts)};
 }
@@ -99,6 +100,7 @@ ExitCode run_train(Invocation& invocation) {
                  {.metrics = paths.metrics(), .checkpoints = paths.checkpoints()},
                  run_identity(run, train.key, prompt, backbone_hash));
   if (run.resume) loop.resume();
+  if (folder) folder->save_config();
   if (loop.run(stop_requested) == TrainEnd::kStopped) return ExitCode::kStopped;
   log_info("trained {} steps; next: softcot evaluate --run.folder {}", loop.total(),
            run.folder.string());

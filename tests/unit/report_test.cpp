@@ -134,6 +134,16 @@ TEST(Report, PartsOfARunAreEnough) {
   EXPECT_THROW(read_run(empty.path()), Error);
 }
 
+TEST(Report, PartsOfAStoppedEvaluationAreNoMethod) {
+  const TemporaryFolder folder;
+  make_run(folder.path());
+  std::filesystem::copy(folder.path() / "samples/softcot.jsonl",
+                        folder.path() / "samples/softcot.part-1.jsonl");
+  const RunRecord run = read_run(folder.path());
+  EXPECT_EQ(run.methods.size(), 2u);
+  EXPECT_THAT(run.remarks, testing::Contains(HasSubstr("under way or was stopped")));
+}
+
 TEST(Report, QuestionsAreSpacedEvenly) {
   const TemporaryFolder folder;
   make_run(folder.path());

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "data/thought_cache_reader.h"
+#include "launch/run_options.h"
+
+namespace softcot {
+
+/// The finished cache of `key` among the run's caches. Throws kCache as ThoughtCache::open; where
+/// there is no such cache, the message names the one that comes closest and the first field in
+/// which it differs. Local.
+ThoughtCache open_thoughts(const RunOptions& run, const ThoughtCacheKey& key);
+
+}  // namespace softcot

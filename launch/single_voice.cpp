@@ -1,0 +1,55 @@
+#include "launch/single_voice.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <ctime>
+#include <string>
+
+namespace softcot {
+namespace {
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+enum class Mark { kMine, kTaken, kNowhere };
+
+Mark leave_mark() {
+  std::string folder = variable("OMPI_MCA_orte_jobfam_session_dir");
+  if (folder.empty()) folder = variable("PMIX_SERVER_TMPDIR");
+  if (folder.empty()) return Mark::kNowhere;
+  const std::string path = folder + "/softcot-failed-" + variable("PMIX_NAMESPACE");
+  const int descriptor = open(path.c_str(), O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (descriptor < 0) return errno == EEXIST ? Mark::kTaken : Mark::kNowhere;
+  close(descriptor);
+  return Mark::kMine;
+}
+
+bool all_on_this_machine() {
+  const std::string here = variable("OMPI_COMM_WORLD_LOCAL_SIZE");
+  return !here.empty() && here == variable("OMPI_COMM_WORLD_SIZE");
+}
+
+/// False when a signal cut it short: the job is being ended.
+bool wait_seconds(int seconds) {
+  const timespec wait{seconds, 0};
+  return nanosleep(&wait, nullptr) == 0;
+}
+
+}  // namespace
+
+bool may_report_failure(int rank) {
+  const Mark mark = leave_mark();
+  if (mark == Mark::kTaken) {
+    wait_seconds(2);  // The other's exit status is to be the job's.
+    return false;
+  }
+  if (rank == 0 || (mark == Mark::kMine && all_on_this_machine())) return true;
+  return wait_seconds(5);
+}
+
+}  // namespace softcot

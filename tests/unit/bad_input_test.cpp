@@ -1,0 +1,320 @@
+// Whatever is wrong with what the user gives: one line, the right exit code, nothing half-written.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <fstream>
+#include <limits>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "support/job.h"
+#include "support/thought_caches.h"
+#include "support/tiny_model.h"
+#include "support/tiny_tokenizer.h"
+
+namespace softcot::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+using Words = std::vector<std::string>;
+
+/// The job must end with `code` and one error line that holds all `parts`.
+void expect_refused(const Words& call, int code, const Words& parts,
+                    const JobOptions& options = {}) {
+  const ChildResult result = run_softcot(call, options);
+  EXPECT_EQ(result.status, code) << result.err;
+  const Words errors = lines_with(result.err, "error[");
+  ASSERT_EQ(errors.size(), 1U) << result.err;
+  const std::string prefix = options.ranks > 1 ? "(rank [0-9]+: )" : "";
+  EXPECT_THAT(errors[0], ::testing::ContainsRegex("^" + prefix + "error\\[" + std::to_string(code) +
+                                                  "\\] [^ ]"));
+  for (const std::string& part : parts) EXPECT_THAT(errors[0], HasSubstr(part));
+  EXPECT_EQ(result.out, "");
+  if (options.ranks > 1) return;  // mpirun adds lines of its own.
+  const std::regex log_line("[0-9]{2}:[0-9]{2}:[0-9]{2} [IW] .*");
+  for (const std::string& line : lines_with(result.err, "")) {
+    EXPECT_TRUE(line == errors[0] || std::regex_match(line, log_line)) << line;
+  }
+}
+
+JobOptions ranks(int count) { return {.ranks = count, .environment = {}, .file_size_limit = {}}; }
+JobOptions disk_of(std::uint64_t bytes) {
+  return {.ranks = 0, .environment = {}, .file_size_limit = bytes};
+}
+
+void edit_json(const std::filesystem::path& file,
+               const std::function<void(nlohmann::json&)>& edit) {
+  nlohmann::json json = nlohmann::json::parse(slurp(file));
+  edit(json);
+  spill(file, json.dump());
+}
+
+/// Makes one float of a float32 tensor no number.
+void put_nan(const std::filesystem::path& weights, const std::string& tensor, std::size_t element) {
+  std::string bytes = slurp(weights);
+  std::uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  const auto description = nlohmann::json::parse(bytes.substr(sizeof header, header)).at(tensor);
+  ASSERT_EQ(description["dtype"], "F32");
+  const std::size_t begin = description["data_offsets"][0];
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  std::memcpy(bytes.data() + sizeof header + header + begin + element * sizeof nan, &nan,
+              sizeof nan);
+  spill(weights, bytes);
+}
+
+class BadInput : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    shared_ = std::make_unique<TinyProject>();
+    shared_->precompute();
+  }
+  static void TearDownTestSuite() { shared_.reset(); }
+
+  /// Of the project that all tests share, with sound models, data and caches.
+  static Words train(const Words& options) { return shared_->call_in("run", "train", options); }
+  static Words precompute(const Words& options) { return shared_->call("precompute", options); }
+
+  static std::string copy_of(const std::string& model, const std::string& name) {
+    const auto target = shared_->path(name);
+    std::filesystem::remove_all(target);
+    std::filesystem::copy(shared_->path(model), target);
+    return target;
+  }
+
+  void TearDown() override {
+    for (const char* folder : {"run", "caches"}) {
+      for (const std::string& name : names_below(shared_->path(folder))) {
+        EXPECT_EQ(name.find(".tmp"), std::string::npos) << "left behind: " << name;
+      }
+    }
+    EXPECT_THAT(names_below(shared_->path("run") / "checkpoints"), IsEmpty());
+    EXPECT_FALSE(std::filesystem::exists(shared_->path("run") / "results.json"));
+    std::filesystem::remove_all(shared_->path("run"));
+  }
+
+  static std::unique_ptr<TinyProject> shared_;
+};
+
+std::unique_ptr<TinyProject> BadInput::shared_;
+
+TEST_F(BadInput, NoSuchModelFolder) {
+  expect_refused(train({"--model", "/no/such/model"}), 3, {"/no/such/model"});
+  expect_refused(train({"--model", "/no/such/model"}), 3, {"/no/such/model"}, ranks(2));
+  expect_refused(precompute({"--assistant", "/no/such/model"}), 3, {"/no/such/model"});
+  expect_refused(shared_->call_in("run", "evaluate", {"--model", "/no/such/model"}), 3,
+                 {"/no/such/model"});
+}
+
+TEST_F(BadInput, UnknownArchitecture) {
+  const std::string model = copy_of("backbone", "gpt2");
+  edit_json(model + "/config.json", [](nlohmann::json& config) {
+    config["model_type"] = "gpt2";
+    config["architectures"] = {"GPT2LMHeadModel"};
+  });
+  expect_refused(train({"--model", model}), 3, {"gpt2", "config.json"});
+  expect_refused(precompute({"--assistant", model}), 3, {"gpt2"}, ranks(2));
+}
+
+TEST_F(BadInput, MissingTruncatedAndCorruptWeights) {
+  const std::string model = copy_of("backbone", "damaged");
+  const std::string weights = model + "/model.safetensors";
+  const std::string whole = slurp(weights);
+  const auto refused = [&](const Words& parts) {
+    expect_refused(train({"--model", model}), 3, parts);
+    expect_refused(precompute({"--assistant", model}), 3, parts);
+  };
+  std::filesystem::remove(weights);
+  refused({"damaged"});
+  spill(weights, whole.substr(0, whole.size() / 2));
+  refused({"model.safetensors"});
+  spill(weights, whole.substr(0, 4));
+  refused({"model.safetensors"});
+  std::string corrupt = whole;
+  corrupt.replace(8, 40, std::string(40, '\x7f'));
+  spill(weights, corrupt);
+  refused({"model.safetensors"});
+  expect_refused(train({"--model", model}), 3, {"model.safetensors"}, ranks(2));
+  std::string renamed = whole;
+  const std::string tensor = "model.layers.1.mlp.down_proj.weight";
+  renamed.replace(renamed.find(tensor), tensor.size(), "model.layers.1.mlp.down_proj.wrongt");
+  spill(weights, renamed);
+  refused({tensor});
+}
+
+TEST_F(BadInput, TokenizerWithoutTheFamilysTokens) {
+  const std::string model = copy_of("backbone", "tokenizer");
+  write_text(model + "/tokenizer.json",
+             tiny_tokenizer_json({"<|endoftext|>", "<|im_start|>", "<|im_end|>"}).dump());
+  expect_refused(train({"--model", model}), 3,
+                 {"<issue_start>", "<issue_closed>", "tokenizer.json"});
+  expect_refused(train({"--model", model}), 3, {"<issue_start>"}, ranks(2));
+  std::filesystem::remove(model + "/tokenizer.json");
+  expect_refused(precompute({"--assistant", model}), 3, {"tokenizer.json"});
+}
+
+TEST_F(BadInput, TensorParallelSizeThatDoesNotDivide) {
+  expect_refused(train({"--parallel.tp", "3"}), 2, {"parallel.tp", "1, 2, 4, 8", "3"}, ranks(3));
+  expect_refused(precompute({"--parallel.tp", "3"}), 2, {"parallel.tp", "1, 2, 4", "3"}, ranks(3));
+}
+
+TEST_F(BadInput, RanksThatAreNotReplicasTimesShards) {
+  expect_refused(train({"--parallel.tp", "2"}), 2, {"parallel.tp", "1 rank", "tp 2"});
+  expect_refused(train({"--parallel.tp", "2"}), 2, {"parallel.tp", "3 rank", "tp 2"}, ranks(3));
+}
+
+TEST_F(BadInput, UnknownOptionNamesTheNearest) {
+  expect_refused(train({"--train.learning-rat", "1"}), 2,
+                 {"--train.learning-rat,", "did you mean --train.learning-rate?"});
+  expect_refused(train({"--train.learning-rat", "1"}), 2, {"--train.learning-rate?"}, ranks(2));
+  const auto config = write_text(shared_->path("wrong.cfg"), slurp(shared_->path("project.cfg")) +
+                                                                 "[train]\nwarmup-step = 3\n");
+  const std::size_t lines = lines_with(slurp(config), "").size();
+  expect_refused({"train", "--config", config, "--run.folder", shared_->path("run")}, 2,
+                 {"wrong.cfg:" + std::to_string(lines), "train.warmup-steps"});
+}
+
+TEST_F(BadInput, MalformedDatasetLine) {
+  const std::string good = slurp(shared_->path("train.jsonl"));
+  const auto file = shared_->path("damaged.jsonl");
+  const std::size_t lines = TinyProject::kTrainQuestions;
+  for (const std::string line : {"{\"question\": \"What is", "{\"question\": \"What is 1 + 1?\"}",
+                                 "[1, 2]", "{\"question\": \"Why?\", \"answer\": \"no mark\"}"}) {
+    spill(file, good + line + "\n");
+    const std::string place = "damaged.jsonl:" + std::to_string(lines + 1);
+    expect_refused(precompute({"--data.file", file}), 3, {place});
+    expect_refused(train({"--data.file", file}), 3, {place});
+  }
+  expect_refused(precompute({"--data.file", file}), 3, {"damaged.jsonl:25"}, ranks(3));
+  expect_refused(train({"--data.file", "/no/such.jsonl"}), 3, {"/no/such.jsonl"});
+}
+
+TEST_F(BadInput, RowLongerThanTheLimit) {
+  expect_refused(precompute({"--data.max-length", "60", "--thoughts", "5"}), 3, {"train:1", "60"});
+  expect_refused(train({"--data.max-length", "60"}), 3, {"train:1", "60"});
+  expect_refused(train({"--data.max-length", "60"}), 3, {"train:1", "60"}, ranks(2));
+}
+
+TEST_F(BadInput, CacheOfAnotherAssistantNumberOrPrompt) {
+  const std::string assistant = copy_of("assistant", "other-assistant");
+  put_nan(assistant + "/model.safetensors", "model.norm.weight", 0);
+  std::string prompts = slurp(shared_->path("prompts.txt"));
+  prompts.replace(prompts.find("Make {n} notes"), 4, "Give");
+  spill(shared_->path("other.txt"), prompts);
+  std::string questions = slurp(shared_->path("train.jsonl"));
+  questions.replace(questions.find("Tom"), 3, "Ann");
+  spill(shared_->path("other.jsonl"), questions);
+  expect_refused(train({"--assistant", assistant}), 4, {"thoughts-N4-", "assistant_hash"});
+  expect_refused(train({"--assistant.layers", "1"}), 4, {"assistant_layers 1", "got 2"});
+  expect_refused(train({"--thoughts", "6"}), 4, {"thoughts-N6-", "thoughts 6", "got 4"});
+  expect_refused(train({"--thoughts", "6"}), 4, {"thoughts 6", "got 4"}, ranks(2));
+  expect_refused(train({"--prompts.file", shared_->path("other.txt")}), 4, {"prompt_hash"});
+  expect_refused(train({"--data.file", shared_->path("other.jsonl")}), 4, {"dataset_hash"});
+  expect_refused(train({"--thoughts.cache", shared_->path("none")}), 4,
+                 {"no thought cache", "softcot precompute"});
+}
+
+TEST_F(BadInput, UnfinishedAndDamagedCaches) {
+  const auto caches = shared_->path("broken");
+  for (const char* name : {"manifest.json", "block-000000.h5"}) {
+    std::filesystem::remove_all(caches);
+    std::filesystem::copy(shared_->path("caches"), caches,
+                          std::filesystem::copy_options::recursive);
+    for (const auto& cache : std::filesystem::directory_iterator(caches)) {
+      const auto file = cache.path() / name;
+      ASSERT_TRUE(std::filesystem::exists(file));
+      std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+    }
+    expect_refused(train({"--thoughts.cache", caches}), 4, {name});
+  }
+}
+
+TEST_F(BadInput, LossThatIsNoNumberNamesStepAndRows) {
+  const std::string model = copy_of("backbone", "nan");
+  put_nan(model + "/model.safetensors", "model.embed_tokens.weight", '~' * 64 + 5);
+  std::string questions = slurp(shared_->path("train.jsonl"));
+  // One question brings the token whose embedding is no number.
+  questions.replace(questions.find("Tom has 9 "), 9, "Tom has ~");
+  const auto file = shared_->path("nan.jsonl");
+  spill(file, questions);
+  ASSERT_EQ(run_softcot(precompute({"--data.file", file})).status, 0);
+  for (const int count : {0, 2}) {
+    const auto run = shared_->path("run");
+    std::filesystem::remove_all(run);
+    expect_refused(train({"--data.file", file, "--model", model, "--train.checkpoint-every", "0",
+                          "--train.eval-every", "100"}),
+                   7, {"not finite", "step ", " nan:9"}, ranks(count));
+    const ChildResult result =
+        run_softcot(train({"--data.file", file, "--model", model, "--train.checkpoint-every", "0"}),
+                    ranks(count));
+    const std::size_t done = lines_with(slurp(run / "metrics.jsonl"), "\"loss\"").size();
+    EXPECT_LT(done, 6U) << "24 rows in batches of 4: seen in the first epoch";
+    const std::string step = "step " + std::to_string(done + 1) + ", rows nan:";
+    EXPECT_THAT(result.err, HasSubstr(step));
+  }
+}
+
+TEST_F(BadInput, ThoughtsThatAreNoNumbersAreNotCached) {
+  const std::string model = copy_of("assistant", "nan-assistant");
+  put_nan(model + "/model.safetensors", "model.norm.weight", 3);
+  const auto caches = shared_->path("nan-caches");
+  expect_refused(precompute({"--assistant", model, "--thoughts.cache", caches}), 7, {"not finite"});
+  for (const std::string& name : names_below(caches)) {
+    EXPECT_EQ(name.find(".h5"), std::string::npos) << name;
+    EXPECT_EQ(name.find("manifest"), std::string::npos) << name;
+  }
+}
+
+TEST_F(BadInput, FullDisk) {
+  const auto caches = shared_->path("full");
+  for (const std::uint64_t bytes : {0, 2000, 9000}) {
+    expect_refused(precompute({"--thoughts.cache", caches}), 6, {caches}, disk_of(bytes));
+    for (const std::string& name : names_below(caches)) {
+      EXPECT_FALSE(name.ends_with(".h5") || name.ends_with(".tmp") || name.ends_with(".json"))
+          << bytes << ": " << name;
+    }
+  }
+  EXPECT_EQ(run_softcot(precompute({"--thoughts.cache", caches})).status, 0);
+
+  const auto run = shared_->path("run");
+  expect_refused(train({}), 6, {run}, disk_of(0));
+  EXPECT_FALSE(std::filesystem::exists(run / "config.cfg"));
+  // Enough for everything but the first checkpoint's 25 KB.
+  expect_refused(train({}), 6, {run / "checkpoints"}, disk_of(12000));
+  EXPECT_THAT(names_below(run / "checkpoints"), IsEmpty());
+}
+
+TEST_F(BadInput, FullDiskWhileEvaluatingLosesNoWholeSample) {
+  const std::string run = "evaluated";
+  ASSERT_EQ(run_softcot(shared_->call_in(run, "train")).status, 0);
+  const auto call = shared_->call_in(run, "evaluate");
+  const auto samples = shared_->path(run) / "samples";
+  expect_refused(call, 6, {samples}, disk_of(5000));
+  std::size_t kept = 0;
+  for (const std::string& name : names_below(samples)) {
+    const std::string text = slurp(samples / name);
+    EXPECT_TRUE(text.empty() || text.back() == '\n') << name;
+    kept += lines_with(text, "question_id").size();
+  }
+  EXPECT_GT(kept, 0U);
+  EXPECT_FALSE(std::filesystem::exists(shared_->path(run) / "results.json"));
+  const ChildResult again = run_softcot(call);
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(lines_with(slurp(samples / "softcot.jsonl"), "question_id").size(),
+            static_cast<std::size_t>(TinyProject::kEvalQuestions));
+}
+
+TEST_F(BadInput, ARefusedStartDoesNotSpoilTheRunFolder) {
+  expect_refused(train({"--thoughts", "6"}), 4, {"thoughts 6"});
+  const ChildResult corrected = run_softcot(train({"--train.steps", "1"}));
+  EXPECT_EQ(corrected.status, 0) << corrected.err;
+  std::filesystem::remove_all(shared_->path("run"));
+}
+
+}  // namespace
+}  // namespace softcot::test

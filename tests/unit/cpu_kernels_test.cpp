@@ -1,0 +1,106 @@
+// The fused host loops against chains of LibTorch operators in float64.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "model/cpu_kernels.h"
+#include "model/elementwise.h"
+#include "model/linear.h"
+#include "support/tensors.h"
+
+namespace softcot::test {
+namespace {
+
+at::Tensor random(at::IntArrayRef shape, std::uint64_t seed) {
+  return at::randn(shape, at::make_generator<at::CPUGeneratorImpl>(seed), at::kFloat);
+}
+
+/// The gradient of sum(y · weight) with respect to x.
+template <typename Function>
+at::Tensor gradient(const Function& function, const at::Tensor& x, const at::Tensor& weight) {
+  const auto leaf = x.detach().clone().set_requires_grad(true);
+  (function(leaf) * weight).sum().backward();
+  return leaf.grad();
+}
+
+// Widths that are, and are not, multiples of a vector.
+class Widths : public ::testing::TestWithParam<std::int64_t> {};
+
+TEST_P(Widths, RmsNorm) {
+  const auto x = random({7, GetParam()}, 1);
+  const auto scale = random({GetParam()}, 2);
+  const auto outer = random({7, GetParam()}, 3);
+  const auto reference = [&](const at::Tensor& v) {
+    const auto wide = v.to(at::kDouble);
+    return wide * at::rsqrt(wide.square().mean(-1, true) + 1e-5) * scale.to(at::kDouble);
+  };
+  const auto fused = [&](const at::Tensor& v) { return rms_norm(v, scale, 1e-5); };
+  EXPECT_LE(relative_difference(fused(x), reference(x)), 1e-6);
+  EXPECT_LE(relative_difference(gradient(fused, x, outer), gradient(reference, x, outer)), 2e-6);
+}
+
+TEST_P(Widths, Swiglu) {
+  const auto x = random({7, 2 * GetParam()}, 4) * 8.0;
+  const auto outer = random({7, GetParam()}, 5);
+  const auto reference = [&](const at::Tensor& v) {
+    const auto parts = v.to(at::kDouble).chunk(2, -1);
+    return at::silu(parts[0]) * parts[1];
+  };
+  const auto fused = [&](const at::Tensor& v) { return swiglu(v); };
+  EXPECT_LE(relative_difference(fused(x), reference(x)), 1e-6);
+  EXPECT_LE(relative_difference(gradient(fused, x, outer), gradient(reference, x, outer)), 2e-6);
+}
+
+TEST_P(Widths, FewRowsProduct) {
+  const auto weight = random({37, GetParam()}, 6);
+  const auto narrow = weight.to(at::kBFloat16);
+  for (std::int64_t rows = 1; rows <= 12; ++rows) {
+    SCOPED_TRACE(rows);
+    const auto x = random({rows, GetParam()}, 7);
+    EXPECT_LE(relative_difference(matmul_transposed(x, weight),
+                                  at::matmul(x.to(at::kDouble), weight.to(at::kDouble).t())),
+              1e-6);
+    set_bf16_matmul(Bf16Matmul::kWiden);
+    EXPECT_LE(relative_difference(matmul_transposed(x, narrow),
+                                  at::matmul(x.to(at::kDouble), narrow.to(at::kDouble).t())),
+              1e-6);
+    set_bf16_matmul(Bf16Matmul::kAuto);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, Widths, ::testing::Values(5, 16, 37, 64, 576));
+
+TEST(Swiglu, SaturatesWithoutOverflow) {
+  const auto x = at::tensor({-200.0F, -90.0F, 90.0F, 200.0F, 1.0F, 1.0F, 1.0F, 1.0F}).view({1, 8});
+  const auto y = swiglu(x);
+  EXPECT_TRUE(y.isfinite().all().item<bool>());
+  EXPECT_NEAR(y[0][0].item<double>(), 0.0, 1e-30);
+  EXPECT_FLOAT_EQ(y[0][3].item<float>(), 200.0F);
+}
+
+TEST(DecodeAttention, EqualsSoftmaxOverAllSpans) {
+  constexpr std::int64_t kQueries = 6, kKv = 2, kWidth = 20;
+  const std::vector<std::int64_t> kv_of_query = {0, 0, 0, 1, 1, 1};
+  const auto query = random({kQueries, kWidth}, 8);
+  const auto keys = random({11, kKv, kWidth}, 9);
+  const auto values = random({11, kKv, kWidth}, 10);
+  auto output = at::empty({kQueries, kWidth});
+  const auto span = [&](std::int64_t begin, std::int64_t tokens) {
+    return cpu::KvSpan{keys.const_data_ptr<float>() + begin * kKv * kWidth,
+                       values.const_data_ptr<float>() + begin * kKv * kWidth, tokens};
+  };
+  const std::vector<cpu::KvSpan> spans = {span(0, 4), span(4, 1), span(5, 6)};
+  const cpu::DecodeRow row{query.const_data_ptr<float>(), spans.data(), 3,
+                           output.mutable_data_ptr<float>()};
+  cpu::decode_attention(&row, 1, kv_of_query.data(), kQueries, kKv, kWidth, 0.3F);
+  const auto index = at::tensor(kv_of_query);
+  const auto k = keys.to(at::kDouble).index_select(1, index).transpose(0, 1);    // [Q, T, D]
+  const auto v = values.to(at::kDouble).index_select(1, index).transpose(0, 1);  // [Q, T, D]
+  const auto weights =
+      at::softmax(at::matmul(k, query.to(at::kDouble).unsqueeze(2)).squeeze(2) * 0.3, 1);
+  EXPECT_LE(relative_difference(output, at::matmul(weights.unsqueeze(1), v).squeeze(1)), 1e-6);
+}
+
+}  // namespace
+}  // namespace softcot::test

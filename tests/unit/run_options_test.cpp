@@ -1,0 +1,89 @@
+#include "launch/run_options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "launch/option_help.h"
+
+namespace softcot {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const std::vector<std::string> kAll = {"model", "assistant", "parallel", "data",   "thoughts",
+                                       "train", "evaluate",  "run",      "prompts"};
+
+TEST(RunOptions, EveryConfigFileOfTheRepositoryIsLegal) {
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(SOFTCOT_CONFIGS)) {
+    if (entry.path().extension() != ".cfg") continue;
+    RunOptions run;
+    OptionSet options("train", "Train.");
+    add_run_options(options, run, kAll);
+    EXPECT_NO_THROW(options.read({"--config", entry.path().string()}, {})) << entry.path();
+    ++files;
+  }
+  EXPECT_GE(files, 2);
+}
+
+TEST(RunOptions, ReachTheStructsOfTheComponents) {
+  RunOptions run;
+  OptionSet options("train", "Train.");
+  add_run_options(options, run, kAll);
+  options.read(
+      {"--model=/m", "--assistant=/a", "--dtype=bfloat16", "--assistant.layers=3", "--batch=8",
+       "--thoughts=16", "--thoughts.prompt=uncounted", "--data.file=/d", "--data.on-long-row=skip",
+       "--train.schedule=cosine", "--train.pack=off", "--train.keep=2", "--evaluate.top-p=0.9",
+       "--max-new-tokens=7", "--run.folder=/r", "--resume", "--evaluate.methods=softcot"},
+      {});
+  EXPECT_EQ(run.model.path, "/m");
+  EXPECT_EQ(run.model.load.dtype, at::kBFloat16);
+  EXPECT_EQ(run.assistant.load.dtype, at::kFloat);
+  EXPECT_EQ(run.assistant.load.layers, 3);
+  EXPECT_EQ(run.train.batch, 8);
+  EXPECT_EQ(run.thoughts.count, 16);
+  EXPECT_EQ(run.thoughts.count_in_evaluation(), 16);
+  EXPECT_EQ(run.thoughts.prompt, ThoughtPrompt::kUncounted);
+  EXPECT_EQ(run.data.on_long_row, OnLongRow::kSkip);
+  EXPECT_EQ(run.train.schedule.kind, Schedule::kCosine);
+  EXPECT_FALSE(run.train.work.pack);
+  EXPECT_EQ(run.train.retention.keep_last, 2U);
+  EXPECT_DOUBLE_EQ(run.evaluate.generation.sampling.top_p, 0.9);
+  EXPECT_EQ(run.evaluate.generation.max_new_tokens, 7);
+  EXPECT_TRUE(run.resume);
+  EXPECT_THAT(run.evaluate.methods, ::testing::ElementsAre("softcot"));
+}
+
+TEST(RunOptions, RefuseWhatWouldBeNoRun) {
+  for (const char* argument :
+       {"--thoughts.count=0", "--parallel.tp=0", "--train.batch=0", "--train.learning-rate=nan",
+        "--train.learning-rate=0", "--evaluate.top-p=0", "--evaluate.methods=softcot,sofcot",
+        "--train.epochs=0", "--evaluate.temperature=-1"}) {
+    RunOptions run;
+    OptionSet options("train", "Train.");
+    add_run_options(options, run, kAll);
+    try {
+      options.read({"--model=/m", "--data.file=/d", "--run.folder=/r", argument}, {});
+      ADD_FAILURE() << argument;
+    } catch (const OptionErrors& errors) {
+      EXPECT_EQ(errors.problems().size(), 1U) << argument;
+      EXPECT_THAT(errors.what(), HasSubstr("illegal value")) << argument;
+    }
+  }
+}
+
+TEST(RunOptions, HelpShowsTheSectionsInUseOnly) {
+  RunOptions run;
+  OptionSet options("precompute", "Precompute.");
+  add_run_options(options, run, {"assistant", "thoughts"});
+  const std::string help = help_page(options);
+  EXPECT_THAT(help, HasSubstr("--thoughts.count, --thoughts INTEGER"));
+  EXPECT_THAT(help, Not(HasSubstr("train.batch")));
+  EXPECT_NO_THROW(options.read({}, {}));  // Nothing of another section is required.
+}
+
+}  // namespace
+}  // namespace softcot
