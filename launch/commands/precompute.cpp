@@ -35,7 +35,9 @@ class Precompute {
         text_(TextModel::open(assistant_of(run).path)),
         hash_(model_hash(text_.path, *groups.world)),
         prompt_(PromptTemplate::load(run.prompts, run.thoughts.prompt)),
-        builder_(text_.tokenizer, text_.family, prompt_) {}
+        builder_(text_.tokenizer, text_.family, prompt_) {
+    const ShardPlan legal(text_.config, 0, groups.mesh.tp());  // refused even with nothing to compute
+  }
 
   void fill(const Split& split, std::int64_t thoughts) {
     const auto key = thought_key(run_, text_, hash_, prompt_, split, thoughts);
