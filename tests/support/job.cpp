@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <fstream>
+#include <regex>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -153,6 +154,32 @@ ChildResult Job::wait(std::chrono::seconds limit) {
 ChildResult run_softcot(const std::vector<std::string>& arguments, const JobOptions& options) {
   Job job(arguments, options);
   return job.wait();
+}
+
+std::string expect_refused(const std::vector<std::string>& arguments, int code,
+                           const std::vector<std::string>& parts, const JobOptions& options) {
+  const ChildResult result = run_softcot(arguments, options);
+  EXPECT_EQ(result.status, code) << result.err;
+  EXPECT_EQ(result.out, "");
+  const std::vector<std::string> errors = lines_with(result.err, "error[");
+  EXPECT_EQ(errors.size(), 1U) << result.err;
+  if (errors.empty()) return "";
+  const bool several = options.ranks > 1;
+  const std::string begin = "error[" + std::to_string(code) + "] ";
+  std::smatch match;
+  const std::regex spoken(several ? "rank [0-9]+: (error.*)" : "(error.*)");
+  EXPECT_TRUE(std::regex_match(errors[0], match, spoken)) << errors[0];
+  const std::string error = match.empty() ? errors[0] : match[1].str();
+  EXPECT_EQ(error.rfind(begin, 0), 0U) << error;
+  for (const std::string& part : parts) {
+    EXPECT_NE(error.find(part), std::string::npos) << part << " is not in: " << error;
+  }
+  const std::regex log_line("[0-9]{2}:[0-9]{2}:[0-9]{2} [IW] .*");
+  for (const std::string& line : lines_with(result.err, "")) {
+    if (several) break;  // mpirun adds lines of its own.
+    EXPECT_TRUE(line == errors[0] || std::regex_match(line, log_line)) << line;
+  }
+  return error;
 }
 
 bool wait_until(const std::function<bool()>& condition, std::chrono::seconds limit) {

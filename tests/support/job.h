@@ -55,6 +55,11 @@ class Job {
 /// Runs a job to its end.
 ChildResult run_softcot(const std::vector<std::string>& arguments, const JobOptions& options = {});
 
+/// Runs a job that must end with exit code `code` and one error line, alone but for log lines, that
+/// holds all `parts`. Returns that line, without the rank that spoke.
+std::string expect_refused(const std::vector<std::string>& arguments, int code,
+                           const std::vector<std::string>& parts, const JobOptions& options = {});
+
 /// Asks every millisecond until it is true; false when it is not within `limit`.
 bool wait_until(const std::function<bool()>& condition,
                 std::chrono::seconds limit = std::chrono::seconds(240));
