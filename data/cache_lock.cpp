@@ -41,17 +41,23 @@ std::string host_name() {
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
 }
 
-/// Empty where there is no such process, or no /proc.
-std::string start_ticks(pid_t pid) {
+/// What /proc tells of a process; nothing where there is no such process, or no /proc.
+struct ProcessStatus {
+  std::string state;  // A letter: Z for one that has ended and that its parent has not asked about.
+  std::string started;  // As in Holder.
+};
+
+ProcessStatus status_of(pid_t pid) {
   std::ifstream in(fmt::format("/proc/{}/stat", pid));
   std::string text((std::istreambuf_iterator<char>(in)), {});
   const std::size_t name_end = text.rfind(')');  // The name may hold spaces.
-  if (name_end == std::string::npos) return "";
+  if (name_end == std::string::npos) return {};
   std::istringstream fields(text.substr(name_end + 1));
   constexpr int kStartField = 20;  // Counted from the state, the first after the name.
-  std::string field;
-  for (int i = 0; i < kStartField; ++i) fields >> field;
-  return field;
+  ProcessStatus status;
+  fields >> status.state;
+  for (int i = 1; i < kStartField; ++i) fields >> status.started;
+  return status;
 }
 
 std::string record_of(const Holder& holder) {
@@ -80,8 +86,10 @@ bool may_be_alive(const Holder& holder) {
   if (holder.pid <= 0) return false;
   if (holder.host != host_name()) return true;
   if (kill(holder.pid, 0) != 0 && errno == ESRCH) return false;
-  const std::string ticks = start_ticks(holder.pid);
-  return ticks.empty() || holder.started == "?" || ticks == holder.started;
+  const ProcessStatus status = status_of(holder.pid);
+  // Ended, though nobody has asked about it: in a container without an init process it stays so.
+  if (status.state == "Z" || status.state == "X") return false;
+  return status.started.empty() || holder.started == "?" || status.started == holder.started;
 }
 
 [[noreturn]] void fail_held(const std::filesystem::path& path, const Holder& holder) {
@@ -129,7 +137,7 @@ bool CacheLock::try_acquire() {
   if (may_be_alive(holder)) fail_held(path_, holder);
 
   const std::string record =
-      record_of({host_name(), owner_, start_ticks(owner_),
+      record_of({host_name(), owner_, status_of(owner_).started,
                  fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))});
   const ssize_t written = pwrite(descriptor_, record.data(), record.size(), 0);
   if (written != static_cast<ssize_t>(record.size())) {

@@ -234,6 +234,12 @@ TEST(CacheLock, JudgesWhatTheFileSays) {
     EXPECT_NO_THROW(take()) << stale;
     EXPECT_FALSE(std::filesystem::exists(lock_path));
   }
+  const pid_t ended = start_child([] { return 0; });
+  siginfo_t unused{};
+  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(ended), &unused, WEXITED | WNOWAIT), 0);
+  spill(lock_path, record(host, ended, "?"));  // Still in the table of processes.
+  EXPECT_NO_THROW(take());
+  wait_for(ended);
   spill(lock_path, record("elsewhere", dead, "5"));
   EXPECT_THAT(
       error_of(take, ExitCode::kCache),
