@@ -50,9 +50,7 @@ class Evaluate : public ::testing::Test {
   }
   static void evaluate(const std::string& run, const std::vector<std::string>& options, int ranks,
                        int tp = 1) {
-    const ChildResult result =
-        run_softcot(evaluate_call(run, options, tp),
-                    {.ranks = ranks, .environment = {}, .file_size_limit = {}});
+    const ChildResult result = run_softcot(evaluate_call(run, options, tp), on_ranks(ranks));
     ASSERT_EQ(result.status, 0) << result.err;
     EXPECT_THAT(result.out, HasSubstr("SoftCoT"));
   }
@@ -179,8 +177,7 @@ TEST_F(Evaluate, KilledAndResumedGivesTheSameSamples) {
   const std::string run = new_run();
   std::size_t kept = 0;
   for (const auto& [ranks, until] : {std::pair(0, 4U), std::pair(2, 12U), std::pair(3, 24U)}) {
-    Job job(evaluate_call(run, kSampled),
-            {.ranks = ranks, .environment = {}, .file_size_limit = {}});
+    Job job(evaluate_call(run, kSampled), on_ranks(ranks));
     ASSERT_TRUE(wait_until([&] { return lines_in(run) >= until || !job.running(); }));
     job.kill_all();
     EXPECT_FALSE(std::filesystem::exists(project_->path(run) / "results.json"));

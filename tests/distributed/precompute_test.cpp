@@ -3,11 +3,10 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <algorithm>
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <iostream>
@@ -154,14 +153,13 @@ TEST_F(Precompute, AnyNumberOfRanksWritesTheSameCache) {
     SCOPED_TRACE(std::to_string(ranks) + " ranks, tp " + std::to_string(tp));
     const std::string caches = "caches-" + std::to_string(ranks);
     const ChildResult result =
-        run_softcot(call(caches, {"--parallel.tp", std::to_string(tp)}),
-                    {.ranks = ranks, .environment = {}, .file_size_limit = {}});
+        run_softcot(call(caches, {"--parallel.tp", std::to_string(tp)}), on_ranks(ranks));
     ASSERT_EQ(result.status, 0) << result.err;
     expect_same_content(caches);
   }
 }
 
-TEST_F(Precompute, DISABLED_AKilledJobGoesOnAndRedoesOnlyWhatIsMissing) {
+TEST_F(Precompute, AKilledJobGoesOnAndRedoesOnlyWhatIsMissing) {
   for (const auto& [ranks, point] :
        {std::pair(0, "atomic-file.opened#2"), std::pair(0, "atomic-file.written#4"),
         std::pair(0, "atomic-file.renamed#3"), std::pair(2, "atomic-file.synced#2")}) {
@@ -186,19 +184,18 @@ TEST_F(Precompute, DISABLED_AKilledJobGoesOnAndRedoesOnlyWhatIsMissing) {
   }
 }
 
-TEST_F(Precompute, DISABLED_AllRanksKilledFromOutside) {
+TEST_F(Precompute, AllRanksKilledFromOutside) {
   // Killed when so many blocks are there, with other numbers of ranks each time.
   const std::string caches = "outside";
   std::size_t kept = 0;
   for (const auto& [ranks, until] : {std::pair(2, 1U), std::pair(0, 2U), std::pair(3, 4U)}) {
-    Job job(call(caches), {.ranks = ranks, .environment = {}, .file_size_limit = {}});
+    Job job(call(caches), on_ranks(ranks));
     ASSERT_TRUE(wait_until([&] { return blocks_of(caches).size() >= until || !job.running(); }));
     job.kill_all();
     EXPECT_GE(blocks_of(caches).size(), kept);
     kept = blocks_of(caches).size();
   }
-  const ChildResult result =
-      run_softcot(call(caches), {.ranks = 2, .environment = {}, .file_size_limit = {}});
+  const ChildResult result = run_softcot(call(caches), on_ranks(2));
   ASSERT_EQ(result.status, 0) << result.err;
   expect_same_content(caches);
   for (const std::string& name : names_below(cache_of(caches))) {
@@ -208,8 +205,7 @@ TEST_F(Precompute, DISABLED_AllRanksKilledFromOutside) {
 
 TEST_F(Precompute, AFinishedCacheIsNotWrittenAgain) {
   const auto before = times_of("alone");
-  const ChildResult result =
-      run_softcot(call("alone"), {.ranks = 2, .environment = {}, .file_size_limit = {}});
+  const ChildResult result = run_softcot(call("alone"), on_ranks(2));
   EXPECT_EQ(result.status, 0);
   EXPECT_THAT(result.err, HasSubstr("complete, nothing to do"));
   EXPECT_EQ(times_of("alone"), before);
@@ -225,8 +221,7 @@ TEST_F(Precompute, ASecondJobIsToldWhoIsWriting) {
   ASSERT_EQ(gethostname(host.data(), host.size()), 0);
   host.resize(host.find('\0'));
   for (const int ranks : {0, 2}) {
-    const ChildResult second =
-        run_softcot(call(caches), {.ranks = ranks, .environment = {}, .file_size_limit = {}});
+    const ChildResult second = run_softcot(call(caches), on_ranks(ranks));
     EXPECT_EQ(second.status, 4) << second.err;
     EXPECT_THAT(lines_with(second.err, "error["),
                 ElementsAre(AllOf(HasSubstr("error[4]"), HasSubstr("written by another job"),

@@ -7,7 +7,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdlib>
 #include <fstream>
 #include <regex>
@@ -17,8 +16,6 @@
 
 namespace softcot::test {
 namespace {
-
-constexpr const char* kMark = "JOB_OF_A_TEST";
 
 std::string contents(const std::filesystem::path& path) {
   std::ostringstream text;
@@ -42,9 +39,22 @@ bool has_variable(const std::string& environment, const std::string& name,
   return environment.find('\0' + name + "=" + value + '\0') != std::string::npos;
 }
 
+/// Whether a process belongs to a session and has not ended: what has ended holds no lock any more.
+bool lives_in_session(const std::filesystem::path& process, pid_t session) {
+  const std::string text = contents(process / "stat");
+  const std::size_t name_end = text.rfind(')');
+  if (name_end == std::string::npos) return false;
+  std::istringstream fields(text.substr(name_end + 1));
+  char state = 'X';
+  pid_t parent = 0;
+  pid_t group = 0;
+  pid_t its_session = 0;
+  fields >> state >> parent >> group >> its_session;
+  return its_session == session && state != 'Z' && state != 'X';
+}
+
 std::map<std::string, std::string> job_environment(const JobOptions& options,
-                                                   const std::string& folder,
-                                                   const std::string& mark) {
+                                                   const std::string& folder) {
   std::map<std::string, std::string> all = {{"OMPI_ALLOW_RUN_AS_ROOT", "1"},
                                             {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"},
                                             {"OMPI_MCA_rmaps_base_oversubscribe", "1"},
@@ -53,8 +63,7 @@ std::map<std::string, std::string> job_environment(const JobOptions& options,
                                             // A killed job leaves nothing outside of its folder.
                                             {"OMPI_MCA_btl_vader_backing_directory", folder},
                                             {"TMPDIR", folder},
-                                            {"OMP_NUM_THREADS", "1"},
-                                            {kMark, mark}};
+                                            {"OMP_NUM_THREADS", "1"}};
   for (const auto& [name, value] : options.environment) all[name] = value;
   return all;
 }
@@ -62,8 +71,6 @@ std::map<std::string, std::string> job_environment(const JobOptions& options,
 }  // namespace
 
 Job::Job(const std::vector<std::string>& arguments, const JobOptions& options) {
-  static std::atomic<int> number{0};
-  mark_ = std::to_string(getpid()) + "-" + std::to_string(++number);
   std::vector<std::string> call;
   if (options.ranks > 0) {
     call = {SOFTCOT_MPIEXEC,
@@ -80,10 +87,11 @@ Job::Job(const std::vector<std::string>& arguments, const JobOptions& options) {
   argv.push_back(nullptr);
   const std::string out = folder_.path() / "out";
   const std::string err = folder_.path() / "err";
-  const auto environment = job_environment(options, folder_.path(), mark_);
+  const auto environment = job_environment(options, folder_.path());
   launcher_ = fork();
   if (launcher_ < 0) throw std::runtime_error("fork failed");
   if (launcher_ != 0) return;
+  setsid();
   redirect("/dev/null", O_RDONLY, STDIN_FILENO);
   redirect(out, O_WRONLY | O_CREAT | O_APPEND, STDOUT_FILENO);
   redirect(err, O_WRONLY | O_CREAT | O_APPEND, STDERR_FILENO);
@@ -110,11 +118,10 @@ std::string Job::err() const { return contents(folder_.path() / "err"); }
 
 std::vector<pid_t> Job::processes() const {
   std::vector<pid_t> found;
-  std::error_code gone;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    if (has_variable(environment_of(entry.path()), kMark, mark_)) {
+    if (lives_in_session(entry.path(), launcher_)) {
       found.push_back(static_cast<pid_t>(std::stol(name)));
     }
   }
@@ -145,6 +152,8 @@ ChildResult Job::wait(std::chrono::seconds limit) {
     ADD_FAILURE() << "the job takes too long\n" << err();
     kill_all();
   }
+  // mpirun may be gone a moment before the ranks that it has ended.
+  wait_until([this] { return processes().empty(); }, limit);
   const int state = state_.value_or(0);
   return {.status = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state),
           .out = contents(folder_.path() / "out"),

@@ -22,6 +22,10 @@ struct JobOptions {
       file_size_limit;  ///< Bytes; writing past it fails as on a full disk.
 };
 
+inline JobOptions on_ranks(int count) {
+  return {.ranks = count, .environment = {}, .file_size_limit = {}};
+}
+
 /// A `softcot` job that runs beside the test. Whatever is left of it ends with this object.
 class Job {
  public:
@@ -40,15 +44,15 @@ class Job {
 
   /// SIGKILL to the launcher and to all ranks at once, as when the machine goes down.
   void kill_all();
-  /// Waits for the end; a job that takes longer than `limit` is killed and fails the test.
+  /// Waits for the end of all its processes; a job that takes longer than `limit` is killed and
+  /// fails the test.
   ChildResult wait(std::chrono::seconds limit = std::chrono::seconds(240));
 
  private:
   std::vector<pid_t> processes() const;
 
-  TemporaryFolder folder_;  // Standard streams, and what MPI keeps in files.
-  std::string mark_;        // In the environment of every process of the job.
-  pid_t launcher_ = -1;
+  TemporaryFolder folder_;    // Standard streams, and what MPI keeps in files.
+  pid_t launcher_ = -1;       // Its number is also that of the session of all processes.
   std::optional<int> state_;  // waitpid's, once it has ended.
 };
 

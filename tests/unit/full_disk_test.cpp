@@ -17,7 +17,7 @@ JobOptions disk_of(std::uint64_t bytes) {
   return {.ranks = 0, .environment = {}, .file_size_limit = bytes};
 }
 
-TEST(FullDisk, DISABLED_WhilePrecomputingLeavesNoBlock) {
+TEST(FullDisk, WhilePrecomputingLeavesNoBlock) {
   const TinyProject project;
   const auto caches = project.path("full");
   for (const std::uint64_t bytes : {700, 2000, 9000}) {
@@ -31,7 +31,7 @@ TEST(FullDisk, DISABLED_WhilePrecomputingLeavesNoBlock) {
   EXPECT_EQ(run_softcot(project.call("precompute", {"--thoughts.cache", caches})).status, 0);
 }
 
-TEST(FullDisk, DISABLED_WhileTrainingLeavesNoCheckpoint) {
+TEST(FullDisk, WhileTrainingLeavesNoCheckpoint) {
   const TinyProject project;
   project.precompute();
   const auto run = project.path("run");
@@ -42,7 +42,7 @@ TEST(FullDisk, DISABLED_WhileTrainingLeavesNoCheckpoint) {
   EXPECT_THAT(names_below(run / "checkpoints"), IsEmpty());
 }
 
-TEST(FullDisk, DISABLED_WhileEvaluatingLosesNoWholeSample) {
+TEST(FullDisk, WhileEvaluatingLosesNoWholeSample) {
   const TinyProject project;
   project.precompute();
   const std::string run = "evaluated";
