@@ -1,10 +1,9 @@
 #include "launch/single_question.h"
 
-#include <fmt/format.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <chrono>
-#include <optional>
 
 #include "data/row.h"
 #include "evaluation/generation.h"

@@ -1,5 +1,7 @@
 #include "model/nearest_tokens.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 
 namespace softcot {

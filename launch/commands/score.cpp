@@ -1,3 +1,6 @@
+#include <ATen/ATen.h>
+
+#include <algorithm>
 #include <cmath>
 #include <utility>
 

@@ -1,5 +1,6 @@
 // A real model against Transformers in float32: what it finds likely after real prompts, and what
 // it writes. The reference file tells how it was made.
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <array>

@@ -132,7 +132,7 @@ TEST_P(Tools, GenerateEndsAtTheStopTokenOfTheFolder) {
   EXPECT_EQ(stopped[0].at("ids"), Ids(free.begin(), free.begin() + length));
   EXPECT_EQ(stopped[0].at("finish"), "stop");
   auto ignoring = call;
-  ignoring.push_back("--ignore-stop");
+  ignoring.emplace_back("--ignore-stop");
   const auto whole = parsed_lines(softcot(ignoring, lines_of_ids({prompt})).out);
   ASSERT_EQ(whole.size(), 1U);
   EXPECT_EQ(whole[0].at("ids"), free);
