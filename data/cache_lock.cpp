@@ -112,7 +112,10 @@ bool is_file_at(int descriptor, const std::filesystem::path& path) {
 }  // namespace
 
 CacheLock::CacheLock(const std::filesystem::path& folder)
-    : folder_(folder), path_(folder / kLockName), owner_(getpid()) {
+    : folder_(folder),
+      path_(folder / kLockName),
+      owner_(getpid()),
+      made_(!std::filesystem::exists(folder)) {
   make_folder(folder_);
   try {
     while (!try_acquire()) {
@@ -126,6 +129,11 @@ CacheLock::CacheLock(const std::filesystem::path& folder)
 
 bool CacheLock::try_acquire() {
   descriptor_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor_ < 0 && errno == ENOENT) {  // its last holder has just removed the folder
+    make_folder(folder_);
+    made_ = true;
+    return false;
+  }
   if (descriptor_ < 0) fail_write(errno, path_);
   const bool locked = flock(descriptor_, LOCK_EX | LOCK_NB) == 0;
   if (!locked && errno == EWOULDBLOCK) fail_held(path_, holder_of(read_record(descriptor_)));
@@ -154,7 +162,10 @@ bool CacheLock::try_acquire() {
 }
 
 CacheLock::~CacheLock() {
-  if (getpid() == owner_ && is_file_at(descriptor_, path_)) unlink(path_.c_str());
+  if (getpid() == owner_ && is_file_at(descriptor_, path_)) {
+    unlink(path_.c_str());
+    if (made_) rmdir(folder_.c_str());  // succeeds only when nothing was written into it
+  }
   close(descriptor_);
 }
 

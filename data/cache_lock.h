@@ -17,7 +17,8 @@ class CacheLock {
   /// Makes the folder where it is missing. Throws kCache naming the holder, host, process and since
   /// when; kUsage or kResources when the folder cannot be written.
   explicit CacheLock(const std::filesystem::path& folder);
-  /// Removes the file; does nothing in a forked child.
+  /// Removes the file, and the folder if it was made for this lock and nothing was written into it;
+  /// does nothing in a forked child.
   ~CacheLock();
   CacheLock(const CacheLock&) = delete;
   CacheLock& operator=(const CacheLock&) = delete;
@@ -30,6 +31,7 @@ class CacheLock {
   std::filesystem::path folder_;
   std::filesystem::path path_;
   pid_t owner_;
+  bool made_;
   int descriptor_ = -1;
 };
 

@@ -60,7 +60,7 @@ std::optional<Neighbour> nearest_cache(const std::filesystem::path& caches,
 
 ThoughtCache open_thoughts(const RunOptions& run, const ThoughtCacheKey& key) {
   const std::filesystem::path folder = cache_folder(run, key);
-  // A job that was refused before its first block leaves an empty folder.
+  // A job that was killed before its first block leaves an empty folder.
   if (!std::filesystem::exists(folder) || std::filesystem::is_empty(folder)) {
     if (const auto nearest = nearest_cache(run.thoughts.cache, key)) {
       fail(ExitCode::kCache,

@@ -340,5 +340,18 @@ TEST(ThoughtCache, AFolderThatCannotBeWrittenIsAUsageError) {
            ExitCode::kUsage);
 }
 
+TEST(ThoughtCache, ALockThatWroteNothingLeavesNoFolderOfItsOwn) {
+  const TemporaryFolder folder;
+  { const CacheLock lock(folder.path() / "new"); }
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "new"));
+  { const CacheLock lock(folder.path()); }
+  EXPECT_TRUE(std::filesystem::exists(folder.path()));
+  {
+    const CacheLock lock(folder.path() / "used");
+    spill(folder.path() / "used/block", "x");
+  }
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "used/block"));
+}
+
 }  // namespace
 }  // namespace softcot
