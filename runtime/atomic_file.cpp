@@ -19,6 +19,7 @@ namespace softcot {
 namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
+constexpr int kNameAttempts = 100;
 
 /// Closes a descriptor at the end of a scope.
 struct Descriptor {
@@ -89,10 +90,17 @@ void fail_write(int error_number, const std::filesystem::path& path) {
   }
 }
 
-AtomicFile::AtomicFile(std::filesystem::path path)
-    : path_(std::move(path)), hidden_(hidden_name(path_)) {
-  descriptor_ = open_retrying(hidden_.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0666);
-  if (descriptor_ < 0) fail_write(errno, path_);
+AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
+  // A process of the same number, on another machine or gone since, may have taken some names.
+  for (int attempt = 0; attempt < kNameAttempts && descriptor_ < 0; ++attempt) {
+    hidden_ = hidden_name(path_);
+    descriptor_ = open_retrying(hidden_.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0666);
+    if (descriptor_ < 0 && errno != EEXIST) break;
+  }
+  if (descriptor_ < 0) {
+    hidden_.clear();  // not ours to remove
+    fail_write(errno, path_);
+  }
   fault_point("atomic-file.opened");
 }
 
