@@ -33,7 +33,7 @@ ctest --preset "${preset}" --parallel "$(nproc)" "$@" </dev/null 2>&1 | tee -a "
 # A test program may skip some of its tests: GoogleTest says which, in ctest's log of their output.
 results=build/${preset}/Testing/Temporary/LastTest.log
 mapfile -t skipped < <({
-  sed -nE 's/^\[  SKIPPED \] ([[:alnum:]_]+\.[^ ]+)( \(.*)?$/\1/p' "${results}"
+  sed -nE 's/^\[  SKIPPED \] ([[:alnum:]_/]+\.[^ ]+)( \(.*)?$/\1/p' "${results}"
   sed -nE 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: ([^ ]+) .*\*\*\*(Skipped|Not Run).*/\1/p' "${steps_log}"
 } 2>/dev/null | sort -u)
 echo
