@@ -151,24 +151,27 @@ void remember(const at::Tensor& rotated, const Call& call) {
 }
 
 /// Every row adds one token to a segment of its own: the fused host kernel reads keys and values
-/// where they lie.
+/// where they lie. rotated [B, Q + 2K, D].
 at::Tensor decode(const at::Tensor& rotated, const Call& call) {
   const auto& shape = *call.shape;
   const auto count = static_cast<std::int64_t>(call.rows.size());
   auto output = at::empty({count, shape.query_heads * shape.head_width}, rotated.options());
+  const auto* in = rotated.const_data_ptr<float>();
+  auto* out = output.mutable_data_ptr<float>();
   std::vector<std::vector<cpu::KvSpan>> spans(count);
   std::vector<cpu::DecodeRow> rows(count);
-  const auto span = [&](const KvSegment& segment, std::int64_t tokens) {
-    return cpu::KvSpan{segment.keys(call.layer, tokens).const_data_ptr<float>(),
-                       segment.values(call.layer, tokens).const_data_ptr<float>(), tokens};
-  };
   for (std::int64_t r = 0; r < count; ++r) {
-    for (const auto& segment : call.rows[r].past) {
-      spans[r].push_back(span(*segment, segment->tokens()));
-    }
-    spans[r].push_back(span(*call.rows[r].own, call.rows[r].own->tokens() + 1));
-    rows[r] = {rotated.select(0, r).const_data_ptr<float>(), spans[r].data(),
-               static_cast<int>(spans[r].size()), output.select(0, r).mutable_data_ptr<float>()};
+    const auto& row = call.rows[r];
+    const float* query = in + r * rotated.stride(0);
+    const float* key = query + shape.query_heads * shape.head_width;
+    row.own->write_host(call.layer, key, key + shape.kv_heads * shape.head_width);
+    const auto add = [&](const KvSegment& segment, std::int64_t tokens) {
+      spans[r].push_back({segment.host_keys(call.layer), segment.host_values(call.layer), tokens});
+    };
+    for (const auto& segment : row.past) add(*segment, segment->tokens());
+    add(*row.own, row.own->tokens() + 1);
+    rows[r] = {query, spans[r].data(), static_cast<int>(spans[r].size()),
+               out + r * output.stride(0)};
   }
   cpu::decode_attention(rows.data(), count, shape.kv_of_query.data(), shape.query_heads,
                         shape.kv_heads, shape.head_width, static_cast<float>(scale_of(shape)));
@@ -193,7 +196,6 @@ at::Tensor attend_without_autograd(const at::Tensor& qkv, const at::Tensor& posi
   const auto rotated = call.rope->rotate(qkv.view({-1, heads, shape.head_width}), positions,
                                          shape.query_heads + shape.kv_heads, /*backwards=*/false);
   if (decodes_on_host(qkv, call.rows)) {
-    remember(rotated, call);
     return decode(rotated, call);
   }
   auto output = at::empty({qkv.size(0), shape.query_heads, shape.head_width}, qkv.options());

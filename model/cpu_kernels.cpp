@@ -31,7 +31,8 @@ const RowKernels& row_kernels() {
 }
 
 namespace {
-constexpr std::int64_t kOutputBlock = 64;
+constexpr std::int64_t kOutputBlock =
+    32;  ///< Outputs of a product that one thread takes at a time.
 }
 
 void rms_norm(const float* x, const float* weight, float epsilon, std::int64_t rows,
@@ -102,21 +103,45 @@ void few_rows_matmul(const float* x, const std::uint16_t* weight, std::int64_t r
   }
 }
 
+namespace {
+
+/// Neighbouring query heads that read the same KV head.
+struct HeadGroup {
+  std::int64_t first;
+  std::int64_t count;
+  std::int64_t kv_head;
+};
+
+std::vector<HeadGroup> head_groups(const std::int64_t* kv_of_query, std::int64_t query_heads) {
+  std::vector<HeadGroup> groups;
+  for (std::int64_t head = 0; head < query_heads; ++head) {
+    if (groups.empty() || groups.back().kv_head != kv_of_query[head]) {
+      groups.push_back({head, 0, kv_of_query[head]});
+    }
+    ++groups.back().count;
+  }
+  return groups;
+}
+
+}  // namespace
+
 void decode_attention(const DecodeRow* rows, std::int64_t row_count,
                       const std::int64_t* kv_of_query, std::int64_t query_heads,
                       std::int64_t kv_heads, std::int64_t width, float scale) {
+  const auto groups = head_groups(kv_of_query, query_heads);
+  const auto group_count = static_cast<std::int64_t>(groups.size());
 #pragma omp parallel
   {
     std::vector<float> scores;
 #pragma omp for schedule(dynamic)
-    for (std::int64_t i = 0; i < row_count * query_heads; ++i) {
-      const DecodeRow& row = rows[i / query_heads];
-      const std::int64_t head = i % query_heads;
+    for (std::int64_t i = 0; i < row_count * group_count; ++i) {
+      const DecodeRow& row = rows[i / group_count];
+      const HeadGroup& group = groups[i % group_count];
       std::int64_t tokens = 0;
       for (int s = 0; s < row.span_count; ++s) tokens += row.spans[s].tokens;
-      if (static_cast<std::int64_t>(scores.size()) < tokens) scores.resize(tokens);
-      row_kernels().decode_head(row, head, kv_of_query[head], kv_heads, width, scale,
-                                scores.data());
+      scores.resize(group.count * tokens);
+      row_kernels().decode_heads(row, group.first, group.count, group.kv_head, kv_heads, width,
+                                 scale, scores.data());
     }
   }
 }

@@ -23,9 +23,11 @@ struct RowKernels {
   void (*product_bf16)(const float* x, const std::uint16_t* weight, std::int64_t rows,
                        std::int64_t inputs, std::int64_t outputs, std::int64_t begin,
                        std::int64_t end, float* y);
-  /// `scores` has room for all tokens of the row.
-  void (*decode_head)(const DecodeRow& row, std::int64_t head, std::int64_t kv_head,
-                      std::int64_t kv_heads, std::int64_t width, float scale, float* scores);
+  /// Neighbouring query heads that read the same KV head; `scores` has room for heads × the row's
+  /// tokens.
+  void (*decode_heads)(const DecodeRow& row, std::int64_t head, std::int64_t heads,
+                       std::int64_t kv_head, std::int64_t kv_heads, std::int64_t width, float scale,
+                       float* scores);
 };
 
 /// The fastest set that this processor runs.

@@ -38,6 +38,20 @@ void KvSegment::write(std::int64_t layer, const at::Tensor& keys, const at::Tens
   values_.select(0, layer).narrow(0, tokens_, values.size(0)).copy_(values);
 }
 
+const float* KvSegment::host_keys(std::int64_t layer) const {
+  return keys_.const_data_ptr<float>() + layer_offset(layer);
+}
+
+const float* KvSegment::host_values(std::int64_t layer) const {
+  return values_.const_data_ptr<float>() + layer_offset(layer);
+}
+
+void KvSegment::write_host(std::int64_t layer, const float* keys, const float* values) {
+  const std::int64_t at = layer_offset(layer) + tokens_ * keys_.stride(1);
+  std::copy_n(keys, keys_.stride(1), keys_.mutable_data_ptr<float>() + at);
+  std::copy_n(values, values_.stride(1), values_.mutable_data_ptr<float>() + at);
+}
+
 std::int64_t PackedRow::position() const {
   std::int64_t at = own ? own->tokens() : 0;
   for (const auto& segment : past) at += segment->tokens();

@@ -25,14 +25,22 @@ class KvSegment {
   at::Tensor keys(std::int64_t layer, std::int64_t tokens) const;
   at::Tensor values(std::int64_t layer, std::int64_t tokens) const;
 
+  /// Where the keys and values of `layer` lie, contiguous, for host segments in float32.
+  const float* host_keys(std::int64_t layer) const;
+  const float* host_values(std::int64_t layer) const;
+
   /// Makes room for `count` tokens after the present ones.
   void reserve(std::int64_t count);
   /// Writes keys and values [count, kv_heads, D] of one layer behind the present tokens. They count
   /// as present after advance(count), once every layer has been written.
   void write(std::int64_t layer, const at::Tensor& keys, const at::Tensor& values);
+  /// The same for one token of a host segment in float32: keys and values [kv_heads · D].
+  void write_host(std::int64_t layer, const float* keys, const float* values);
   void advance(std::int64_t count) { tokens_ += count; }
 
  private:
+  std::int64_t layer_offset(std::int64_t layer) const { return layer * keys_.stride(0); }
+
   at::Tensor keys_;  // [L, capacity, kv_heads, D]
   at::Tensor values_;
   std::int64_t tokens_ = 0;
@@ -47,6 +55,7 @@ struct PackedRow {
   std::int64_t tokens = 0;
   std::vector<SharedSegment> past;
   SharedSegment own;
+  std::uint64_t noise = 0;  ///< Key of the row's random numbers, for dropout.
 
   /// Position of the first new token.
   std::int64_t position() const;

@@ -10,8 +10,11 @@ namespace {
 
 std::atomic<Bf16Matmul> bf16_choice{Bf16Matmul::kAuto};
 
-/// Up to this many rows a product is bound by reading the weight, which the fused kernel does once.
-constexpr std::int64_t kFewRows = 12;
+/// Up to so many rows the fused kernel is faster than the library's product (docs/performance.md),
+/// and up to the smaller number it is used even where the processor multiplies bfloat16: so the
+/// numbers of a row that is decoded do not depend on how many are decoded with it.
+constexpr std::int64_t kFewRows = 128;
+constexpr std::int64_t kFewRowsNative = 64;
 /// Elements of weight widened to float32 at a time (8 MB): small beside the model, large beside a
 /// matrix product's tiles.
 constexpr std::int64_t kWidenedElements = std::int64_t{1} << 21;
@@ -29,6 +32,10 @@ bool multiplies_bf16() {
 
 bool is_wide_over_narrow(const at::Tensor& x, const at::Tensor& weight) {
   return x.scalar_type() == at::kFloat && weight.scalar_type() == at::kBFloat16;
+}
+
+std::int64_t few_rows_limit(const at::Tensor& weight) {
+  return weight.scalar_type() == at::kBFloat16 && multiplies_bf16() ? kFewRowsNative : kFewRows;
 }
 
 /// Calls `use(rows of the weight in float32, first row)` for consecutive blocks of rows.
@@ -86,7 +93,7 @@ at::ScalarType product_dtype(at::ScalarType weight) {
 
 at::Tensor matmul_transposed(const at::Tensor& x, const at::Tensor& weight) {
   const bool host_float = x.is_cpu() && x.scalar_type() == at::kFloat;
-  if (host_float && x.size(0) <= kFewRows) return few_rows(x, weight);
+  if (host_float && x.size(0) <= few_rows_limit(weight)) return few_rows(x, weight);
   if (!is_wide_over_narrow(x, weight)) return at::matmul(x, weight.t());
   if (multiplies_bf16()) return at::matmul(x.to(at::kBFloat16), weight.t()).to(at::kFloat);
   auto y = at::empty({x.size(0), weight.size(0)}, x.options());

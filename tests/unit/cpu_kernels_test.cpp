@@ -1,6 +1,8 @@
 // The fused host loops against chains of LibTorch operators in float64.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <cmath>
 #include <vector>
 
@@ -55,7 +57,7 @@ TEST_P(Widths, Swiglu) {
 TEST_P(Widths, FewRowsProduct) {
   const auto weight = random({37, GetParam()}, 6);
   const auto narrow = weight.to(at::kBFloat16);
-  for (std::int64_t rows = 1; rows <= 12; ++rows) {
+  for (const std::int64_t rows : {1, 2, 3, 4, 5, 6, 7, 8, 13, 64, 127, 128, 129}) {
     SCOPED_TRACE(rows);
     const auto x = random({rows, GetParam()}, 7);
     EXPECT_LE(relative_difference(matmul_transposed(x, weight),
@@ -66,6 +68,19 @@ TEST_P(Widths, FewRowsProduct) {
                                   at::matmul(x.to(at::kDouble), narrow.to(at::kDouble).t())),
               1e-6);
     set_bf16_matmul(Bf16Matmul::kAuto);
+  }
+}
+
+// What a row comes to must not depend on the rows beside it.
+TEST_P(Widths, FewRowsProductIsTheSameForARowAlone) {
+  const auto weight = random({37, GetParam()}, 6).to(at::kBFloat16);
+  const auto x = random({64, GetParam()}, 7);
+  const auto together = matmul_transposed(x, weight);
+  for (const std::int64_t row : {0, 5, 62, 63}) {
+    EXPECT_TRUE(matmul_transposed(x.narrow(0, row, 1), weight).equal(together.narrow(0, row, 1)));
+    const std::int64_t begin = std::min<std::int64_t>(row, 61);
+    EXPECT_TRUE(
+        matmul_transposed(x.narrow(0, begin, 3), weight).equal(together.narrow(0, begin, 3)));
   }
 }
 
