@@ -6,9 +6,6 @@
 namespace softcot {
 namespace {
 
-/// Prompt tokens prefilled together: enough to fill the machine, few enough to bound memory.
-constexpr std::int64_t kPrefillTokens = 2048;
-
 struct ActiveRow {
   std::size_t request;
   PackedRow cache;
@@ -37,32 +34,19 @@ class Decoder {
     return static_cast<std::int64_t>(active_.size()) < options_.rows_in_flight;
   }
 
-  /// Prefills as many waiting prompts as fit and takes their first token.
+  /// Prefills one waiting prompt and takes its first token. One at a time: a prompt fills the
+  /// machine by itself, and its numbers cannot depend on its neighbours.
   void admit() {
-    std::vector<SoftRow> prompts;
-    std::vector<at::Tensor> soft;
-    std::vector<ActiveRow> joining;
-    std::int64_t tokens = 0;
-    const auto room = options_.rows_in_flight - static_cast<std::int64_t>(active_.size());
-    while (next_ < requests_.size() && static_cast<std::int64_t>(joining.size()) < room) {
-      const auto& request = requests_[next_];
-      tokens += request.prompt.target_begin;
-      if (!joining.empty() && tokens > kPrefillTokens) break;
-      prompts.push_back(request.prompt);
-      if (request.soft.defined()) soft.push_back(request.soft);
-      joining.push_back(
-          {next_++,
-           {},
-           RandomStream(request.seed, RandomPurpose::kSampling, {request.question, request.sample}),
-           {}});
-    }
+    const auto& request = requests_[next_];
     std::vector<PackedRow> caches;
-    const auto hidden =
-        model_.prefill(prompts, soft.empty() ? at::Tensor() : at::cat(soft), caches);
-    for (std::size_t i = 0; i < joining.size(); ++i) {
-      joining[i].cache = std::move(caches[i]);
-      joining[i].cache.tokens = 1;
-    }
+    const auto hidden = model_.prefill({request.prompt}, request.soft, caches);
+    caches[0].tokens = 1;
+    std::vector<ActiveRow> joining;
+    joining.push_back(
+        {next_++,
+         std::move(caches[0]),
+         RandomStream(request.seed, RandomPurpose::kSampling, {request.question, request.sample}),
+         {}});
     take_tokens(hidden, joining);
     std::move(joining.begin(), joining.end(), std::back_inserter(active_));
   }
@@ -77,7 +61,7 @@ class Decoder {
     }
     const auto& backbone = model_.backbone();
     const auto inputs = backbone.embed(at::tensor(ids, at::kLong).to(backbone.device()));
-    take_tokens(backbone.forward(inputs, rows), active_);
+    take_tokens(backbone.forward(inputs, rows, model_.lora()), active_);
   }
 
   /// Samples each row's next token from its hidden state [B, H] and hands over the rows that end.

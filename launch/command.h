@@ -25,7 +25,9 @@ class Invocation {
 
   /// Fills the options from all sources. False when the user asked for help, which is then printed:
   /// the command ends with kOk. Throws OptionErrors. Local.
-  bool read(OptionSet& options) const;
+  bool read(OptionSet& options);
+  /// What read() found, by full option name.
+  const std::map<std::string, std::string>& values() const { return values_; }
 
   /// Starts MPI when first called, if launched as a rank of an MPI job: collective over the job.
   /// Commands that work alone never call it.
@@ -39,6 +41,7 @@ class Invocation {
 
  private:
   std::vector<std::string> arguments_;
+  std::map<std::string, std::string> values_;
   std::unique_ptr<ProcessWorld> world_;
 };
 

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <csignal>
@@ -92,6 +93,10 @@ Failure describe_exception() {
   }
 }
 
+/// Blocks of a megabyte and more go back to the system when they are freed. Otherwise the heap
+/// grows with every step whose tensors do not fit into the gaps of the last one.
+void return_freed_memory() { mallopt(M_MMAP_THRESHOLD, 1 << 20); }
+
 ExitCode dispatch(Invocation& invocation, const std::string& name,
                   std::span<const Command> commands) {
   if (name == "--version" || name == "--help" || name == "-h" || name == "help") {
@@ -121,8 +126,9 @@ Invocation::Invocation(std::vector<std::string> arguments) : arguments_(std::mov
 
 Invocation::~Invocation() = default;
 
-bool Invocation::read(OptionSet& options) const {
+bool Invocation::read(OptionSet& options) {
   options.read(arguments_, softcot_environment());
+  values_ = options.values();
   if (options.help_asked() && rank() == 0) write_standard_output(help_page(options));
   return !options.help_asked();
 }
@@ -149,6 +155,7 @@ int Invocation::size() const {
 
 int run_program(int argc, char** argv, std::span<const Command> commands) {
   open_missing_standard_streams();
+  return_freed_memory();
   std::signal(SIGPIPE, SIG_IGN);  // A closed pipe is seen where the write fails.
   std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   const std::string name = arguments.empty() ? "--help" : arguments.front();

@@ -79,7 +79,7 @@ void answer_question(Invocation& invocation, const RunOptions& run,
                      const SingleQuestion& question) {
   ProcessWorld& world = invocation.world();
   require_one_replica(world, run.parallel);
-  const ProcessGroups groups = start_groups(world, run.parallel);
+  const ProcessGroups groups = start_groups(invocation, run.parallel);
   const bool speaks = world.rank() == 0;
 
   const TextModel text = TextModel::open(run.model.path);

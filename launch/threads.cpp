@@ -10,6 +10,14 @@
 #include "runtime/log.h"
 
 namespace softcot {
+namespace {
+
+void require_same_options(Communicator& world, const std::map<std::string, std::string>& values) {
+  require_same(world, SOFTCOT_VERSION, "the version of softcot");
+  for (const auto& [name, value] : values) require_same(world, value, name);
+}
+
+}  // namespace
 
 void set_threads(const ProcessWorld& world) {
   if (std::getenv("OMP_NUM_THREADS") != nullptr) return;
@@ -19,10 +27,12 @@ void set_threads(const ProcessWorld& world) {
   at::set_num_threads(std::max(1, CPU_COUNT(&allowed) / world.local_size()));
 }
 
-ProcessGroups start_groups(ProcessWorld& world, const ParallelOptions& parallel) {
+ProcessGroups start_groups(Invocation& invocation, const ParallelOptions& parallel) {
+  ProcessWorld& world = invocation.world();
   set_threads(world);
   world.set_timeout(
       std::chrono::milliseconds(static_cast<std::int64_t>(parallel.timeout_seconds * 1000)));
+  require_same_options(*world.world_group(), invocation.values());
   auto groups = ProcessGroups::make(world, parallel.tp);
   log_info("{} ranks: {}, {} threads each", world.size(), groups.mesh.describe(),
            at::get_num_threads());

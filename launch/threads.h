@@ -1,5 +1,6 @@
 #pragma once
 
+#include "launch/command.h"
 #include "launch/run_options.h"
 #include "runtime/process_world.h"
 
@@ -10,6 +11,8 @@ namespace softcot {
 void set_threads(const ProcessWorld& world);
 
 /// set_threads, the collectives' deadline, and the groups of this rank. Collective over the world.
-ProcessGroups start_groups(ProcessWorld& world, const ParallelOptions& parallel);
+/// Throws kUsage naming the first option on which the ranks disagree, as they do when the machines
+/// of a job see different files or environments.
+ProcessGroups start_groups(Invocation& invocation, const ParallelOptions& parallel);
 
 }  // namespace softcot

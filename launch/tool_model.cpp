@@ -17,7 +17,7 @@ namespace {
 ProcessGroups one_replica(Invocation& invocation, const ParallelOptions& parallel) {
   ProcessWorld& world = invocation.world();
   require_one_replica(world, parallel);
-  return start_groups(world, parallel);
+  return start_groups(invocation, parallel);
 }
 
 std::optional<Tokenizer> tokenizer_of(const std::filesystem::path& folder) {

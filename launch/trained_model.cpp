@@ -1,6 +1,7 @@
 #include "launch/trained_model.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstring>
 
@@ -68,6 +69,15 @@ std::vector<std::int64_t> shared_prefix(const std::vector<Row>& rows) {
   const std::int64_t length = longest_common_prefix(rows);
   if (length == 0) return {};
   return {rows[0].ids.begin(), rows[0].ids.begin() + length};
+}
+
+std::vector<std::string> parameter_shapes(const TrainedParts& parts) {
+  std::vector<std::string> shapes;
+  for (const auto& parameter : parts.parameters()) {
+    shapes.push_back(
+        fmt::format("{} [{}]", parameter.name, fmt::join(parameter.value.sizes(), ", ")));
+  }
+  return shapes;
 }
 
 TrainedProjection load_projection(const std::filesystem::path& run_or_checkpoint) {

@@ -10,6 +10,7 @@
 #include "data/thought_cache_key.h"
 #include "launch/run_options.h"
 #include "model/projection.h"
+#include "model/trained_parts.h"
 
 namespace softcot {
 
@@ -20,6 +21,9 @@ nlohmann::json run_identity(const RunOptions& run, const ThoughtCacheKey& key,
 
 /// The ids that all rows begin with, ending before any thought or target.
 std::vector<std::int64_t> shared_prefix(const std::vector<Row>& rows);
+
+/// "projection.weight [576, 576]" for each trained tensor.
+std::vector<std::string> parameter_shapes(const TrainedParts& parts);
 
 /// A trained projection and the checkpoint it came from.
 struct TrainedProjection {

@@ -34,14 +34,14 @@ void SoftPromptModel::share_prefix(const std::vector<std::int64_t>& ids) {
   const at::NoGradGuard no_grad;
   auto segment = backbone_.new_segment(static_cast<std::int64_t>(ids.size()));
   const PackedRow row{.tokens = static_cast<std::int64_t>(ids.size()), .past = {}, .own = segment};
-  backbone_.fill(backbone_.embed(at::tensor(ids, at::kLong).to(backbone_.device())), {row});
+  backbone_.fill(backbone_.embed(at::tensor(ids, at::kLong).to(backbone_.device())), {row}, lora_);
   shared_ids_ = ids;
   shared_ = segment;
 }
 
 bool SoftPromptModel::begins_shared(const SoftRow& row) const {
   const std::int64_t fixed = row.thought_count > 0 ? row.thought_begin : row.target_begin - 1;
-  return shared_ && shared_tokens() <= fixed &&
+  return shared_ && !trains_backbone() && shared_tokens() <= fixed &&
          std::equal(shared_ids_.begin(), shared_ids_.end(), row.ids.begin());
 }
 
@@ -75,6 +75,7 @@ at::Tensor SoftPromptModel::packed_inputs(const std::vector<SoftRow>& rows,
 
 TokenScores SoftPromptModel::score(const std::vector<SoftRow>& rows, const at::Tensor& soft) const {
   const bool training = at::GradMode::is_enabled() && soft.defined() && soft.requires_grad();
+  const bool freezes_prefix = training && switches_.frozen_prefix && !trains_backbone();
   std::vector<std::int64_t> begin;  // first token computed in the main pass
   std::vector<std::int64_t> end;    // the last token is never an input: nothing follows it
   std::vector<PackedRow> packed;
@@ -87,9 +88,10 @@ TokenScores SoftPromptModel::score(const std::vector<SoftRow>& rows, const at::T
     require_well_formed(row);
     const bool shares = begins_shared(row);
     PackedRow main;
+    main.noise = row.noise;
     if (shares) main.past.push_back(shared_);
     std::int64_t at = shares ? shared_tokens() : 0;
-    if (training && switches_.frozen_prefix && row.thought_count > 0 && row.thought_begin > at) {
+    if (freezes_prefix && row.thought_count > 0 && row.thought_begin > at) {
       auto segment = backbone_.new_segment(row.thought_begin - at);
       frozen.push_back({.tokens = row.thought_begin - at, .past = main.past, .own = segment});
       frozen_rows.push_back(row);
@@ -104,7 +106,7 @@ TokenScores SoftPromptModel::score(const std::vector<SoftRow>& rows, const at::T
   }
   if (!frozen.empty()) {
     const at::NoGradGuard no_grad;
-    backbone_.fill(packed_inputs(frozen_rows, frozen_begin, frozen_end, {}), frozen);
+    backbone_.fill(packed_inputs(frozen_rows, frozen_begin, frozen_end, {}), frozen, lora_);
   }
   if (!switches_.pack) {
     std::int64_t longest = 0;
@@ -126,7 +128,7 @@ TokenScores SoftPromptModel::score(const std::vector<SoftRow>& rows, const at::T
   const auto device = backbone_.device();
   const auto where = at::tensor(places, at::kLong).to(device);
   const auto wanted = at::tensor(targets, at::kLong).to(device);
-  const auto hidden = backbone_.forward(packed_inputs(rows, begin, end, soft), packed);
+  const auto hidden = backbone_.forward(packed_inputs(rows, begin, end, soft), packed, lora_);
   if (switches_.target_logits) return backbone_.score(hidden.index_select(0, where), wanted);
   const auto everywhere =
       at::zeros({hidden.size(0)}, wanted.options()).index_copy(0, where, wanted);
@@ -152,7 +154,7 @@ at::Tensor SoftPromptModel::prefill(const std::vector<SoftRow>& rows, const at::
     last.push_back(at - 1);
     cached.push_back(prompt);
   }
-  const auto hidden = backbone_.forward(packed_inputs(rows, begin, end, soft), cached);
+  const auto hidden = backbone_.forward(packed_inputs(rows, begin, end, soft), cached, lora_);
   return hidden.index_select(0, at::tensor(last, at::kLong).to(hidden.device()));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/GradMode.h>
 
 #include <cstdint>
 #include <string>
@@ -18,7 +19,8 @@ struct SoftRow {
   std::int64_t thought_begin = 0;  ///< Index of the first placeholder.
   std::int64_t thought_count = 0;  ///< N; 0 for a row without thoughts.
   std::int64_t target_begin =
-      0;  ///< Targets are ids[target_begin … T); ≥ 1 and after the thoughts.
+      0;                    ///< Targets are ids[target_begin … T); ≥ 1 and after the thoughts.
+  std::uint64_t noise = 0;  ///< Key of the row's random numbers, for dropout in training.
 
   std::int64_t targets() const { return static_cast<std::int64_t>(ids.size()) - target_begin; }
 };
@@ -37,6 +39,12 @@ class SoftPromptModel {
  public:
   /// `backbone` must outlive this object.
   SoftPromptModel(const Transformer& backbone, WorkSwitches switches);
+
+  /// Changes the backbone by `lora` from now on; nullptr takes it off. Scores are then
+  /// differentiable in it, and what could be left out only because the backbone is frozen is
+  /// computed. It must outlive this object or the next call; share_prefix() again after it moved.
+  void set_lora(const Lora* lora) { lora_ = lora; }
+  const Lora* lora() const { return lora_; }
 
   /// Computes keys and values of a prefix that later rows may begin with; an empty one clears it.
   /// Does nothing when the switch is off. Collective over tp.
@@ -58,12 +66,14 @@ class SoftPromptModel {
   const Transformer& backbone() const { return backbone_; }
 
  private:
+  bool trains_backbone() const { return lora_ != nullptr && at::GradMode::is_enabled(); }
   bool begins_shared(const SoftRow& row) const;
   at::Tensor packed_inputs(const std::vector<SoftRow>& rows, const std::vector<std::int64_t>& begin,
                            const std::vector<std::int64_t>& end, const at::Tensor& soft) const;
 
   const Transformer& backbone_;
   WorkSwitches switches_;
+  const Lora* lora_ = nullptr;
   std::vector<std::int64_t> shared_ids_;
   SharedSegment shared_;
 };

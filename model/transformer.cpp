@@ -1,6 +1,7 @@
 #include "model/transformer.h"
 
 #include <algorithm>
+#include <array>
 
 #include "model/elementwise.h"
 #include "model/tensor_parallel.h"
@@ -9,6 +10,12 @@
 
 namespace softcot {
 namespace {
+
+// The matrices that each product of a layer is stacked from.
+constexpr std::array kQueryKeyValue = {LoraTarget::kQuery, LoraTarget::kKey, LoraTarget::kValue};
+constexpr std::array kOutput = {LoraTarget::kOutput};
+constexpr std::array kGateUp = {LoraTarget::kGate, LoraTarget::kUp};
+constexpr std::array kDown = {LoraTarget::kDown};
 
 ModelConfig first_layers(ModelConfig config, std::int64_t layers) {
   if (layers == 0) return config;
@@ -92,16 +99,18 @@ at::Tensor Transformer::embed(const at::Tensor& ids) const {
   return embedding_lookup(ids, embedding_, plan_.range(Dim::kVocabulary), activation_dtype(), tp_);
 }
 
-at::Tensor Transformer::forward(const at::Tensor& inputs,
-                                const std::vector<PackedRow>& rows) const {
-  return rms_norm(run_layers(inputs, rows), final_norm_, config_.norm_epsilon);
+at::Tensor Transformer::forward(const at::Tensor& inputs, const std::vector<PackedRow>& rows,
+                                const Lora* lora) const {
+  return rms_norm(run_layers(inputs, rows, lora), final_norm_, config_.norm_epsilon);
 }
 
-void Transformer::fill(const at::Tensor& inputs, const std::vector<PackedRow>& rows) const {
-  run_layers(inputs, rows);
+void Transformer::fill(const at::Tensor& inputs, const std::vector<PackedRow>& rows,
+                       const Lora* lora) const {
+  run_layers(inputs, rows, lora);
 }
 
-at::Tensor Transformer::run_layers(at::Tensor x, const std::vector<PackedRow>& rows) const {
+at::Tensor Transformer::run_layers(at::Tensor x, const std::vector<PackedRow>& rows,
+                                   const Lora* lora) const {
   const bool grows =
       std::any_of(rows.begin(), rows.end(), [](const auto& r) { return bool(r.own); });
   const at::AutoGradMode differentiable(at::GradMode::is_enabled() && !grows);
@@ -121,7 +130,7 @@ at::Tensor Transformer::run_layers(at::Tensor x, const std::vector<PackedRow>& r
   }
   rope_.reserve(last, device_);
   const auto where = at::tensor(positions, at::kLong).to(device_);
-  for (std::int64_t i = 0; i < layers(); ++i) x = run_layer(x, i, where, rows);
+  for (std::int64_t i = 0; i < layers(); ++i) x = run_layer(x, i, where, rows, lora);
   for (const auto& row : rows) {
     if (row.own) row.own->advance(row.tokens);
   }
@@ -129,19 +138,47 @@ at::Tensor Transformer::run_layers(at::Tensor x, const std::vector<PackedRow>& r
 }
 
 at::Tensor Transformer::run_layer(const at::Tensor& x, std::int64_t index,
-                                  const at::Tensor& positions,
-                                  const std::vector<PackedRow>& rows) const {
+                                  const at::Tensor& positions, const std::vector<PackedRow>& rows,
+                                  const Lora* lora) const {
   const Layer& layer = layers_[index];
+  const auto product = [&](const at::Tensor& input, const FrozenLinear& matrix,
+                           std::span<const LoraTarget> stacked) {
+    const auto y = linear(input, matrix);
+    return lora == nullptr ? y : lora->add(y, input, index, stacked, plan_, rows);
+  };
   const auto attention_in =
       copy_to_group(rms_norm(x, layer.attention_norm, config_.norm_epsilon), tp_);
-  const auto qkv = linear(attention_in, layer.qkv);
+  const auto qkv = product(attention_in, layer.qkv, kQueryKeyValue);
   const auto mixed = packed_attention(qkv, positions, rows, index, attention_, rope_);
-  const auto y = x + reduce_from_group(linear(mixed, layer.attention_out), tp_);
+  const auto y = x + reduce_from_group(product(mixed, layer.attention_out, kOutput), tp_);
 
   const auto feed_forward_in =
       copy_to_group(rms_norm(y, layer.feed_forward_norm, config_.norm_epsilon), tp_);
-  const auto active = swiglu(linear(feed_forward_in, layer.gate_up));
-  return y + reduce_from_group(linear(active, layer.down), tp_);
+  const auto active = swiglu(product(feed_forward_in, layer.gate_up, kGateUp));
+  return y + reduce_from_group(product(active, layer.down, kDown), tp_);
+}
+
+void Transformer::merge(const Lora& lora) {
+  const at::NoGradGuard no_grad;
+  const auto merge_into = [&](FrozenLinear& matrix, std::int64_t layer,
+                              std::span<const LoraTarget> stacked) {
+    std::int64_t row = 0;
+    for (const LoraTarget target : stacked) {
+      const std::int64_t count = lora.outputs(target, plan_);
+      const auto change = lora.change(layer, target, plan_);
+      if (change.defined()) {
+        auto part = matrix.weight.narrow(0, row, count);
+        part.copy_(part.to(at::kFloat) + change.to(part.device()));
+      }
+      row += count;
+    }
+  };
+  for (std::int64_t i = 0; i < layers(); ++i) {
+    merge_into(layers_[i].qkv, i, kQueryKeyValue);
+    merge_into(layers_[i].attention_out, i, kOutput);
+    merge_into(layers_[i].gate_up, i, kGateUp);
+    merge_into(layers_[i].down, i, kDown);
+  }
 }
 
 at::Tensor Transformer::logits(const at::Tensor& hidden) const {

@@ -9,6 +9,7 @@
 #include "model/attention.h"
 #include "model/kv_cache.h"
 #include "model/linear.h"
+#include "model/lora.h"
 #include "model/model_config.h"
 #include "model/nearest_tokens.h"
 #include "model/rope.h"
@@ -53,12 +54,18 @@ class Transformer {
   at::Tensor embed(const at::Tensor& ids) const;
 
   /// Hidden states after the final norm [P, H] for inputs [P, H], P = the sum of the rows' tokens.
-  /// Differentiable in `inputs` when no row has an own segment; else runs without autograd and adds
-  /// the new tokens to those segments. Collective over tp, in the backward pass too.
-  at::Tensor forward(const at::Tensor& inputs, const std::vector<PackedRow>& rows) const;
+  /// Differentiable in `inputs` and in `lora`, which changes the matrices if it is given, when no
+  /// row has an own segment; else runs without autograd and adds the new tokens to those segments.
+  /// Collective over tp, in the backward pass too.
+  at::Tensor forward(const at::Tensor& inputs, const std::vector<PackedRow>& rows,
+                     const Lora* lora = nullptr) const;
 
   /// forward() for the sake of the rows' segments alone: skips the final norm.
-  void fill(const at::Tensor& inputs, const std::vector<PackedRow>& rows) const;
+  void fill(const at::Tensor& inputs, const std::vector<PackedRow>& rows,
+            const Lora* lora = nullptr) const;
+
+  /// Adds the changes of `lora` to the weights for good, rounded to their dtype. Local.
+  void merge(const Lora& lora);
 
   /// Logits of `hidden` [K, H] over the whole vocabulary: [K, V] float32 on every rank. No
   /// autograd.
@@ -84,9 +91,9 @@ class Transformer {
     FrozenLinear down;             // [H, F]
   };
 
-  at::Tensor run_layers(at::Tensor x, const std::vector<PackedRow>& rows) const;
+  at::Tensor run_layers(at::Tensor x, const std::vector<PackedRow>& rows, const Lora* lora) const;
   at::Tensor run_layer(const at::Tensor& x, std::int64_t index, const at::Tensor& positions,
-                       const std::vector<PackedRow>& rows) const;
+                       const std::vector<PackedRow>& rows, const Lora* lora) const;
 
   ModelConfig config_;
   at::ScalarType dtype_;

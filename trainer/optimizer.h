@@ -3,8 +3,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <string>
 #include <vector>
+
+#include "model/parameter.h"
 
 namespace softcot {
 
@@ -15,12 +16,6 @@ struct OptimizerOptions {
   double epsilon = 1e-8;
   double weight_decay = 0.0;  ///< Decoupled: weight -= lr · decay · weight.
   double clip = 1.0;          ///< Largest gradient norm over all parameters; 0 never clips.
-};
-
-/// A trained tensor under the name it has in checkpoints.
-struct Parameter {
-  std::string name;
-  at::Tensor value;  ///< float32 leaf; its .grad() is what step() reads.
 };
 
 /// AdamW (Loshchilov & Hutter, 2019) with float32 state, through LibTorch's fused kernel. Local:

@@ -21,18 +21,22 @@ SoftRow to_soft_row(const Row& row) {
           .target_begin = row.target_begin};
 }
 
+ThoughtRows::ThoughtRows(const std::vector<Row>& rows) {
+  for (const Row& row : rows) rows_.push_back(to_soft_row(row));
+}
+
 ThoughtRows::ThoughtRows(const std::vector<Row>& rows, std::vector<std::int64_t> records,
                          ThoughtCache cache)
     : records_(std::move(records)), cache_(std::move(cache)) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Row& row = rows[i];
-    if (row.thoughts.count != cache_.thoughts() || records_[i] >= cache_.rows() ||
-        cache_.row_id(records_[i]) != row_key(row.id)) {
+    if (row.thoughts.count != cache_->thoughts() || records_[i] >= cache_->rows() ||
+        cache_->row_id(records_[i]) != row_key(row.id)) {
       fail(ExitCode::kCache,
            {.what = "thought cache belongs to other rows than the data",
             .where = fmt::format("record {} ({})", records_[i], row.id),
             .expected = fmt::format("{} thoughts of this row", row.thoughts.count),
-            .got = fmt::format("{} thoughts, {} rows", cache_.thoughts(), cache_.rows()),
+            .got = fmt::format("{} thoughts, {} rows", cache_->thoughts(), cache_->rows()),
             .fix = "run softcot precompute again"});
     }
     rows_.push_back(to_soft_row(row));
@@ -48,12 +52,13 @@ TrainBatch ThoughtRows::batch(std::span<const std::int64_t> indices) {
   std::vector<std::int64_t> cached;
   for (const auto index : indices) {
     batch.rows.push_back(rows_[index]);
-    cached.push_back(records_[index]);
+    if (cache_) cached.push_back(records_[index]);
   }
+  if (!cache_) return batch;
   batch.thoughts = at::empty(
-      {static_cast<std::int64_t>(indices.size()) * cache_.thoughts(), width()}, at::kFloat);
-  cache_.read(cached, std::span(batch.thoughts.mutable_data_ptr<float>(),
-                                static_cast<std::size_t>(batch.thoughts.numel())));
+      {static_cast<std::int64_t>(indices.size()) * cache_->thoughts(), width()}, at::kFloat);
+  cache_->read(cached, std::span(batch.thoughts.mutable_data_ptr<float>(),
+                                 static_cast<std::size_t>(batch.thoughts.numel())));
   return batch;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -23,17 +24,20 @@ inline constexpr std::int64_t kTokensInFlight = 1024;
 /// ThoughtRows::batches.
 std::vector<Slice> cut_rows(const std::vector<std::int64_t>& lengths, std::int64_t pieces);
 
-/// Rows and, from the cache, the assistant's states at their placeholders.
+/// Rows and, of methods with an assistant, its cached states at their placeholders.
 class ThoughtRows {
  public:
+  /// Rows of a method without an assistant.
+  explicit ThoughtRows(const std::vector<Row>& rows);
   /// records[i] is the row of the cache that belongs to rows[i]. Throws kCache unless they agree in
   /// thoughts and ids.
   ThoughtRows(const std::vector<Row>& rows, std::vector<std::int64_t> records, ThoughtCache cache);
 
   std::int64_t size() const { return static_cast<std::int64_t>(rows_.size()); }
   const SoftRow& row(std::int64_t index) const { return rows_[index]; }
-  std::int64_t width() const { return cache_.width(); }
-  /// The states of one row: [N, A] float32.
+  /// Width A of the states, 0 without any.
+  std::int64_t width() const { return cache_ ? cache_->width() : 0; }
+  /// The states of one row: [N, A] float32; undefined without any.
   at::Tensor thoughts(std::int64_t index);
 
   /// The rows of these indices, in `pieces` batches of nearly equal size; fewer when there are
@@ -47,7 +51,7 @@ class ThoughtRows {
 
   std::vector<SoftRow> rows_;
   std::vector<std::int64_t> records_;
-  ThoughtCache cache_;
+  std::optional<ThoughtCache> cache_;
 };
 
 }  // namespace softcot

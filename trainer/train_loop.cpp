@@ -16,17 +16,15 @@
 #include "runtime/fault_point.h"
 #include "runtime/log.h"
 #include "runtime/progress.h"
+#include "runtime/random.h"
 #include "trainer/metrics.h"
+#include "trainer/precompute.h"
 
 namespace softcot {
 namespace {
 
 /// Rows forwarded at once when the held-out loss is taken.
 constexpr std::int64_t kHeldoutBatch = 8;
-
-std::vector<Parameter> parameters_of(Projection& projection) {
-  return {{"projection.weight", projection.weight()}, {"projection.bias", projection.bias()}};
-}
 
 HostTensor to_host(const at::Tensor& tensor) {
   const auto data = tensor.to(at::kCPU, at::kFloat).contiguous();
@@ -43,11 +41,11 @@ std::int64_t total_steps(const TrainOptions& options, std::int64_t rows) {
       std::ceil(options.epochs * static_cast<double>(rows) / static_cast<double>(options.batch)));
 }
 
-TrainLoop::TrainLoop(const SoftPromptModel& model, Projection& projection, ThoughtRows& rows,
+TrainLoop::TrainLoop(const SoftPromptModel& model, const TrainedParts& parts, ThoughtRows& rows,
                      ThoughtRows* heldout, const TrainOptions& options, const ProcessGroups& groups,
                      TrainFiles files, nlohmann::json identity)
     : model_(model),
-      projection_(projection),
+      parts_(parts),
       rows_(rows),
       heldout_(heldout),
       options_(options),
@@ -55,8 +53,8 @@ TrainLoop::TrainLoop(const SoftPromptModel& model, Projection& projection, Thoug
       files_(std::move(files)),
       identity_(std::move(identity)),
       sampler_(rows.size(), options.seed),
-      optimizer_(parameters_of(projection), options.optimizer),
-      train_step_(model, projection, optimizer_, *groups.dp),
+      optimizer_(parts.parameters(), options.optimizer),
+      train_step_(model, parts, optimizer_, *groups.dp, *groups.tp),
       total_(total_steps(options, rows.size())) {}
 
 TrainEnd TrainLoop::run(const std::function<bool()>& stop) {
@@ -98,7 +96,10 @@ StepResult TrainLoop::run_step(double learning_rate, double& data_seconds) {
   const auto start = std::chrono::steady_clock::now();
   const auto global = sampler_.global_batch(step_, options_.batch);
   const auto share = rank_share(global, groups_.dp_index, groups_.mesh.dp());
-  const auto batches = rows_.batches(share, options_.accumulation);
+  auto batches = rows_.batches(share, options_.accumulation);
+  for (auto& batch : batches) {
+    for (auto& row : batch.rows) row.noise = noise_of(row);
+  }
   data_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   try {
     return train_step_.run(batches, learning_rate);
@@ -112,6 +113,13 @@ StepResult TrainLoop::run_step(double learning_rate, double& data_seconds) {
   }
 }
 
+/// A function of seed, step and row alone: the same after a resume and on every layout.
+std::uint64_t TrainLoop::noise_of(const SoftRow& row) const {
+  RandomStream stream(options_.seed, RandomPurpose::kDropout,
+                      {static_cast<std::uint64_t>(step_), row_key(row.id)});
+  return stream.next_u64();
+}
+
 bool TrainLoop::due(std::int64_t every) const { return every > 0 && step_ % every == 0; }
 
 bool TrainLoop::stop_agreed(const std::function<bool()>& stop) const {
@@ -121,7 +129,7 @@ bool TrainLoop::stop_agreed(const std::function<bool()>& stop) const {
 
 double TrainLoop::evaluate() {
   const auto batches = heldout_->all(kHeldoutBatch, groups_.dp_index, groups_.mesh.dp());
-  return heldout_loss(model_, projection_, batches, *groups_.dp);
+  return heldout_loss(model_, parts_, batches, *groups_.dp);
 }
 
 void TrainLoop::save() {

@@ -9,8 +9,8 @@
 
 #include "checkpoints/reader.h"
 #include "data/sampler.h"
-#include "model/projection.h"
 #include "model/soft_prompt.h"
+#include "model/trained_parts.h"
 #include "runtime/process_world.h"
 #include "trainer/train_data.h"
 #include "trainer/train_options.h"
@@ -26,13 +26,13 @@ struct TrainFiles {
 
 enum class TrainEnd { kFinished, kStopped };
 
-/// Trains the projection over the rows of one dataset. Every rank of the world makes one and makes
-/// the same calls; rank 0 writes.
+/// Trains a method's parts over the rows of one dataset. Every rank of the world makes one and
+/// makes the same calls; rank 0 writes.
 class TrainLoop {
  public:
   /// Everything passed by reference must outlive the loop; `heldout` may be null. `identity` says
   /// what the run is: it is saved with every checkpoint and must be the same on resume.
-  TrainLoop(const SoftPromptModel& model, Projection& projection, ThoughtRows& rows,
+  TrainLoop(const SoftPromptModel& model, const TrainedParts& parts, ThoughtRows& rows,
             ThoughtRows* heldout, const TrainOptions& options, const ProcessGroups& groups,
             TrainFiles files, nlohmann::json identity);
 
@@ -51,13 +51,14 @@ class TrainLoop {
  private:
   StepResult run_step(double learning_rate, double& data_seconds);
   bool stop_agreed(const std::function<bool()>& stop) const;
+  std::uint64_t noise_of(const SoftRow& row) const;
   bool due(std::int64_t every) const;
   double evaluate();
   void save();
   static void restore(const LoadedCheckpoint& loaded, Parameter& parameter);
 
   const SoftPromptModel& model_;
-  Projection& projection_;
+  const TrainedParts& parts_;
   ThoughtRows& rows_;
   ThoughtRows* heldout_;
   const TrainOptions& options_;

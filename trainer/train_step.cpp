@@ -39,11 +39,16 @@ std::int64_t count_tokens(const std::vector<TrainBatch>& batches) {
   return total;
 }
 
+at::Tensor soft_of(const TrainedParts& parts, const TrainBatch& batch) {
+  return parts.soft(batch.thoughts, static_cast<std::int64_t>(batch.rows.size()),
+                    batch.rows.front().thought_count);
+}
+
 }  // namespace
 
-TrainStep::TrainStep(const SoftPromptModel& model, Projection& projection, AdamW& optimizer,
-                     Communicator& dp)
-    : model_(model), projection_(projection), optimizer_(optimizer), dp_(dp) {}
+TrainStep::TrainStep(const SoftPromptModel& model, const TrainedParts& parts, AdamW& optimizer,
+                     Communicator& dp, Communicator& tp)
+    : model_(model), parts_(parts), optimizer_(optimizer), dp_(dp), tp_(tp) {}
 
 StepResult TrainStep::run(const std::vector<TrainBatch>& batches, double learning_rate) {
   StepResult result;
@@ -61,7 +66,7 @@ StepResult TrainStep::run(const std::vector<TrainBatch>& batches, double learnin
   for (const auto& batch : batches) {
     accumulate(batch, static_cast<double>(result.targets), result, loss);
   }
-  // 3. Sum loss and gradients over the replicas.
+  // 3. Sum loss and gradients over the ranks.
   reduce_gradients(loss, result);
 
   // 4. Update, unless some rank saw a number that is none.
@@ -83,7 +88,7 @@ void TrainStep::accumulate(const TrainBatch& batch, double divisor, StepResult& 
                            double& loss) {
   if (batch.rows.empty()) return;
   Stopwatch clock;
-  const auto soft = projection_.forward(batch.thoughts);
+  const auto soft = soft_of(parts_, batch);
   const auto share = model_.score(batch.rows, soft).nll.sum() / divisor;
   loss += share.item<double>();
   clock.lap(result.forward_seconds);
@@ -96,19 +101,20 @@ void TrainStep::reduce_gradients(double& loss, StepResult& result) {
   for (const auto& parameter : optimizer_.parameters()) {
     auto value = parameter.value;
     if (!value.grad().defined()) value.mutable_grad() = at::zeros_like(value);
+    if (parameter.gradient_is_share) tp_.all_reduce(value.mutable_grad(), ReduceOp::kSum);
     dp_.all_reduce(value.mutable_grad(), ReduceOp::kSum);
   }
   loss = reduce_scalar(dp_, loss, ReduceOp::kSum);
   clock.lap(result.reduce_seconds);
 }
 
-double heldout_loss(const SoftPromptModel& model, const Projection& projection,
+double heldout_loss(const SoftPromptModel& model, const TrainedParts& parts,
                     const std::vector<TrainBatch>& batches, Communicator& dp) {
   const at::NoGradGuard no_grad;
   double nll = 0;
   for (const auto& batch : batches) {
     if (batch.rows.empty()) continue;
-    nll += model.score(batch.rows, projection.forward(batch.thoughts)).nll.sum().item<double>();
+    nll += model.score(batch.rows, soft_of(parts, batch)).nll.sum().item<double>();
   }
   nll = reduce_scalar(dp, nll, ReduceOp::kSum);
   const auto targets = reduce_scalar(dp, count_targets(batches), ReduceOp::kSum);

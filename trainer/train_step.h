@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/projection.h"
 #include "model/soft_prompt.h"
+#include "model/trained_parts.h"
 #include "runtime/communicator.h"
 #include "trainer/optimizer.h"
 
@@ -15,7 +15,7 @@ namespace softcot {
 /// Rows that a rank forwards at once, with the assistant's states at their placeholders.
 struct TrainBatch {
   std::vector<SoftRow> rows;
-  at::Tensor thoughts;  ///< [Σ N, A] float32, row after row.
+  at::Tensor thoughts;  ///< [Σ N, A] float32, row after row; undefined without an assistant.
 };
 
 /// What one optimizer step did, equal on all ranks but for the seconds.
@@ -30,13 +30,14 @@ struct StepResult {
   double update_seconds = 0;
 };
 
-/// One SoftCoT step: project the thoughts, read the rows, divide the summed loss by the targets of
-/// all ranks, sum the gradients over dp, clip, move the projection.
+/// One training step: make the placeholders' embeddings, read the rows, divide the summed loss by
+/// the targets of all ranks, sum the gradients, clip, move what is trained.
 class TrainStep {
  public:
-  /// Everything must outlive this object. `dp` is the group of the ranks with the same shard.
-  TrainStep(const SoftPromptModel& model, Projection& projection, AdamW& optimizer,
-            Communicator& dp);
+  /// Everything must outlive this object. `dp` is the group of the ranks with the same shard, `tp`
+  /// that of the ranks of one replica.
+  TrainStep(const SoftPromptModel& model, const TrainedParts& parts, AdamW& optimizer,
+            Communicator& dp, Communicator& tp);
 
   /// `batches` are this replica's share of the step's rows, the same on all its tp ranks; the share
   /// may be empty and of another size than other replicas'. Throws kNumerics on all ranks, before
@@ -48,14 +49,15 @@ class TrainStep {
   void reduce_gradients(double& loss, StepResult& result);
 
   const SoftPromptModel& model_;
-  Projection& projection_;
+  const TrainedParts& parts_;
   AdamW& optimizer_;
   Communicator& dp_;
+  Communicator& tp_;
 };
 
 /// Mean negative log-likelihood per target of rows without training, over all ranks of dp.
 /// `batches` are this replica's share. Collective over dp × tp.
-double heldout_loss(const SoftPromptModel& model, const Projection& projection,
+double heldout_loss(const SoftPromptModel& model, const TrainedParts& parts,
                     const std::vector<TrainBatch>& batches, Communicator& dp);
 
 }  // namespace softcot

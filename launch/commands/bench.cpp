@@ -58,10 +58,11 @@ class Bench {
     const Transformer backbone(run_.model.path, run_.model.load, *groups_.tp);
     SoftPromptModel model(backbone, run_.train.work);
     model.share_prefix(shared_prefix(rows_));
-    Projection projection = Projection::random(thoughts.size(2), backbone.config().hidden, 0);
-    AdamW optimizer({{"weight", projection.weight()}, {"bias", projection.bias()}}, {});
-    TrainStep step(model, projection, optimizer, *groups_.dp);
-    StepResult parts;
+    TrainedParts parts;
+    parts.projection = Projection::random(thoughts.size(2), backbone.config().hidden, 0);
+    AdamW optimizer(parts.parameters(), {});
+    TrainStep step(model, parts, optimizer, *groups_.dp, *groups_.tp);
+    StepResult total;
     std::vector<double> seconds;
     const auto count = static_cast<std::int64_t>(rows_.size());
     for (std::int64_t at = 0; at + run_.train.batch <= count; at += run_.train.batch) {
@@ -84,21 +85,21 @@ class Bench {
       const StepResult result = step.run(batches, 2e-5);
       if (at == 0) continue;  // the first step warms up
       seconds.push_back(seconds_since(start));
-      parts.loss = result.loss;
-      parts.forward_seconds += result.forward_seconds;
-      parts.backward_seconds += result.backward_seconds;
-      parts.reduce_seconds += result.reduce_seconds;
-      parts.update_seconds += result.update_seconds;
+      total.loss = result.loss;
+      total.forward_seconds += result.forward_seconds;
+      total.backward_seconds += result.backward_seconds;
+      total.reduce_seconds += result.reduce_seconds;
+      total.update_seconds += result.update_seconds;
     }
     return {{"rows_per_second", rate(run_.train.batch, seconds)},
             {"step_seconds", spread(seconds)},
             {"steps", seconds.size()},
             {"seconds",
-             {{"forward", parts.forward_seconds},
-              {"backward", parts.backward_seconds},
-              {"reduce", parts.reduce_seconds},
-              {"update", parts.update_seconds}}},
-            {"loss", parts.loss},
+             {{"forward", total.forward_seconds},
+              {"backward", total.backward_seconds},
+              {"reduce", total.reduce_seconds},
+              {"update", total.update_seconds}}},
+            {"loss", total.loss},
             {"shared_prefix_tokens", model.shared_tokens()},
             {"weight_bytes", backbone.weight_bytes()}};
   }
@@ -118,20 +119,28 @@ class Bench {
             {"batches", seconds.size()}};
   }
 
-  /// The first row's prompt, `batch` times, prefill included: as the peer measures.
+  /// The prompts of the first rows, prefill included, as in an evaluation: what all prompts begin
+  /// with is computed once and not timed.
   Json decode() {
     const at::NoGradGuard no_grad;
     const auto thoughts = all_thoughts();
     const Transformer backbone(run_.model.path, run_.model.load, *groups_.tp);
-    const SoftPromptModel model(backbone, run_.train.work);
+    SoftPromptModel model(backbone, run_.train.work);
+    model.share_prefix(shared_prefix(rows_));
     const Projection projection = Projection::random(thoughts.size(2), backbone.config().hidden, 0);
-    GenerationRequest request;
-    request.prompt = to_soft_row(rows_[0]);
-    request.soft = projection.forward(thoughts[0]);
+    std::vector<GenerationRequest> requests;
+    std::int64_t prompt_tokens = 0;
+    for (std::int64_t i = 0; i < run_.train.batch; ++i) {
+      const auto row = static_cast<std::size_t>(i) % rows_.size();
+      GenerationRequest request;
+      request.prompt = to_soft_row(rows_[row]);
+      request.soft = projection.forward(thoughts[static_cast<std::int64_t>(row)]);
+      prompt_tokens += request.prompt.target_begin;
+      requests.push_back(std::move(request));
+    }
     GenerationOptions options;
     options.max_new_tokens = options_.new_tokens;
     options.rows_in_flight = run_.train.batch;
-    const std::vector<GenerationRequest> requests(run_.train.batch, request);
     constexpr int kTimed = 3;
     std::vector<double> seconds;
     for (int i = 0; i <= kTimed; ++i) {
@@ -142,7 +151,8 @@ class Bench {
     return {{"tokens_per_second", rate(run_.train.batch * options_.new_tokens, seconds)},
             {"seconds_each", spread(seconds)},
             {"runs", kTimed},
-            {"prompt_tokens", request.prompt.target_begin},
+            {"prompt_tokens", prompt_tokens},
+            {"shared_prefix_tokens", model.shared_tokens()},
             {"new_tokens", options_.new_tokens},
             {"weight_bytes", backbone.weight_bytes()}};
   }
@@ -226,7 +236,7 @@ ExitCode run_bench(Invocation& invocation) {
   run.data.limit = bench.rows;
 
   ProcessWorld& world = invocation.world();
-  const ProcessGroups groups = start_groups(world, run.parallel);
+  const ProcessGroups groups = start_groups(invocation, run.parallel);
   Bench job(run, bench, groups);
   Json line = {{"bench", bench.part},
                {"dtype", run.model.load.dtype == at::kFloat ? "float32" : "bfloat16"},
@@ -246,10 +256,10 @@ ExitCode run_bench(Invocation& invocation) {
                             .where = bench.part,
                             .expected = "train, precompute or decode"});
   }
+  line["peak_memory_bytes"] = peak_memory_bytes();
   const MachineSpeed speed = measure_machine_speed(product_dtype(run.model.load.dtype));
   line["gemm_flops"] = speed.gemm_flops;
   line["memory_bytes_per_second"] = speed.memory_bytes;
-  line["peak_memory_bytes"] = peak_memory_bytes();
   if (world.rank() == 0) write_json_line(line);
   return ExitCode::kOk;
 }

@@ -34,8 +34,8 @@ std::string title_of(const std::string& method) {
 std::string projection_hash(const Projection& projection) {
   Hasher hasher;
   for (const auto* tensor : {&projection.weight(), &projection.bias()}) {
-    hasher.add(std::as_bytes(std::span(tensor->const_data_ptr<float>(),
-                                       static_cast<std::size_t>(tensor->numel()))));
+    hasher.add(std::as_bytes(
+        std::span(tensor->const_data_ptr<float>(), static_cast<std::size_t>(tensor->numel()))));
   }
   return hasher.hex();
 }
@@ -120,7 +120,7 @@ class Evaluation {
     const auto records = rows.records;
     ThoughtRows thoughts(rows.rows, records, open_thoughts(run_, key));
     const TrainedProjection trained = load_projection(run_.folder);
-    require_trained_alike(trained, hash);
+    require_trained_alike(trained, key);
     log_info("projection from {}", trained.checkpoint.string());
     projection_hash_ = projection_hash(trained.projection);
     provenance_.model_hashes["assistant"] = hash;
@@ -138,11 +138,15 @@ class Evaluation {
   }
 
   /// The projection must have been trained between these two models.
-  void require_trained_alike(const TrainedProjection& trained, const std::string& assistant) const {
+  void require_trained_alike(const TrainedProjection& trained, const ThoughtCacheKey& key) const {
+    const auto& thoughts = trained.identity.at("thoughts");
     require_trained_with(trained, "backbone", backbone_hash_,
-                         trained.identity["backbone"]["hash"].get<std::string>());
-    require_trained_with(trained, "assistant", assistant,
-                         trained.identity["thoughts"]["assistant_hash"].get<std::string>());
+                         trained.identity.at("backbone").at("hash").get<std::string>());
+    require_trained_with(trained, "assistant", key.assistant_hash,
+                         thoughts.at("assistant_hash").get<std::string>());
+    require_trained_with(trained, "number of assistant layers",
+                         std::to_string(key.assistant_layers),
+                         std::to_string(thoughts.at("assistant_layers").get<std::int64_t>()));
   }
 
   /// This replica's questions.
@@ -203,7 +207,7 @@ ExitCode run_evaluate(Invocation& invocation) {
   }
 
   ProcessWorld& world = invocation.world();
-  const ProcessGroups groups = start_groups(world, run.parallel);
+  const ProcessGroups groups = start_groups(invocation, run.parallel);
   std::optional<RunFolder> folder;
   if (world.rank() == 0) {
     folder.emplace(run.folder, options, RunFolder::Reuse::kAnyConfig, "evaluate.cfg");

@@ -36,7 +36,8 @@ class Precompute {
         hash_(model_hash(text_.path, *groups.world)),
         prompt_(PromptTemplate::load(run.prompts, run.thoughts.prompt)),
         builder_(text_.tokenizer, text_.family, prompt_) {
-    const ShardPlan legal(text_.config, 0, groups.mesh.tp());  // refused even with nothing to compute
+    const ShardPlan legal(text_.config, 0,
+                          groups.mesh.tp());  // refused even with nothing to compute
   }
 
   void fill(const Split& split, std::int64_t thoughts) {
@@ -110,7 +111,7 @@ ExitCode run_precompute(Invocation& invocation) {
   if (!invocation.read(options)) return ExitCode::kOk;
 
   ProcessWorld& world = invocation.world();
-  const ProcessGroups groups = start_groups(world, run.parallel);
+  const ProcessGroups groups = start_groups(invocation, run.parallel);
   const Split train = train_split(run.data);
   const auto eval = eval_split(run.data);
   Precompute precompute(run, world, groups);

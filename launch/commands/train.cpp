@@ -1,3 +1,5 @@
+#include <fmt/ranges.h>
+
 #include <optional>
 
 #include "launch/commands/commands.h"
@@ -62,7 +64,7 @@ ExitCode run_train(Invocation& invocation) {
 
   // 1. Who we are, and a run folder of our own.
   ProcessWorld& world = invocation.world();
-  const ProcessGroups groups = start_groups(world, run.parallel);
+  const ProcessGroups groups = start_groups(invocation, run.parallel);
   std::optional<RunFolder> folder;
   if (world.rank() == 0) {
     folder.emplace(run.folder, options,
@@ -88,16 +90,15 @@ ExitCode run_train(Invocation& invocation) {
   const Transformer backbone(run.model.path, run.model.load, *groups.tp);
   SoftPromptModel model(backbone, run.train.work);
   model.share_prefix(shared_prefix(train.rows));
-  Projection projection =
+  TrainedParts parts;
+  parts.projection =
       Projection::random(assistant.config.hidden, backbone.config().hidden, run.train.seed);
-  log_info("training {} parameters (projection.weight [{}, {}], projection.bias [{}]); {} frozen",
-           projection.parameters(), projection.backbone_width(), projection.assistant_width(),
-           projection.backbone_width(), backbone.parameters());
+  log_info("training {} parameters ({}); {} frozen", parts.parameter_count(),
+           fmt::join(parameter_shapes(parts), ", "), backbone.parameters());
 
   // 4. Train.
-  TrainLoop loop(model, projection, train.thoughts, heldout ? &heldout->thoughts : nullptr,
-                 run.train, groups,
-                 {.metrics = paths.metrics(), .checkpoints = paths.checkpoints()},
+  TrainLoop loop(model, parts, train.thoughts, heldout ? &heldout->thoughts : nullptr, run.train,
+                 groups, {.metrics = paths.metrics(), .checkpoints = paths.checkpoints()},
                  run_identity(run, train.key, prompt, backbone_hash));
   if (run.resume) loop.resume();
   if (folder) folder->save_config();

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "model/linear.h"
-#include "model/projection.h"
 #include "model/soft_prompt.h"
+#include "model/trained_parts.h"
 #include "model/transformer.h"
 #include "support/fixtures.h"
 #include "support/tensors.h"
@@ -142,12 +142,12 @@ TEST_P(SoftCotParity, LossAndProjectionGradientsWithEverySwitch) {
       // The fixture's rows share no prefix: that of the first row serves one row, the others go
       // without.
       model.share_prefix({rows[0].ids.begin(), rows[0].ids.begin() + 9});
-      Projection projection(tensors.at("projection_weight"), tensors.at("projection_bias"));
+      TrainedParts parts;
+      parts.projection.emplace(tensors.at("projection_weight"), tensors.at("projection_bias"));
+      const Projection& projection = *parts.projection;
       const auto before = projection.weight().detach().clone();
-      AdamW optimizer(
-          {{"projection.weight", projection.weight()}, {"projection.bias", projection.bias()}},
-          {.clip = 0});
-      TrainStep step(model, projection, optimizer, *groups.dp);
+      AdamW optimizer(parts.parameters(), {.clip = 0});
+      TrainStep step(model, parts, optimizer, *groups.dp, *groups.tp);
       const auto result = step.run(share(rows, thoughts, groups), /*learning_rate=*/0.0);
       EXPECT_NEAR(result.loss / expected_loss, 1.0, 2e-6);
       EXPECT_LE(
@@ -177,11 +177,11 @@ TEST_P(TrajectoryParity, TwentySteps) {
     const auto groups = ProcessGroups::make(world(), tp);
     const Transformer backbone(fixture_folder() / name, {}, *groups.tp);
     const SoftPromptModel model(backbone, {});
-    Projection projection(tensors.at("projection_weight"), tensors.at("projection_bias"));
-    AdamW optimizer(
-        {{"projection.weight", projection.weight()}, {"projection.bias", projection.bias()}},
-        {.learning_rate = peak, .clip = 1.0});
-    TrainStep step(model, projection, optimizer, *groups.dp);
+    TrainedParts parts;
+    parts.projection.emplace(tensors.at("projection_weight"), tensors.at("projection_bias"));
+    const Projection& projection = *parts.projection;
+    AdamW optimizer(parts.parameters(), {.learning_rate = peak, .clip = 1.0});
+    TrainStep step(model, parts, optimizer, *groups.dp, *groups.tp);
     for (std::int64_t t = 0; t < steps; ++t) {
       const std::string batch = "batch" + std::to_string(t % 2) + ".";
       const auto& thoughts = tensors.at(batch + "thoughts");
@@ -224,11 +224,11 @@ TEST(SharedPrefix, ChangesNeitherLossNorGradient) {
       SoftPromptModel model(backbone, {.shared_prefix = shared});
       model.share_prefix(prefix);
       EXPECT_EQ(model.shared_tokens(), shared ? 7 : 0);
-      Projection projection(tensors.at("projection_weight"), tensors.at("projection_bias"));
-      AdamW optimizer(
-          {{"projection.weight", projection.weight()}, {"projection.bias", projection.bias()}},
-          {.clip = 0});
-      TrainStep step(model, projection, optimizer, *groups.dp);
+      TrainedParts parts;
+      parts.projection.emplace(tensors.at("projection_weight"), tensors.at("projection_bias"));
+      const Projection& projection = *parts.projection;
+      AdamW optimizer(parts.parameters(), {.clip = 0});
+      TrainStep step(model, parts, optimizer, *groups.dp, *groups.tp);
       losses.push_back(step.run(share(rows, thoughts, groups), 0.0).loss);
       gradients.push_back(projection.weight().grad().clone());
     }
