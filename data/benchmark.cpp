@@ -9,25 +9,37 @@ namespace softcot {
 
 const std::vector<Benchmark>& benchmarks() {
   static const std::vector<Benchmark> all = {
-      {"gsm8k", "GSM8K as published: JSON lines with question and answer", &read_gsm8k},
-      {"jsonl", "your own: JSON lines with question, rationale, answer and type", &read_own_jsonl},
+      {"gsm8k", "GSM8K: JSON lines with question and answer", "math.txt", &read_gsm8k},
+      {"asdiv", "ASDiv 1.0: XML", "math.txt", &read_asdiv},
+      {"asdiv_aug", "what softcot augment makes of ASDiv", "math.txt", &read_own_jsonl},
+      {"aqua", "AQuA: JSON lines with options and correct", "choice.txt", &read_aqua},
+      {"strategyqa", "StrategyQA: a JSON list with facts", "yes_no.txt", &read_strategyqa},
+      {"date_understanding", "BIG-bench Date Understanding: its task.json", "date.txt",
+       &read_date_understanding},
+      {"svamp", "SVAMP: a JSON list with Body, Question, Answer", "math.txt", &read_svamp},
+      {"multiarith", "MultiArith: a JSON list with sQuestion, lSolutions", "math.txt",
+       &read_multiarith},
+      {"jsonl", "your own: JSON lines with question, rationale, answer and type", "general.txt",
+       &read_own_jsonl},
   };
   return all;
 }
 
-std::vector<Record> read_benchmark(const std::string& task, const std::filesystem::path& file,
-                                   RecordRange range) {
+const Benchmark& benchmark_of(const std::string& task) {
   std::string known;
   for (const Benchmark& benchmark : benchmarks()) {
-    if (task == benchmark.name) {
-      RecordCollector collector(file.string(), range);
-      benchmark.read(file, collector);
-      return collector.take();
-    }
+    if (task == benchmark.name) return benchmark;
     known += known.empty() ? benchmark.name : fmt::format(", {}", benchmark.name);
   }
   fail(ExitCode::kUsage,
        {.what = "unknown benchmark", .where = "data.task", .expected = known, .got = task});
+}
+
+std::vector<Record> read_benchmark(const std::string& task, const std::filesystem::path& file,
+                                   RecordRange range) {
+  RecordCollector collector(file.string(), range);
+  benchmark_of(task).read(file, collector);
+  return collector.take();
 }
 
 RecordCollector::RecordCollector(std::string file, RecordRange range)

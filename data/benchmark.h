@@ -42,11 +42,15 @@ class RecordCollector {
 struct Benchmark {
   const char* name;         ///< The value of `data.task`.
   const char* description;  ///< One line for the help.
+  const char* prompts;      ///< Its prompt file in configs/prompts, used where none is named.
   void (*read)(const std::filesystem::path& file, RecordCollector& collector);
 };
 
 /// All formats there are; docs/adding-a-benchmark.md says how to add one.
 const std::vector<Benchmark>& benchmarks();
+
+/// @throws Error kUsage: no such task (the known ones are listed).
+const Benchmark& benchmark_of(const std::string& task);
 
 /// Reads `file` as the benchmark `task`. The same file gives the same records with the same ids.
 /// @throws Error kUsage: no such task (the known ones are listed); kInput: the file is missing,

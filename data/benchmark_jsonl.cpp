@@ -1,11 +1,34 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <initializer_list>
+
 #include "data/benchmark_lines.h"
 #include "data/benchmark_readers.h"
 
 // The user's own questions: {"question", "rationale", "answer", "type"} and, if wanted, "id" and
 // "choices".
 namespace softcot {
+
+namespace {
+
+bool is_one_of(std::string text, std::initializer_list<const char*> words) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return std::find(words.begin(), words.end(), text) != words.end();
+}
+
+// An answer that no text could be found to give would make every accuracy 0.
+void require_readable_answer(const Record& record, const DatasetLine& line) {
+  if (record.type == AnswerType::kYesNo && !is_one_of(record.answer, {"yes", "no"})) {
+    line.refuse("answer does not fit its type", "yes or no", record.answer);
+  }
+  if (record.type == AnswerType::kNumber &&
+      record.answer.find_first_of("0123456789") == std::string::npos) {
+    line.refuse("answer does not fit its type", "a number", record.answer);
+  }
+}
+
+}  // namespace
 
 void read_own_jsonl(const std::filesystem::path& file, RecordCollector& collector) {
   for_each_json_line(file, [&](const DatasetLine& line) {
@@ -17,16 +40,26 @@ void read_own_jsonl(const std::filesystem::path& file, RecordCollector& collecto
                   .choices = {}};
     if (record.type == AnswerType::kChoice) {
       record.choices = line.texts("choices");
-      const std::size_t count = record.choices.size();
-      const bool letter = record.answer.size() == 1 && record.answer[0] >= 'A' &&
-                          static_cast<std::size_t>(record.answer[0] - 'A') < count;
-      if (!letter) {
-        line.refuse("answer is none of the choices",
-                    fmt::format("the letter of one of {} choices, from A", count), record.answer);
-      }
+      require_choice(record, line);
+    } else {
+      require_readable_answer(record, line);
     }
     return collector.add(std::move(record), line.where());
   });
+}
+
+void require_choice(const Record& record, const DatasetLine& line) {
+  constexpr std::size_t kLetters = 26;
+  const std::size_t count = record.choices.size();
+  if (count < 2 || count > kLetters) {
+    line.refuse("number of choices", "2 to 26", std::to_string(count));
+  }
+  const bool letter = record.answer.size() == 1 && record.answer[0] >= 'A' &&
+                      static_cast<std::size_t>(record.answer[0] - 'A') < count;
+  if (!letter) {
+    line.refuse("answer is none of the choices",
+                fmt::format("the letter of one of {} choices, from A", count), record.answer);
+  }
 }
 
 }  // namespace softcot

@@ -2,22 +2,52 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+#include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "data/tokenizer_text.h"
+#include "runtime/atomic_file.h"
 #include "runtime/error.h"
 #include "runtime/json_file.h"
 #include "runtime/mapped_file.h"
 
 namespace softcot {
 
-DatasetLine::DatasetLine(const nlohmann::json& object, std::string file, std::size_t number)
+namespace {
+
+constexpr const char* kOtherFormat = "check that data.task names the benchmark of this file";
+
+std::string number_text(double value) {
+  constexpr double kExact = 1e15;
+  const bool whole = std::abs(value) < kExact && std::floor(value) == value;
+  return whole ? fmt::format("{:.0f}", value) : fmt::format("{}", value);
+}
+
+// A list or document over many lines: another benchmark's file, not a damaged line.
+void require_lines(std::string_view first, const std::string& file) {
+  if (first != "{" && !first.starts_with('[') && !first.starts_with('<')) return;
+  fail(ExitCode::kInput, {.what = "dataset file is not JSON lines",
+                          .where = file + ":1",
+                          .expected = "one JSON object on each line",
+                          .got = std::string(first.substr(0, 40)),
+                          .fix = kOtherFormat});
+}
+
+}  // namespace
+
+DatasetLine::DatasetLine(const nlohmann::json& object, std::string file, std::size_t number,
+                         DatasetPlace place)
     : object_(object),
       file_(std::move(file)),
       number_(number),
-      where_(fmt::format("{}:{}", file_, number)) {
+      where_(place == DatasetPlace::kLine ? fmt::format("{}:{}", file_, number)
+                                          : fmt::format("{}, record {}", file_, number)) {
   if (!object_.is_object()) {
-    refuse("line of a dataset is not a JSON object", "{\"question\": …}", object_.type_name());
+    refuse(place == DatasetPlace::kLine ? "line of a dataset is not a JSON object"
+                                        : "record of a dataset is not a JSON object",
+           "{\"question\": …}", object_.type_name());
   }
 }
 
@@ -34,10 +64,21 @@ void DatasetLine::refuse(std::string what, std::string expected, std::string got
                           .got = std::move(got)});
 }
 
+void DatasetLine::wrong_kind(const char* key, std::string expected, std::string got) const {
+  fail(ExitCode::kInput, {.what = fmt::format("field \"{}\" of the wrong type", key),
+                          .where = where_,
+                          .expected = std::move(expected),
+                          .got = std::move(got),
+                          .fix = kOtherFormat});
+}
+
 const nlohmann::json& DatasetLine::require(const char* key, const char* kind) const {
   const auto found = object_.find(key);
   if (found == object_.end()) {
-    refuse("field missing in a dataset", fmt::format("\"{}\": {}", key, kind), "");
+    fail(ExitCode::kInput, {.what = "field missing in a dataset",
+                            .where = where_,
+                            .expected = fmt::format("\"{}\": {}", key, kind),
+                            .fix = kOtherFormat});
   }
   return *found;
 }
@@ -45,9 +86,50 @@ const nlohmann::json& DatasetLine::require(const char* key, const char* kind) co
 std::string DatasetLine::text(const char* key) const {
   const nlohmann::json& value = require(key, "a text");
   if (!value.is_string()) {
-    refuse(fmt::format("field \"{}\" of the wrong type", key), "a text", value.type_name());
+    wrong_kind(key, "a text", value.type_name());
   }
   return value.get<std::string>();
+}
+
+bool DatasetLine::flag(const char* key) const {
+  const nlohmann::json& value = require(key, "true or false");
+  if (!value.is_boolean()) {
+    wrong_kind(key, "true or false", value.type_name());
+  }
+  return value.get<bool>();
+}
+
+std::string DatasetLine::number(const char* key) const {
+  const nlohmann::json& value = require(key, "a number");
+  if (!value.is_number()) {
+    wrong_kind(key, "a number", value.type_name());
+  }
+  return number_text(value.get<double>());
+}
+
+std::string DatasetLine::first_number(const char* key) const {
+  const nlohmann::json& value = require(key, "a list of numbers");
+  if (!value.is_array() || value.empty() || !value.front().is_number()) {
+    wrong_kind(key, "a list of numbers",
+               value.is_array() ? "a list without one" : value.type_name());
+  }
+  return number_text(value.front().get<double>());
+}
+
+std::vector<std::pair<std::string, double>> DatasetLine::numbers_by_name(const char* key) const {
+  const nlohmann::json& value = require(key, "an object of numbers");
+  std::vector<std::pair<std::string, double>> all;
+  if (!value.is_object()) {
+    wrong_kind(key, "an object of numbers", value.type_name());
+  }
+  for (const auto& [name, item] : value.items()) {
+    if (!item.is_number()) {
+      wrong_kind(key, "an object of numbers",
+                 fmt::format("\"{}\" with {}", name, item.type_name()));
+    }
+    all.emplace_back(name, item.get<double>());
+  }
+  return all;
 }
 
 std::string DatasetLine::text_or_number(const char* key) const {
@@ -59,13 +141,11 @@ std::vector<std::string> DatasetLine::texts(const char* key) const {
   const nlohmann::json& value = require(key, "a list of texts");
   std::vector<std::string> all;
   if (!value.is_array()) {
-    refuse(fmt::format("field \"{}\" of the wrong type", key), "a list of texts",
-           value.type_name());
+    wrong_kind(key, "a list of texts", value.type_name());
   }
   for (const nlohmann::json& item : value) {
     if (!item.is_string()) {
-      refuse(fmt::format("field \"{}\" of the wrong type", key), "a list of texts",
-             fmt::format("a list with {}", item.type_name()));
+      wrong_kind(key, "a list of texts", fmt::format("a list with {}", item.type_name()));
     }
     all.push_back(item.get<std::string>());
   }
@@ -87,6 +167,7 @@ void for_each_json_line(const std::filesystem::path& file,
   std::string_view rest(reinterpret_cast<const char*>(mapped.bytes().data()),
                         mapped.bytes().size());
   if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);
+  bool first = true;
   for (std::size_t number = 1; !rest.empty(); ++number) {
     std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
@@ -104,9 +185,45 @@ void for_each_json_line(const std::filesystem::path& file,
                               .got = fmt::format("0x{:02x} at byte {} of the line",
                                                  static_cast<unsigned char>(line[bad]), bad)});
     }
-    if (trimmed(line).empty()) continue;
+    const std::string content = trimmed(line);
+    if (content.empty()) continue;
+    if (std::exchange(first, false)) require_lines(content, file.string());
     const nlohmann::json object = parse_json(line, where);
     if (!visit(DatasetLine(object, file.string(), number))) return;
+  }
+}
+
+void for_each_json_item(const std::filesystem::path& file, const char* key,
+                        const std::function<bool(const DatasetLine&)>& visit) {
+  const auto refuse = [&](const std::string& got) {
+    fail(ExitCode::kInput,
+         {.what = "dataset file of another format",
+          .where = file.string(),
+          .expected = key == nullptr ? "a JSON list of records"
+                                     : fmt::format("a JSON object with a list \"{}\"", key),
+          .got = got,
+          .fix = kOtherFormat});
+  };
+  constexpr std::uint64_t kMaxBytes = std::uint64_t{64} << 20;
+  const std::string text = read_file(file, kMaxBytes);
+  const std::string content = trimmed(text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text);
+  if (content.empty()) refuse("an empty file");
+  if (content.front() != (key == nullptr ? '[' : '{')) {
+    refuse(trimmed(std::string_view(content).substr(0, content.find('\n'))).substr(0, 40));
+  }
+  // A second object on a later line: JSON lines.
+  if (key != nullptr && content.find("}\n{") != std::string::npos) refuse("JSON lines");
+  const nlohmann::json document = parse_json(content, file.string());
+  const nlohmann::json* list = &document;
+  if (key != nullptr) {
+    const auto found = document.find(key);
+    if (found == document.end()) refuse("an object without it");
+    list = &*found;
+  }
+  if (!list->is_array()) refuse(list->type_name());
+  std::size_t number = 0;
+  for (const nlohmann::json& item : *list) {
+    if (!visit(DatasetLine(item, file.string(), ++number, DatasetPlace::kRecord))) return;
   }
 }
 

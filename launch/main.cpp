@@ -3,7 +3,10 @@
 int main(int argc, char** argv) {
   using namespace softcot;
   constexpr Command kCommands[] = {
-      {"precompute", "Run the assistant over all questions and cache its soft thoughts.", run_precompute},
+      {"preview", "Show the prompts that a configuration makes of its questions.", run_preview},
+      {"augment", "Make ASDiv-Aug: copies of ASDiv's problems with other numbers.", run_augment},
+      {"precompute", "Run the assistant over all questions and cache its soft thoughts.",
+       run_precompute},
       {"train", "Train the projection on cached soft thoughts.", run_train},
       {"evaluate", "Compare methods on held-out questions.", run_evaluate},
       {"report", "Show a run as one HTML page: verdict, table, curves, answers.", run_report},

@@ -190,6 +190,7 @@ void OptionSet::read(const std::vector<std::string>& arguments,
                         .fix = fmt::format("softcot {} --help says what it is", command_)});
   }
   if (!problems.empty()) throw OptionErrors(std::move(problems));
+  if (settle_ && !help_asked_) settle_();
 }
 
 std::map<std::string, std::string> OptionSet::values() const {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -80,6 +81,9 @@ class OptionSet {
   void read(const std::vector<std::string>& arguments,
             const std::map<std::string, std::string>& environment);
   bool help_asked() const { return help_asked_; }
+  /// `settle` is called at the end of `read`, unless something is wrong or help is asked for: it
+  /// fills variables whose default depends on others. It may throw Error kUsage.
+  void after_read(std::function<void()> settle) { settle_ = std::move(settle); }
 
   /// The value in force of each option of the sections in use, as text, by full name.
   std::map<std::string, std::string> values() const;
@@ -132,6 +136,7 @@ class OptionSet {
   std::deque<Option> options_;
   std::map<std::string, std::string> aliases_;
   std::vector<OptionExample> examples_;
+  std::function<void()> settle_;
   bool help_asked_ = false;
   std::filesystem::path config_;
 };

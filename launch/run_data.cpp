@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <limits>
+#include <cmath>
+#include <cstddef>
 
 #include "runtime/hash.h"
 #include "runtime/log.h"
@@ -11,12 +12,31 @@
 namespace softcot {
 namespace {
 
-Split read_split(const std::string& name, const DataOptions& data,
-                 const std::filesystem::path& file, std::int64_t offset, std::int64_t limit) {
+RecordRange range_of(std::int64_t offset, std::int64_t limit) {
   RecordRange range;
   range.offset = static_cast<std::size_t>(offset);
   if (limit > 0) range.limit = static_cast<std::size_t>(limit);
-  return {name, read_benchmark(data.task, file, range)};
+  return range;
+}
+
+/// The records of data.file that train-share leaves to training or takes from it.
+std::vector<Record> shared_file(const DataOptions& data, bool for_training, RecordRange range) {
+  std::vector<Record> records = read_benchmark(data.task, data.file);
+  // A share such as 0.29 of 100 must not come out as 28 for the rounding of its last bit.
+  constexpr double kRounding = 1e-9;
+  const double share = data.train_share * static_cast<double>(records.size());
+  const auto cut = records.begin() + static_cast<std::ptrdiff_t>(std::floor(share + kRounding));
+  records.erase(for_training ? cut : records.begin(), for_training ? records.end() : cut);
+  if (records.size() <= range.offset) {
+    fail(ExitCode::kInput, {.what = "no record in the wanted range",
+                            .where = data.file.string(),
+                            .expected = fmt::format("an offset below {}", records.size()),
+                            .got = fmt::format("offset {}", range.offset),
+                            .fix = "see data.train-share and the offsets"});
+  }
+  records.erase(records.begin(), records.begin() + static_cast<std::ptrdiff_t>(range.offset));
+  if (records.size() > range.limit) records.resize(range.limit);
+  return records;
 }
 
 /// An option on in the run counts as part of the key under the name the cache knows.
@@ -48,12 +68,16 @@ std::string Split::content_hash() const {
 }
 
 Split train_split(const DataOptions& data) {
-  return read_split("train", data, data.file, data.offset, data.limit);
+  const RecordRange range = range_of(data.offset, data.limit);
+  if (data.train_share < 1) return {"train", shared_file(data, true, range)};
+  return {"train", read_benchmark(data.task, data.file, range)};
 }
 
 std::optional<Split> eval_split(const DataOptions& data) {
-  if (data.eval_file.empty()) return std::nullopt;
-  return read_split("eval", data, data.eval_file, data.eval_offset, data.eval_limit);
+  if (!data.has_eval()) return std::nullopt;
+  const RecordRange range = range_of(data.eval_offset, data.eval_limit);
+  if (data.eval_file.empty()) return Split{"eval", shared_file(data, false, range)};
+  return Split{"eval", read_benchmark(data.task, data.eval_file, range)};
 }
 
 SplitRows backbone_rows(const RowBuilder& builder, const Split& split, std::int64_t thoughts,

@@ -35,7 +35,7 @@ struct Split {
   std::string content_hash() const;
 };
 Split train_split(const DataOptions& data);
-/// Nothing when data.eval-file is empty.
+/// Nothing where neither data.eval-file nor data.train-share leaves any.
 std::optional<Split> eval_split(const DataOptions& data);
 
 /// Rows of one model made from a split, and for each the record it was made from.

@@ -115,7 +115,7 @@ TEST_F(RecordTest, RefusesBadLinesByNumber) {
 
 TEST_F(RecordTest, UnknownTaskListsTheKnownOnes) {
   EXPECT_THAT(refusal("gsm9k", kGsm, {}, ExitCode::kUsage),
-              testing::AllOf(HasSubstr("gsm8k, jsonl"), HasSubstr("gsm9k")));
+              testing::AllOf(HasSubstr("gsm8k, asdiv"), HasSubstr("gsm9k")));
 }
 
 TEST_F(RecordTest, MissingFileIsNamed) {

@@ -1,0 +1,114 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "data/row_text.h"
+#include "launch/commands/commands.h"
+#include "launch/run_data.h"
+#include "launch/standard_output.h"
+#include "runtime/error.h"
+
+namespace softcot {
+namespace {
+
+enum class Colour { kAuto, kAlways, kNever };
+
+struct PreviewOptions {
+  std::int64_t rows = 2;
+  bool eval = false;
+  Colour colour = Colour::kAuto;
+};
+
+RowMarks marks_for(Colour colour) {
+  if (colour == Colour::kAlways) return RowMarks::kColour;
+  const char* refused = std::getenv("NO_COLOR");
+  const char* terminal = std::getenv("TERM");
+  const bool able = isatty(STDOUT_FILENO) == 1 && (refused == nullptr || *refused == '\0') &&
+                    terminal != nullptr && std::string_view(terminal) != "dumb";
+  return colour == Colour::kAuto && able ? RowMarks::kColour : RowMarks::kPlain;
+}
+
+Split chosen_split(const DataOptions& data, bool eval) {
+  if (!eval) return train_split(data);
+  std::optional<Split> split = eval_split(data);
+  if (!split) {
+    fail(ExitCode::kUsage, {.what = "no held-out questions",
+                            .where = "data.eval-file",
+                            .fix = "name a file with --data.eval-file, or see data.train-share"});
+  }
+  return *std::move(split);
+}
+
+std::string part(const std::string& title, const TextModel& model, const Row& row, RowMarks marks) {
+  return fmt::format("--- {}: {} tokens, {} thoughts, {} trained\n{}\n", title, row.length(),
+                     row.thoughts.count, row.length() - row.target_begin,
+                     row_text(row_runs(model.tokenizer, model.family, row), marks));
+}
+
+void show(const RunOptions& run, const PreviewOptions& preview) {
+  const RowMarks marks = marks_for(preview.colour);
+  const PromptTemplate prompt = PromptTemplate::load(run.prompts, run.thoughts.prompt);
+  const Split split = chosen_split(run.data, preview.eval);
+  const TextModel backbone = TextModel::open(run.model.path);
+  const TextModel assistant = TextModel::open(assistant_of(run).path);
+  const RowBuilder for_backbone(backbone.tokenizer, backbone.family, prompt);
+  const RowBuilder for_assistant(assistant.tokenizer, assistant.family, prompt);
+  const std::int64_t thoughts =
+      preview.eval ? run.thoughts.count_in_evaluation() : run.thoughts.count;
+  const auto rows = std::min(static_cast<std::size_t>(preview.rows), split.records.size());
+
+  write_standard_output(fmt::format("{}, {} questions for {}, prompts of {}\n{}\n", run.data.task,
+                                    split.records.size(), preview.eval ? "evaluation" : "training",
+                                    run.prompts.string(), row_legend(marks)));
+  for (std::size_t i = 0; i < rows; ++i) {
+    const Record& record = split.records[i];
+    std::string text =
+        fmt::format("\n=== {} of {}: {}, answer {} ({})\n", i + 1, split.records.size(), record.id,
+                    record.answer, answer_type_name(record.type));
+    text += part("backbone", backbone, for_backbone.backbone_row(record, thoughts), marks);
+    text += part("assistant", assistant, for_assistant.assistant_row(record, thoughts), marks);
+    write_standard_output(text);
+  }
+}
+
+}  // namespace
+
+ExitCode run_preview(Invocation& invocation) {
+  RunOptions run;
+  PreviewOptions preview;
+  OptionSet options("preview", "Show the prompts that a configuration makes of its questions.");
+  add_run_options(options, run, {"model", "assistant", "data", "thoughts", "prompts"});
+  options.add("rows", &preview.rows, "Questions to show.", at_least(1)).unit = "questions";
+  options.add("eval", &preview.eval, "Show held-out questions rather than those for training.");
+  options.add("color", &preview.colour, "Colours rather than marks.",
+              Choices<Colour>{
+                  {"auto", Colour::kAuto}, {"always", Colour::kAlways}, {"never", Colour::kNever}});
+  options.set_notes(
+      "For each question the backbone's row and the assistant's, as text, token for token; of the "
+      "models\n"
+      "only config and tokenizer are read. On a terminal special tokens are cyan, thought "
+      "placeholders\n"
+      "magenta and trained tokens green (bold where they are special tokens); elsewhere they are "
+      "marked:\n"
+      "  " +
+      row_legend(RowMarks::kPlain) +
+      "\n"
+      "The placeholders are shown as one with their number. Words of a question that spell a "
+      "special\n"
+      "token are words: they have no mark. NO_COLOR in the environment turns colours off.");
+  options.add_example("softcot preview --config configs/quickstart.cfg --rows 1",
+                      "the first training row");
+  options.add_example(
+      "softcot preview --config configs/quickstart.cfg --eval --color always | less -R",
+      "held-out rows in colour, page by page");
+  if (!invocation.read(options)) return ExitCode::kOk;
+  if (invocation.rank() == 0) show(run, preview);
+  return ExitCode::kOk;
+}
+
+}  // namespace softcot
