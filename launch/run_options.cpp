@@ -1,10 +1,13 @@
 #include "launch/run_options.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "data/benchmark.h"
+#include "launch/method.h"
+#include "runtime/error.h"
 
 namespace softcot {
 namespace {
@@ -49,11 +52,17 @@ void add_data(OptionSet& options, DataOptions& data) {
   }
   options.add("data.task", &data.task, "Benchmark, which names the file's format: " + tasks + ".");
   options.add("data.file", &data.file, "Questions to train on.").required = true;
+  options.add(
+      "data.train-share", &data.train_share,
+      "Share of the file's questions, from its start, to train on; the others are held out. "
+      "1 for all of them.",
+      above_up_to(0, 1));
   options.add("data.offset", &data.offset, "Questions left out at the file's start.", at_least(0))
       .unit = "questions";
   options.add("data.limit", &data.limit, "Questions used of the file, 0 for all.", at_least(0))
       .unit = "questions";
-  options.add("data.eval-file", &data.eval_file, "Held-out questions; empty for none.");
+  options.add("data.eval-file", &data.eval_file,
+              "Held-out questions; empty for those that train-share leaves, if any.");
   options
       .add("data.eval-offset", &data.eval_offset,
            "Questions left out at the held-out file's start.", at_least(0))
@@ -86,7 +95,11 @@ void add_thoughts(OptionSet& options, ThoughtOptions& thoughts) {
                                    {"bfloat16", ThoughtType::kBfloat16}});
 }
 
-void add_train(OptionSet& options, TrainOptions& train) {
+void add_train(OptionSet& options, RunOptions& run) {
+  TrainOptions& train = run.train;
+  options.add("train.method", &run.method,
+              fmt::format("What is trained (docs/methods.md): {}.",
+                          fmt::join(method_names(/*trained_only=*/true), ", ")));
   options
       .add("train.steps", &train.steps, "Updates of the projection, 0 to go by epochs.",
            at_least(0))
@@ -144,11 +157,20 @@ void add_train(OptionSet& options, TrainOptions& train) {
               "Compute once what all rows begin with.");
 }
 
+void add_lora(OptionSet& options, LoraChoice& lora) {
+  options.add("lora.rank", &lora.rank, "Rank of a change.", at_least(1));
+  options.add("lora.alpha", &lora.alpha, "A change is alpha / rank · B A.", above(0));
+  options.add("lora.dropout", &lora.dropout, "Of the inputs of A, in training.", between(0, 0.99));
+  std::vector<std::string> names;
+  for (const LoraTarget target : all_lora_targets()) names.emplace_back(lora_target_name(target));
+  options.add("lora.targets", &lora.targets, "Matrices that are changed.", names);
+}
+
 void add_evaluate(OptionSet& options, EvaluateOptions& evaluate) {
   GenerationOptions& generation = evaluate.generation;
   options.add("evaluate.methods", &evaluate.methods,
-              "What is compared: zero-shot chain of thought, SoftCoT.",
-              std::vector<std::string>{"zero_shot_cot", "softcot"});
+              "What is compared; empty for zero_shot_cot and train.method.",
+              method_names(/*trained_only=*/false));
   options.add("evaluate.max-new-tokens", &generation.max_new_tokens, "Longest answer.", at_least(1))
       .unit = "tokens";
   options.add("evaluate.temperature", &generation.sampling.temperature,
@@ -160,6 +182,27 @@ void add_evaluate(OptionSet& options, EvaluateOptions& evaluate) {
   options.add("evaluate.seed", &evaluate.seed, "Decides every sampled token.", any_number());
   options.add("evaluate.samples", &evaluate.samples, "Answers for each question.", at_least(1))
       .unit = "answers";
+}
+
+/// Fills in what depends on the task, and refuses what contradicts itself.
+void settle_run_options(RunOptions& run) {
+  if (!method_of(run.method).trained()) {
+    fail(ExitCode::kUsage, {.what = "nothing is trained in this method",
+                            .where = "train.method",
+                            .expected = fmt::format(
+                                "one of {}", fmt::join(method_names(/*trained_only=*/true), ", ")),
+                            .got = run.method});
+  }
+  if (run.evaluate.methods.empty()) run.evaluate.methods = {"zero_shot_cot", run.method};
+  const Benchmark& benchmark = benchmark_of(run.data.task);
+  if (run.prompts.empty()) {
+    run.prompts = std::filesystem::path("configs/prompts") / benchmark.prompts;
+  }
+  if (!run.data.eval_file.empty() && run.data.train_share < 1) {
+    fail(ExitCode::kUsage, {.what = "two sources of held-out questions",
+                            .where = "data.eval-file, data.train-share",
+                            .fix = "leave out one of them"});
+  }
 }
 
 }  // namespace
@@ -177,7 +220,8 @@ void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std:
   section("parallel", "How the ranks of a job share the work.");
   section("data", "Questions.");
   section("thoughts", "Soft thoughts and their cache.");
-  section("train", "How the projection is trained.");
+  section("train", "What is trained, and how.");
+  section("lora", "How methods with LoRA change the backbone's matrices.");
   section("evaluate", "How answers are written and compared.");
   section("run", "Where results go.");
   section("prompts", "The words around a question.");
@@ -185,17 +229,21 @@ void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std:
   add_parallel(options, run.parallel);
   add_data(options, run.data);
   add_thoughts(options, run.thoughts);
-  add_train(options, run.train);
+  add_train(options, run);
+  add_lora(options, run.lora);
   add_evaluate(options, run.evaluate);
   options.add("run.folder", &run.folder, "Run folder; made when it is missing.").required = true;
   options.add("run.resume", &run.resume, "Go on from the run folder's newest checkpoint.");
-  options.add("prompts.file", &run.prompts, "Prompt file (docs/prompts.md).");
+  options.add("prompts.file", &run.prompts,
+              "Prompt file (docs/prompts.md); empty for the task's own of configs/prompts.");
+  options.after_read([&run] { settle_run_options(run); });
 
   const std::vector<std::pair<std::string, std::string>> aliases = {
       {"model", "model.path"},        {"assistant", "assistant.path"},
       {"dtype", "model.dtype"},       {"batch", "train.batch"},
       {"thoughts", "thoughts.count"}, {"max-new-tokens", "evaluate.max-new-tokens"},
-      {"resume", "run.resume"}};
+      {"resume", "run.resume"},       {"task", "data.task"},
+      {"method", "train.method"}};
   for (const auto& [alias, name] : aliases) {
     if (uses(name.substr(0, name.find('.')))) options.add_alias(alias, name);
   }

@@ -29,13 +29,18 @@ struct ParallelOptions {
 struct DataOptions {
   std::string task = "gsm8k";
   std::filesystem::path file;
-  std::int64_t offset = 0;  ///< Records left out at the start of `file`.
-  std::int64_t limit = 0;   ///< Records of `file` that are used; 0 = all.
+  /// Records of `file` for training: the first floor(share · all). The others are held out where
+  /// no `eval_file` is named.
+  double train_share = 1;
+  std::int64_t offset = 0;  ///< Records left out at the start of the training ones.
+  std::int64_t limit = 0;   ///< Training records that are used; 0 = all.
   std::filesystem::path eval_file;
   std::int64_t eval_offset = 0;
   std::int64_t eval_limit = 0;
   std::int64_t max_length = 2048;  ///< Tokens of the longest legal row.
   OnLongRow on_long_row = OnLongRow::kFail;
+
+  bool has_eval() const { return !eval_file.empty() || train_share < 1; }
 };
 
 struct ThoughtOptions {
@@ -48,8 +53,16 @@ struct ThoughtOptions {
   std::int64_t count_in_evaluation() const { return eval_count > 0 ? eval_count : count; }
 };
 
+/// LoraOptions as a user gives them.
+struct LoraChoice {
+  std::int64_t rank = 16;
+  double alpha = 32;
+  double dropout = 0.1;
+  std::vector<std::string> targets = {"q_proj", "v_proj"};
+};
+
 struct EvaluateOptions {
-  std::vector<std::string> methods = {"zero_shot_cot", "softcot"};
+  std::vector<std::string> methods;  ///< Once read, never empty: zero-shot and train.method.
   GenerationOptions generation;
   std::uint64_t seed = 41;
   std::int64_t samples = 1;  ///< Continuations of each question.
@@ -62,15 +75,19 @@ struct RunOptions {
   DataOptions data;
   ThoughtOptions thoughts;
   TrainOptions train;
+  std::string method = "softcot";  ///< train.method
+  LoraChoice lora;
   EvaluateOptions evaluate;
-  std::filesystem::path folder;                                ///< run.folder
-  bool resume = false;                                         ///< run.resume
-  std::filesystem::path prompts = "configs/prompts/math.txt";  ///< prompts.file
+  std::filesystem::path folder;   ///< run.folder
+  bool resume = false;            ///< run.resume
+  std::filesystem::path prompts;  ///< prompts.file; once read, never empty: the task's own.
 };
 
 /// Adds all sections, so that one config file serves every command, and uses those named: "model",
-/// "assistant", "parallel", "data", "thoughts", "train", "evaluate", "run", "prompts". Aliases of
-/// those: --model, --assistant, --dtype, --batch, --thoughts, --max-new-tokens.
+/// "assistant", "parallel", "data", "thoughts", "train", "lora", "evaluate", "run", "prompts".
+/// Aliases of those: --model, --assistant, --dtype, --batch, --thoughts, --max-new-tokens,
+/// --resume,
+/// --task, --method.
 /// `run` must outlive `options`.
 void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std::string>& used);
 

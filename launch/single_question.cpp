@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "data/row.h"
 #include "evaluation/generation.h"
+#include "launch/method.h"
 #include "launch/run_data.h"
 #include "launch/standard_output.h"
 #include "launch/thought_table.h"
@@ -31,26 +33,29 @@ at::Tensor assistant_states(const ModelOptions& options, const TextModel& text,
   return ThoughtReader(assistant, rows).read(0, 1)[0];
 }
 
-/// A trained projection with the number of thoughts to use.
+/// What a run trained, with the number of placeholders to use.
 struct Thinking {
-  TrainedProjection trained;
-  std::int64_t thoughts;
+  TrainedRun trained;
+  std::int64_t placeholders;
 };
 
 Thinking load_thinking(const RunOptions& run, const SingleQuestion& question,
-                       const PromptTemplate& prompt) {
-  TrainedProjection trained = load_projection(run.folder);
-  const auto& key = trained.identity.at("thoughts");
+                       const PromptTemplate& prompt, const ModelConfig& backbone) {
+  TrainedRun trained = load_trained(run.folder, backbone);
   require_trained_with(trained, "prompt file", prompt.content_hash(),
                        trained.identity.at("prompt_hash").get<std::string>());
-  const auto thoughts =
-      question.default_thoughts ? key.at("thoughts").get<std::int64_t>() : run.thoughts.count;
-  return {std::move(trained), thoughts};
+  std::int64_t placeholders = 0;
+  if (method_of(trained.method()).placeholders) {
+    placeholders = question.default_thoughts
+                       ? trained.identity.at("placeholders").get<std::int64_t>()
+                       : run.thoughts.count;
+  }
+  return {std::move(trained), placeholders};
 }
 
-/// The projected thoughts [N, H] of the question.
-at::Tensor soft_thoughts(const RunOptions& run, const Thinking& thinking, const Record& record,
-                         const PromptTemplate& prompt, const ProcessGroups& groups) {
+/// The assistant's states [N, A] for the question.
+at::Tensor states_of(const RunOptions& run, const Thinking& thinking, const Record& record,
+                     const PromptTemplate& prompt, const ProcessGroups& groups) {
   const ModelOptions options = assistant_of(run);
   const TextModel text = TextModel::open(options.path);
   const auto& key = thinking.trained.identity.at("thoughts");
@@ -59,10 +64,7 @@ at::Tensor soft_thoughts(const RunOptions& run, const Thinking& thinking, const 
                        key.at("assistant_hash").get<std::string>());
   require_trained_with(thinking.trained, "number of assistant layers", std::to_string(layers),
                        std::to_string(key.at("assistant_layers").get<std::int64_t>()));
-  const auto states =
-      assistant_states(options, text, record, prompt, thinking.thoughts, *groups.tp);
-  const at::NoGradGuard no_grad;
-  return thinking.trained.projection.forward(states);
+  return assistant_states(options, text, record, prompt, thinking.placeholders, *groups.tp);
 }
 
 /// Tells how the answer ended, and how fast it came.
@@ -91,20 +93,26 @@ void answer_question(Invocation& invocation, const RunOptions& run,
 
   GenerationRequest request;
   request.seed = question.seed;
-  std::int64_t thoughts = 0;
+  std::optional<Thinking> thinking;
   if (!run.folder.empty()) {
-    const Thinking thinking = load_thinking(run, question, prompt);
-    require_trained_with(thinking.trained, "backbone", model_hash(text.path, *groups.world),
-                         thinking.trained.identity.at("backbone").at("hash").get<std::string>());
-    request.soft = soft_thoughts(run, thinking, record, prompt, groups);
-    thoughts = thinking.thoughts;
-    log_info("{} soft thoughts, projection from {}", thoughts,
-             thinking.trained.checkpoint.string());
+    thinking = load_thinking(run, question, prompt, text.config);
+    const TrainedRun& trained = thinking->trained;
+    require_trained_with(trained, "backbone", model_hash(text.path, *groups.world),
+                         trained.identity.at("backbone").at("hash").get<std::string>());
+    const at::NoGradGuard no_grad;
+    at::Tensor states;
+    if (trained.parts.projection) states = states_of(run, *thinking, record, prompt, groups);
+    request.soft = trained.parts.soft(states, 1, thinking->placeholders);
+    log_info("{} with {} placeholders, from {}", method_of(trained.method()).title,
+             thinking->placeholders, trained.checkpoint.string());
   }
-  request.prompt = to_soft_row(builder.backbone_prompt(record, thoughts));
+  request.prompt =
+      to_soft_row(builder.backbone_prompt(record, thinking ? thinking->placeholders : 0));
 
   const Transformer backbone(run.model.path, run.model.load, *groups.tp);
-  if (question.show_thoughts && thoughts > 0) {
+  SoftPromptModel model(backbone, run.train.work);
+  if (thinking && thinking->trained.parts.lora) model.set_lora(&*thinking->trained.parts.lora);
+  if (question.show_thoughts && request.soft.defined()) {
     const ThoughtTable table = describe_thoughts(backbone, request.soft);
     if (speaks) write_standard_output(format_thoughts(table, text.tokenizer) + "\n");
   }
@@ -124,7 +132,7 @@ void answer_question(Invocation& invocation, const RunOptions& run,
     log_end(result,
             std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   };
-  generate(SoftPromptModel(backbone, run.train.work), {request}, options, finish, write_token);
+  generate(model, {request}, options, finish, write_token);
 }
 
 }  // namespace softcot

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,36 +10,47 @@
 #include "data/row.h"
 #include "data/thought_cache_key.h"
 #include "launch/run_options.h"
-#include "model/projection.h"
 #include "model/trained_parts.h"
 
 namespace softcot {
 
 /// What decides the outcome of a training run, as its checkpoints record it: a resume must agree in
 /// all of it. Ranks and switches that only save work are not part of it.
-nlohmann::json run_identity(const RunOptions& run, const ThoughtCacheKey& key,
+/// `key` is that of the training rows' thoughts, for methods with an assistant.
+nlohmann::json run_identity(const RunOptions& run, const std::optional<ThoughtCacheKey>& key,
                             const PromptTemplate& prompt, const std::string& backbone_hash);
+
+/// What run.method trains, as it is at the first step. `assistant_width` is read by methods with an
+/// assistant. Collective over the backbone's tp.
+TrainedParts new_parts(const RunOptions& run, const Transformer& backbone,
+                       std::int64_t assistant_width);
 
 /// The ids that all rows begin with, ending before any thought or target.
 std::vector<std::int64_t> shared_prefix(const std::vector<Row>& rows);
 
-/// "projection.weight [576, 576]" for each trained tensor.
-std::vector<std::string> parameter_shapes(const TrainedParts& parts);
+/// "projection.weight [576, 576]" for each trained tensor; LoRA's by target over all layers:
+/// "lora q_proj 30 × ([16, 576], [576, 16])".
+std::vector<std::string> parameter_summary(const TrainedParts& parts);
 
-/// A trained projection and the checkpoint it came from.
-struct TrainedProjection {
-  Projection projection;
+/// What a run trained and the checkpoint it came from.
+struct TrainedRun {
+  TrainedParts parts;
   std::filesystem::path checkpoint;
   nlohmann::json identity;  ///< run_identity of the run that trained it.
+
+  std::string method() const { return identity.at("method").get<std::string>(); }
+  /// Hash of every trained number.
+  std::string content_hash() const;
 };
 
-/// The newest usable checkpoint of a run folder, or a checkpoint folder itself. Throws kCheckpoint
-/// when there is none. Local.
-TrainedProjection load_projection(const std::filesystem::path& run_or_checkpoint);
+/// The newest usable checkpoint of a run folder, or a checkpoint folder itself, for a backbone of
+/// this shape. Throws kCheckpoint when there is none or it belongs to another shape. Local.
+TrainedRun load_trained(const std::filesystem::path& run_or_checkpoint,
+                        const ModelConfig& backbone);
 
 /// Throws kCheckpoint unless what is `now` in use is what the projection was trained with; `what`
 /// names it: "backbone".
-void require_trained_with(const TrainedProjection& trained, const std::string& what,
+void require_trained_with(const TrainedRun& trained, const std::string& what,
                           const std::string& now, const std::string& then);
 
 }  // namespace softcot

@@ -8,6 +8,7 @@
 #include "evaluation/question.h"
 #include "evaluation/result_table.h"
 #include "launch/commands/commands.h"
+#include "launch/method.h"
 #include "launch/open_thoughts.h"
 #include "launch/run_data.h"
 #include "launch/run_folder.h"
@@ -23,22 +24,6 @@
 
 namespace softcot {
 namespace {
-
-constexpr const char* kZeroShot = "zero_shot_cot";
-constexpr const char* kSoftCot = "softcot";
-
-std::string title_of(const std::string& method) {
-  return method == kZeroShot ? "Zero-shot CoT" : "SoftCoT";
-}
-
-std::string projection_hash(const Projection& projection) {
-  Hasher hasher;
-  for (const auto* tensor : {&projection.weight(), &projection.bias()}) {
-    hasher.add(std::as_bytes(
-        std::span(tensor->const_data_ptr<float>(), static_cast<std::size_t>(tensor->numel()))));
-  }
-  return hasher.hex();
-}
 
 /// One evaluation job, the same on every rank.
 class Evaluation {
@@ -58,21 +43,22 @@ class Evaluation {
   }
 
   /// All samples of one method end up in its file.
-  void run_method(const std::string& method) {
-    const auto questions = method == kZeroShot ? zero_shot_questions() : softcot_questions();
-    const SampleParts parts{run_.folder / "samples", method, sample_key(method)};
+  void run_method(const Method& method) {
+    const auto questions = questions_of(method);
+    const SampleParts parts{run_.folder / "samples", method.name, sample_key(method)};
     const bool first = groups_.world->rank() == 0;
     if (first) parts.merge();
     groups_.world->barrier();
     const auto completed = parts.completed();
 
     SoftPromptModel model(backbone_, run_.train.work);
+    if (trained_ && trained_->parts.lora) model.set_lora(&*trained_->parts.lora);
     model.share_prefix(shared_prefix(rows_));
     const auto mine = share(questions);
     std::optional<SampleLog> log;
     if (groups_.tp_index == 0) log.emplace(parts.part(groups_.dp_index), parts.key);
     // Replicas have equal shares: rank 0's tells of all.
-    Progress progress("evaluate " + method,
+    Progress progress(fmt::format("evaluate {}", method.name),
                       mine.size() * static_cast<std::uint64_t>(run_.evaluate.samples), "samples",
                       first);
     QuestionOptions options;
@@ -94,59 +80,54 @@ class Evaluation {
   const Provenance& provenance() const { return provenance_; }
 
  private:
-  SplitRows make_rows(std::int64_t thoughts) {
-    SplitRows rows = backbone_rows(builder_, split_, thoughts, run_.data);
+  /// What the method puts to the backbone; what it was trained to is kept in `trained_`.
+  std::vector<Question> questions_of(const Method& method) {
+    const at::NoGradGuard no_grad;
+    const std::int64_t count = method.placeholders ? run_.thoughts.count_in_evaluation() : 0;
+    SplitRows rows = backbone_rows(builder_, split_, count, run_.data);
     rows_ = rows.rows;
-    return rows;
-  }
+    trained_.reset();
+    std::optional<ThoughtRows> thoughts;
+    if (method.trained()) {
+      trained_.emplace(load_trained(run_.folder, backbone_.config()));
+      require_trained_with(*trained_, "method", method.name, trained_->method());
+      require_trained_with(*trained_, "backbone", backbone_hash_,
+                           trained_->identity.at("backbone").at("hash").get<std::string>());
+      log_info("{} from {}", method.title, trained_->checkpoint.string());
+      provenance_.trained_parameters = parameter_summary(trained_->parts);
+      provenance_.model_hashes["trained"] = trained_->content_hash();
+    }
+    if (method.projection) thoughts.emplace(open_thoughts_of(rows, count));
 
-  std::vector<Question> zero_shot_questions() {
-    const SplitRows rows = make_rows(0);
     std::vector<Question> questions;
     for (std::size_t i = 0; i < rows.rows.size(); ++i) {
-      questions.push_back({split_.records[rows.records[i]], to_soft_row(rows.rows[i]), {}});
+      Question question{split_.records[rows.records[i]], to_soft_row(rows.rows[i]), {}};
+      if (trained_) {
+        const auto states =
+            thoughts ? thoughts->thoughts(static_cast<std::int64_t>(i)) : at::Tensor();
+        question.soft = trained_->parts.soft(states, 1, count);
+      }
+      // Placeholders that nothing fills are read as the tokens they are.
+      if (!question.soft.defined()) question.row.thought_count = 0;
+      questions.push_back(std::move(question));
     }
     return questions;
   }
 
-  std::vector<Question> softcot_questions() {
-    const at::NoGradGuard no_grad;
-    const std::int64_t count = run_.thoughts.count_in_evaluation();
+  /// The cached thoughts of the questions, of the assistant that the projection was trained with.
+  ThoughtRows open_thoughts_of(const SplitRows& rows, std::int64_t count) {
     const TextModel assistant = TextModel::open(assistant_of(run_).path);
     const std::string hash =
         assistant.path == text_.path ? backbone_hash_ : model_hash(assistant.path, *groups_.world);
     const auto key = thought_key(run_, assistant, hash, prompt_, split_, count);
-    SplitRows rows = make_rows(count);
-    const auto records = rows.records;
-    ThoughtRows thoughts(rows.rows, records, open_thoughts(run_, key));
-    const TrainedProjection trained = load_projection(run_.folder);
-    require_trained_alike(trained, key);
-    log_info("projection from {}", trained.checkpoint.string());
-    projection_hash_ = projection_hash(trained.projection);
-    provenance_.model_hashes["assistant"] = hash;
-    provenance_.model_hashes["projection"] = projection_hash_;
-    provenance_.trained_parameters = {
-        fmt::format("projection.weight [{}, {}]", trained.projection.backbone_width(),
-                    trained.projection.assistant_width()),
-        fmt::format("projection.bias [{}]", trained.projection.backbone_width())};
-    std::vector<Question> questions;
-    for (std::int64_t i = 0; i < thoughts.size(); ++i) {
-      questions.push_back({split_.records[records[i]], thoughts.row(i),
-                           trained.projection.forward(thoughts.thoughts(i))});
-    }
-    return questions;
-  }
-
-  /// The projection must have been trained between these two models.
-  void require_trained_alike(const TrainedProjection& trained, const ThoughtCacheKey& key) const {
-    const auto& thoughts = trained.identity.at("thoughts");
-    require_trained_with(trained, "backbone", backbone_hash_,
-                         trained.identity.at("backbone").at("hash").get<std::string>());
-    require_trained_with(trained, "assistant", key.assistant_hash,
-                         thoughts.at("assistant_hash").get<std::string>());
-    require_trained_with(trained, "number of assistant layers",
+    const auto& then = trained_->identity.at("thoughts");
+    require_trained_with(*trained_, "assistant", key.assistant_hash,
+                         then.at("assistant_hash").get<std::string>());
+    require_trained_with(*trained_, "number of assistant layers",
                          std::to_string(key.assistant_layers),
-                         std::to_string(thoughts.at("assistant_layers").get<std::int64_t>()));
+                         std::to_string(then.at("assistant_layers").get<std::int64_t>()));
+    provenance_.model_hashes["assistant"] = hash;
+    return {rows.rows, rows.records, open_thoughts(run_, key)};
   }
 
   /// This replica's questions.
@@ -160,13 +141,13 @@ class Evaluation {
     return mine;
   }
 
-  std::string sample_key(const std::string& method) const {
+  std::string sample_key(const Method& method) const {
     const auto& evaluate = run_.evaluate;
     return hash_bytes(fmt::format(
-        "{} {} {} {} {} {} {} {} {} {} {} {} {}", method, backbone_hash_,
+        "{} {} {} {} {} {} {} {} {} {} {} {} {}", method.name, backbone_hash_,
         toString(run_.model.load.dtype), prompt_.content_hash(), split_.content_hash(),
-        run_.data.max_length, method == kZeroShot ? 0 : run_.thoughts.count_in_evaluation(),
-        method == kZeroShot ? "" : projection_hash_, evaluate.generation.max_new_tokens,
+        run_.data.max_length, method.placeholders ? run_.thoughts.count_in_evaluation() : 0,
+        trained_ ? trained_->content_hash() : "", evaluate.generation.max_new_tokens,
         evaluate.generation.sampling.temperature, evaluate.generation.sampling.top_p, evaluate.seed,
         kExtractorVersion));
   }
@@ -180,7 +161,7 @@ class Evaluation {
   Split split_;
   Transformer backbone_;
   std::vector<Row> rows_;
-  std::string projection_hash_;
+  std::optional<TrainedRun> trained_;
   Provenance provenance_;
 };
 
@@ -200,10 +181,10 @@ ExitCode run_evaluate(Invocation& invocation) {
   options.add_example("mpirun -n 2 softcot evaluate --config configs/quickstart.cfg",
                       "two ranks share the questions");
   if (!invocation.read(options)) return ExitCode::kOk;
-  if (run.data.eval_file.empty()) {
+  if (!run.data.has_eval()) {
     fail(ExitCode::kUsage, {.what = "no held-out questions",
                             .where = "data.eval-file",
-                            .fix = "name a file with --data.eval-file"});
+                            .fix = "name a file with --data.eval-file, or see data.train-share"});
   }
 
   ProcessWorld& world = invocation.world();
@@ -216,13 +197,13 @@ ExitCode run_evaluate(Invocation& invocation) {
 
   Evaluation evaluation(run, groups);
   if (folder) folder->save_config();
-  for (const auto& method : run.evaluate.methods) evaluation.run_method(method);
+  for (const auto& method : run.evaluate.methods) evaluation.run_method(method_of(method));
   if (world.rank() != 0) return ExitCode::kOk;
 
   std::vector<MethodSamples> samples;
   const RunPaths paths{run.folder};
   for (const auto& method : run.evaluate.methods) {
-    samples.push_back({method, title_of(method), read_samples(paths.samples(method))});
+    samples.push_back({method, method_of(method).title, read_samples(paths.samples(method))});
   }
   const Comparison comparison = compare_methods(samples, {});
   Provenance provenance = evaluation.provenance();

@@ -1,8 +1,7 @@
-#include <fmt/ranges.h>
-
 #include <optional>
 
 #include "launch/commands/commands.h"
+#include "launch/method.h"
 #include "launch/open_thoughts.h"
 #include "launch/run_data.h"
 #include "launch/run_folder.h"
@@ -16,9 +15,9 @@
 namespace softcot {
 namespace {
 
-/// Backbone rows of one split and the thoughts of their cache.
+/// Backbone rows of one split and, for methods with an assistant, the thoughts of their cache.
 struct TrainingRows {
-  ThoughtCacheKey key;
+  std::optional<ThoughtCacheKey> key;
   std::vector<Row> rows;
   ThoughtRows thoughts;
 };
@@ -33,8 +32,10 @@ struct Sources {
 };
 
 TrainingRows open_rows(const Sources& from, const Split& split) {
-  const std::int64_t count = from.run.thoughts.count;
+  const Method& method = method_of(from.run.method);
+  const std::int64_t count = method.placeholders ? from.run.thoughts.count : 0;
   SplitRows rows = backbone_rows(from.builder, split, count, from.run.data);
+  if (!method.projection) return {std::nullopt, rows.rows, ThoughtRows(rows.rows)};
   const auto key =
       thought_key(from.run, from.assistant, from.assistant_hash, from.prompt, split, count);
   auto cache = open_thoughts(from.run, key);
@@ -46,10 +47,10 @@ TrainingRows open_rows(const Sources& from, const Split& split) {
 
 ExitCode run_train(Invocation& invocation) {
   RunOptions run;
-  OptionSet options("train", "Train the projection on cached soft thoughts.");
+  OptionSet options("train", "Train a method: SoftCoT's projection, prompt vectors, LoRA.");
   add_run_options(
       options, run,
-      {"model", "assistant", "parallel", "data", "thoughts", "train", "run", "prompts"});
+      {"model", "assistant", "parallel", "data", "thoughts", "train", "lora", "run", "prompts"});
   options.set_notes(
       "Runs alone and under mpirun or srun: ranks = dp × tp. SIGTERM or SIGUSR1 saves a checkpoint "
       "and\n"
@@ -86,15 +87,18 @@ ExitCode run_train(Invocation& invocation) {
   std::optional<TrainingRows> heldout;
   if (const auto eval = eval_split(run.data)) heldout.emplace(open_rows(sources, *eval));
 
-  // 3. The frozen backbone and the projection.
+  // 3. The frozen backbone and what is trained beside it.
   const Transformer backbone(run.model.path, run.model.load, *groups.tp);
+  const TrainedParts parts = new_parts(run, backbone, assistant.config.hidden);
   SoftPromptModel model(backbone, run.train.work);
-  model.share_prefix(shared_prefix(train.rows));
-  TrainedParts parts;
-  parts.projection =
-      Projection::random(assistant.config.hidden, backbone.config().hidden, run.train.seed);
-  log_info("training {} parameters ({}); {} frozen", parts.parameter_count(),
-           fmt::join(parameter_shapes(parts), ", "), backbone.parameters());
+  if (parts.lora) {
+    model.set_lora(&*parts.lora);
+  } else {
+    model.share_prefix(shared_prefix(train.rows));  // nothing in it is trained
+  }
+  log_info("{}: training {} parameters, {} frozen", method_of(run.method).title,
+           parts.parameter_count(), backbone.parameters());
+  for (const auto& line : parameter_summary(parts)) log_info("  {}", line);
 
   // 4. Train.
   TrainLoop loop(model, parts, train.thoughts, heldout ? &heldout->thoughts : nullptr, run.train,

@@ -25,7 +25,9 @@ class QuestionCli : public ::testing::Test {
     const auto weights = load_case(model_.path() / "model.safetensors");
     embedding_ = weights.at("model.embed_tokens.weight")[kToken].to(at::kFloat).contiguous();
     const std::string hash = SafetensorsFolder::open(model_.path()).content_hash();
-    identity_ = {{"backbone", {{"hash", hash}}},
+    identity_ = {{"method", "softcot"},
+                 {"placeholders", 2},
+                 {"backbone", {{"hash", hash}}},
                  {"prompt_hash", prompt().content_hash()},
                  {"thoughts",
                   {{"assistant_hash", hash},
@@ -131,7 +133,7 @@ TEST_F(QuestionCli, RefusesARunOfOtherModelsOrPrompts) {
     write_run();
     const ChildResult result = ask({"--run.folder", run()});
     EXPECT_EQ(result.status, 5) << what;
-    EXPECT_THAT(result.err, HasSubstr("error[5] projection was trained with another " + what));
+    EXPECT_THAT(result.err, HasSubstr("error[5] trained with another " + what));
     EXPECT_EQ(result.out, "");
   };
   const ChildResult empty = ask({"--run.folder", run()});
