@@ -42,7 +42,8 @@ struct RedrawCounts {
 /// All copies of one problem, which are all different from it and each other, or none with the
 /// obstacle. A pure function of its arguments. Each number keeps its look: words stay words, places
 /// after the point, round numbers round; its size is from half to twice (2 to 9 for those under 6).
-/// The order of size among all numbers of the text stays as it is. Each intermediate result of the
+/// The order of size among all numbers of the text stays as it is, and so does that of the
+/// results and the numbers that do not change. Each intermediate result of the
 /// formula keeps its sign, stays whole if it was, and does not become 1.
 std::vector<AugmentedProblem> augment_problem(const AsdivProblem& problem,
                                               const AugmentOptions& options, RedrawCounts& redraws,

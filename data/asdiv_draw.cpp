@@ -25,21 +25,29 @@ std::int64_t roundness(std::int64_t value) {
 
 int sign_of(const Rational& value) { return value.top() > 0 ? 1 : value.top() < 0 ? -1 : 0; }
 
-/// Whether all mentions of numbers have the order of size that they had.
-bool in_order(const AsdivNumbers& numbers, const std::vector<Rational>& drawn) {
-  // Variables rise, so that neighbours suffice; then each against what does not change.
-  for (std::size_t i = 0; i < drawn.size(); ++i) {
-    if (i + 1 < drawn.size() && !(drawn[i] < drawn[i + 1])) return false;
-    const Rational& was = numbers.variables[i].value;
-    for (std::size_t m = 0; m < numbers.mentions.size(); ++m) {
-      const NumberMention& mention = numbers.mentions[m];
-      const bool varies = std::any_of(
-          numbers.variables.begin(), numbers.variables.end(),
-          [&](const VariableNumber& variable) { return variable.value == mention.value; });
-      if (mention.fixed || varies) continue;
-      if (was < mention.value ? !(drawn[i] < mention.value) : !(mention.value < drawn[i])) {
-        return false;
-      }
+/// Whether a value is on the side of `bound` on which it was.
+bool same_side(const Rational& was, const Rational& now, const Rational& bound) {
+  return was < bound ? now < bound : bound < was ? bound < now : now == bound;
+}
+
+/// Whether all numbers of the text have the order of size that they had, and each result of the
+/// formula its place among those that do not change: of a book of 95 pages no 111 are read.
+bool in_order(const AsdivNumbers& numbers, const std::vector<Rational>& drawn,
+              const std::vector<Rational>& original, const std::vector<Rational>& results) {
+  // Variables rise, so that neighbours suffice.
+  for (std::size_t i = 0; i + 1 < drawn.size(); ++i) {
+    if (!(drawn[i] < drawn[i + 1])) return false;
+  }
+  for (const NumberMention& mention : numbers.mentions) {
+    const bool varies = std::any_of(
+        numbers.variables.begin(), numbers.variables.end(),
+        [&](const VariableNumber& variable) { return variable.value == mention.value; });
+    if (mention.fixed || varies) continue;
+    for (std::size_t i = 0; i < drawn.size(); ++i) {
+      if (!same_side(numbers.variables[i].value, drawn[i], mention.value)) return false;
+    }
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      if (!same_side(original[i], results[i], mention.value)) return false;
     }
   }
   return true;
@@ -82,9 +90,9 @@ NumberRange range_of(const VariableNumber& variable, const std::vector<NumberMen
 
 DrawFault judge_draw(const AsdivNumbers& numbers, const std::vector<Rational>& drawn,
                      const std::vector<Rational>& original) {
-  if (!in_order(numbers, drawn)) return DrawFault::kOrder;
   const auto results = numbers.formula.results(formula_numbers(numbers, drawn));
   if (!results) return DrawFault::kUndefined;
+  if (!in_order(numbers, drawn, original, *results)) return DrawFault::kOrder;
   for (std::size_t i = 0; i < original.size(); ++i) {
     const Rational& was = original[i];
     const Rational& now = (*results)[i];

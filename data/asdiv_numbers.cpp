@@ -16,7 +16,15 @@ bool holds(const std::vector<Rational>& list, const Rational& value) {
 
 /// Whether a number that the formula leaves out could follow from others of the text or they from
 /// it: "He had 10 and gave 4 away, so he has 6 left. He buys 3 more."
-bool is_tied(const std::vector<NumberMention>& mentions, const std::vector<Rational>& used) {
+/// So could "doubles the number and adds 3: 25 gives 53", by the implied 2.
+bool is_tied(const std::vector<NumberMention>& mentions, const std::vector<Rational>& used,
+             const std::vector<Rational>& implied) {
+  const auto follows = [&](const Rational& whole, const Rational& a, const Rational& b) {
+    return std::any_of(implied.begin(), implied.end(), [&](const Rational& factor) {
+      const auto product = multiply(a, factor);
+      return product && (add(*product, b) == whole || subtract(*product, b) == whole);
+    });
+  };
   const std::size_t count = mentions.size();
   for (std::size_t i = 0; i < count; ++i) {
     for (std::size_t j = 0; j < count; ++j) {
@@ -28,7 +36,8 @@ bool is_tied(const std::vector<NumberMention>& mentions, const std::vector<Ratio
         const bool all_used = holds(used, whole) && holds(used, a) && holds(used, b);
         if (all_used) continue;
         const bool trivial = a.top() == 0 || b.top() == 0 || a == Rational(1) || b == Rational(1);
-        if (add(a, b) == whole || (!trivial && multiply(a, b) == whole)) return true;
+        if (follows(whole, a, b) || follows(whole, b, a)) return true;
+        if (!trivial && multiply(a, b) == whole) return true;
       }
     }
   }
@@ -114,7 +123,7 @@ std::optional<AsdivNumbers> link_numbers(const AsdivProblem& problem, AsdivObsta
       numbers.variables.push_back({value, uses.mentions, uses.places});
     }
   }
-  if (any_unused && is_tied(numbers.mentions, formula->numbers())) {
+  if (any_unused && is_tied(numbers.mentions, formula->numbers(), implied)) {
     return refuse(AsdivObstacle::kTied);
   }
   if (numbers.variables.empty()) return refuse(AsdivObstacle::kNoVariable);

@@ -240,6 +240,63 @@ TEST(Augment, ProblemsThatDifferInNumbersOnlyAreOnOneSide) {
   EXPECT_NEAR(testing_ones, 40, 20);
 }
 
+AsdivProblem made_up(const std::string& text, const std::string& formula,
+                     const std::string& answer) {
+  return {.id = "m",
+          .text = text,
+          .type = "Addition",
+          .answer = answer,
+          .formula = formula,
+          .where = ""};
+}
+
+TEST(Augment, WhatTheFormulaHidesIsLeftOut) {
+  RedrawCounts redraws;
+  const auto obstacle_of = [&](const AsdivProblem& problem) {
+    AsdivObstacle obstacle{};
+    EXPECT_TRUE(augment_problem(problem, {}, redraws, obstacle).empty()) << problem.text;
+    return obstacle;
+  };
+  EXPECT_EQ(obstacle_of(made_up("A machine doubles a number and adds 3, so that 25 gives 53. What "
+                                "does 16 give?",
+                                "16*2+3=35", "35")),
+            AsdivObstacle::kTied);
+  EXPECT_EQ(obstacle_of(made_up("Each of the 4 girls plays 2 games with every other girl. How many "
+                                "games is that?",
+                                "4*(1+2)=12", "12")),
+            AsdivObstacle::kTied);
+  EXPECT_EQ(obstacle_of(made_up("43 people take rooms for 5 and for 3. How many rooms for 5 can be "
+                                "full?",
+                                "43/5=8 r3", "8")),
+            AsdivObstacle::kTied);
+}
+
+TEST(Augment, WhatThePlotFixesStays) {
+  RedrawCounts redraws;
+  AsdivObstacle obstacle{};
+  const auto copies = [&](const AsdivProblem& problem) {
+    const auto made = augment_problem(problem, {.seed = 3, .copies = 20}, redraws, obstacle);
+    EXPECT_EQ(made.size(), 20u) << problem.text;
+    return made;
+  };
+  for (const auto& copy : copies(made_up("Ann, Bob and Cem are three friends. Ann has 5 nuts, Bob "
+                                         "has 12 and Cem has three. How many have they?",
+                                         "5+12+3=20", "20"))) {
+    EXPECT_THAT(copy.question, HasSubstr("are three friends"));
+  }
+  for (const auto& copy : copies(made_up("In 3 hours 40, 20 and 30 cars passed. What is the mean?",
+                                         "(40+20+30)/3=30", "30"))) {
+    EXPECT_THAT(copy.question, HasSubstr("In 3 hours"));
+  }
+  for (const auto& copy :
+       copies(made_up("Of a book of 95 pages Eli read 37, then 25 more. How many "
+                      "has he read?",
+                      "37+25=62", "62"))) {
+    EXPECT_THAT(copy.question, HasSubstr("95 pages"));
+    EXPECT_LT(std::stoi(copy.answer), 95);
+  }
+}
+
 TEST(Augment, WhatItWritesIsReadAsATask) {
   const Made made(kSample);
   std::size_t records = 0;
