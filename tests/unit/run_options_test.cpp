@@ -75,6 +75,26 @@ TEST(RunOptions, RefuseWhatWouldBeNoRun) {
   }
 }
 
+TEST(RunOptions, ATaskBringsItsPrompts) {
+  const auto prompts_of = [](const std::vector<std::string>& arguments) {
+    RunOptions run;
+    OptionSet options("train", "Train.");
+    add_run_options(options, run, kAll);
+    std::vector<std::string> all = {"--model=/m", "--data.file=/d", "--run.folder=/r"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    options.read(all, {});
+    EXPECT_EQ(options.values().at("prompts.file"), run.prompts);  // What the run saves.
+    return run.prompts;
+  };
+  EXPECT_EQ(prompts_of({}), "configs/prompts/math.txt");
+  EXPECT_EQ(prompts_of({"--task=strategyqa"}), "configs/prompts/yes_no.txt");
+  EXPECT_EQ(prompts_of({"--task=aqua", "--prompts.file=/p"}), "/p");
+  for (const auto& arguments : std::vector<std::vector<std::string>>{
+           {"--task=strategy"}, {"--data.train-share=0.8", "--data.eval-file=/e"}}) {
+    EXPECT_THROW(prompts_of(arguments), Error);
+  }
+}
+
 TEST(RunOptions, HelpShowsTheSectionsInUseOnly) {
   RunOptions run;
   OptionSet options("precompute", "Precompute.");
