@@ -44,11 +44,14 @@ bool is_tied(const std::vector<NumberMention>& mentions, const std::vector<Ratio
   return false;
 }
 
-/// Whether the text says that all play, meet or share with each: what the formula does then with
-/// their number cannot be seen in it.
-bool counts_pairs(const std::string& text) {
-  return text.find("every other") != std::string::npos ||
-         text.find("each other") != std::string::npos;
+/// Whether the formula is right for the numbers of the text only: where all play or meet "every
+/// other", and where a worm climbs up and slides back, so that a rest decides what is done with it.
+bool hides_its_plot(const AsdivProblem& problem, const Formula& formula) {
+  const std::string& text = problem.text;
+  const bool pairs =
+      text.find("every other") != std::string::npos || text.find("each other") != std::string::npos;
+  const bool rest = formula.part() != DivisionPart::kExact;
+  return pairs || (rest && problem.formula.find("/(") != std::string::npos);
 }
 
 /// The divisor of a mean, which is how many numbers are added: "(3+5+7)/3".
@@ -96,7 +99,7 @@ std::optional<AsdivNumbers> link_numbers(const AsdivProblem& problem, AsdivObsta
   auto formula = asdiv_formula(problem);
   if (!formula || pattern) return refuse(AsdivObstacle::kFormula);
 
-  if (counts_pairs(problem.text)) return refuse(AsdivObstacle::kTied);
+  if (hides_its_plot(problem, *formula)) return refuse(AsdivObstacle::kTied);
 
   AsdivNumbers numbers{*formula, find_numbers(problem.text), {}};
   std::vector<Rational> implied = implied_numbers(problem.text);

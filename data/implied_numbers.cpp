@@ -16,8 +16,8 @@ struct Cue {
   std::vector<const char*> numbers;
 };
 
-const std::array<Cue, 34>& cues() {
-  static const std::array<Cue, 34> all = {{
+const std::array<Cue, 35>& cues() {
+  static const std::array<Cue, 35> all = {{
       {{"twice", "double", "doubled", "half", "halve", "halved", "pair", "couple", "both", "twin",
         "average", "second", "even", "other"},
        {"2", "0.5"}},
@@ -57,6 +57,8 @@ const std::array<Cue, 34>& cues() {
         "litre", "ml", "milliliter", "ton"},
        {"100", "1000"}},
       {{"pound", "lb", "ounce", "oz"}, {"16"}},
+      {{"leg", "wheel", "tire", "finger", "toe", "eye", "ear", "arm", "paw", "wing"},
+       {"2", "3", "4", "5", "6", "8", "10"}},
       {{"gallon", "quart", "pint", "cup"}, {"4", "2", "8", "16"}},
   }};
   return all;

@@ -18,92 +18,12 @@
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
 #include "support/fixtures.h"
+#include "unit/formula_checker.h"
 
 namespace softcot {
 namespace {
 
 using testing::HasSubstr;
-
-/// Works out a formula in doubles, by itself: nothing of the code under test is in it.
-class Checker {
- public:
-  explicit Checker(std::string text) : text_(std::move(text)) { std::erase(text_, ' '); }
-  double value() {
-    const double result = sum();
-    EXPECT_EQ(at_, text_.size()) << text_;
-    return result;
-  }
-  /// The dividend and divisor of a formula that is one division.
-  std::pair<double, double> division() {
-    double left = raised();
-    double right = 1;
-    while (at_ < text_.size()) {
-      const char sign = text_[at_++];
-      if (sign == '*') {
-        left *= raised();
-      } else {
-        if (right != 1) left /= right;
-        right = raised();
-      }
-    }
-    return {left, right};
-  }
-
- private:
-  double sum() {
-    double total = product();
-    while (text_[at_] == '+' || text_[at_] == '-') {
-      total = text_[at_++] == '+' ? total + product() : total - product();
-    }
-    return total;
-  }
-  double product() {
-    double total = raised();
-    while (text_[at_] == '*' || text_[at_] == '/') {
-      total = text_[at_++] == '*' ? total * raised() : total / raised();
-    }
-    return total;
-  }
-  double raised() {
-    const double base = atom();
-    if (text_[at_] != '^') return base;
-    ++at_;
-    return std::pow(base, atom());
-  }
-  double atom() {
-    if (text_[at_] == '(') {
-      ++at_;
-      const double inside = sum();
-      ++at_;
-      return inside;
-    }
-    const std::string name = text_.substr(at_, 3);
-    if (name == "GCD" || name == "LCM") {
-      at_ += 4;
-      const auto left = static_cast<std::int64_t>(sum());
-      ++at_;
-      const auto right = static_cast<std::int64_t>(sum());
-      ++at_;
-      return static_cast<double>(name == "GCD" ? std::gcd(left, right) : std::lcm(left, right));
-    }
-    std::size_t used = 0;
-    const double number = std::stod(text_.substr(at_), &used);
-    at_ += used;
-    return number;
-  }
-
-  std::string text_;
-  std::size_t at_ = 0;
-};
-
-double answer_of(const std::string& formula, const std::string& part) {
-  if (part == "exact") return Checker(formula).value();
-  const auto [dividend, divisor] = Checker(formula).division();
-  const double quotient = std::floor(dividend / divisor);
-  EXPECT_GT(dividend - quotient * divisor, 0) << formula;
-  if (part == "rest") return dividend - quotient * divisor;
-  return part == "quotient" ? quotient : quotient + 1;
-}
 
 struct Made {
   explicit Made(const std::filesystem::path& source, std::uint64_t seed = 1)
@@ -142,7 +62,7 @@ void expect_sound(const Made& made, const std::filesystem::path& source) {
     const auto question = copy["question"].get<std::string>();
     const auto answer = copy["answer"].get<std::string>();
     // The answer is what the formula gives, and is as whole as the original's.
-    const double expected = answer_of(copy["formula"], copy["part"]);
+    const double expected = test::answer_of(copy["formula"], copy["part"]);
     EXPECT_NEAR(std::stod(answer), expected, 1e-9 * std::max(1.0, std::abs(expected))) << copy;
     EXPECT_GE(std::stod(answer), 0) << copy;
     const bool was_whole = originals.at(id).answer.find('.') == std::string::npos;
@@ -265,6 +185,10 @@ TEST(Augment, WhatTheFormulaHidesIsLeftOut) {
                                 "games is that?",
                                 "4*(1+2)=12", "12")),
             AsdivObstacle::kTied);
+  EXPECT_EQ(obstacle_of(made_up("A worm climbs 7 inches up a wall of 24 inches and slides back 2 "
+                                "each day. After how many days is it up?",
+                                "24/(7-2)=4 r4", "4")),
+            AsdivObstacle::kTied);
   EXPECT_EQ(obstacle_of(made_up("43 people take rooms for 5 and for 3. How many rooms for 5 can be "
                                 "full?",
                                 "43/5=8 r3", "8")),
@@ -287,6 +211,10 @@ TEST(Augment, WhatThePlotFixesStays) {
   for (const auto& copy : copies(made_up("In 3 hours 40, 20 and 30 cars passed. What is the mean?",
                                          "(40+20+30)/3=30", "30"))) {
     EXPECT_THAT(copy.question, HasSubstr("In 3 hours"));
+  }
+  for (const auto& copy :
+       copies(made_up("A bee has 6 legs. How many have 15 bees?", "6*15=90", "90"))) {
+    EXPECT_THAT(copy.question, HasSubstr("6 legs"));
   }
   for (const auto& copy :
        copies(made_up("Of a book of 95 pages Eli read 37, then 25 more. How many "
