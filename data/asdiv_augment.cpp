@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -21,13 +20,6 @@ constexpr int kMaxDraws = 20000;  // For one copy; the second half from the wide
 
 /// What a stream is for, beside the problem: copies count from 1.
 constexpr std::uint64_t kCutStream = 0;
-
-std::uint64_t key_of(const std::string& text) {
-  const std::string hex = hash_bytes(text).substr(0, 16);
-  std::uint64_t key = 0;
-  std::from_chars(hex.data(), hex.data() + hex.size(), key, 16);
-  return key;
-}
 
 void count(DrawFault fault, RedrawCounts& redraws) {
   switch (fault) {
@@ -129,7 +121,7 @@ std::vector<AugmentedProblem> augment_problem(const AsdivProblem& problem,
   std::vector<AugmentedProblem> copies;
   for (std::int64_t i = 1; i <= options.copies; ++i) {
     RandomStream random(options.seed, RandomPurpose::kAugmentation,
-                        {key_of(problem.id), static_cast<std::uint64_t>(i)});
+                        {hash_number(problem.id), static_cast<std::uint64_t>(i)});
     const auto drawn = draw_values(*numbers, random, taken, redraws);
     if (!drawn) {
       obstacle = AsdivObstacle::kTooFew;
@@ -155,7 +147,7 @@ bool is_for_testing(const AsdivProblem& problem, const AugmentOptions& options) 
     at = mention.end;
   }
   words += problem.text.substr(at);
-  RandomStream random(options.seed, RandomPurpose::kAugmentation, {key_of(words), kCutStream});
+  RandomStream random(options.seed, RandomPurpose::kAugmentation, {hash_number(words), kCutStream});
   return random.uniform() < options.test_share;
 }
 

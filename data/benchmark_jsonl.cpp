@@ -48,18 +48,4 @@ void read_own_jsonl(const std::filesystem::path& file, RecordCollector& collecto
   });
 }
 
-void require_choice(const Record& record, const DatasetLine& line) {
-  constexpr std::size_t kLetters = 26;
-  const std::size_t count = record.choices.size();
-  if (count < 2 || count > kLetters) {
-    line.refuse("number of choices", "2 to 26", std::to_string(count));
-  }
-  const bool letter = record.answer.size() == 1 && record.answer[0] >= 'A' &&
-                      static_cast<std::size_t>(record.answer[0] - 'A') < count;
-  if (!letter) {
-    line.refuse("answer is none of the choices",
-                fmt::format("the letter of one of {} choices, from A", count), record.answer);
-  }
-}
-
 }  // namespace softcot

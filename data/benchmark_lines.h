@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "data/record.h"
+
 namespace softcot {
 
 /// No line of a dataset may be longer, in bytes.
@@ -73,5 +75,8 @@ void for_each_json_item(const std::filesystem::path& file, const char* key,
 std::string trimmed(std::string_view text);
 /// Lines of `text`, trimmed, without the empty ones.
 std::vector<std::string> trimmed_lines(std::string_view text);
+
+/// Throws unless the answer is the letter of one of the choices, which are 2 to 26.
+void require_choice(const Record& record, const DatasetLine& line);
 
 }  // namespace softcot

@@ -6,8 +6,6 @@
 
 namespace softcot {
 
-class DatasetLine;
-
 /// Readers of Benchmark::read, each in a file of its own. All throw Error kInput with file and
 /// line or record.
 
@@ -19,8 +17,5 @@ void read_multiarith(const std::filesystem::path& file, RecordCollector& collect
 void read_own_jsonl(const std::filesystem::path& file, RecordCollector& collector);
 void read_strategyqa(const std::filesystem::path& file, RecordCollector& collector);
 void read_svamp(const std::filesystem::path& file, RecordCollector& collector);
-
-/// Throws unless the answer is the letter of one of the choices, which are 2 to 26.
-void require_choice(const Record& record, const DatasetLine& line);
 
 }  // namespace softcot

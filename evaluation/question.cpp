@@ -8,10 +8,6 @@
 namespace softcot {
 namespace {
 
-std::uint64_t stream_key(const std::string& id) {
-  return std::stoull(hash_bytes(id).substr(0, 16), nullptr, 16);
-}
-
 std::string prompt_hash(const SoftRow& row) {
   const std::span prompt(row.ids.data(), static_cast<std::size_t>(row.target_begin));
   return hash_bytes(std::as_bytes(prompt));
@@ -72,7 +68,7 @@ void answer_questions(const SoftPromptModel& model, const Tokenizer& tokenizer,
       requests.push_back({.prompt = questions[q].row,
                           .soft = questions[q].soft,
                           .seed = options.seed,
-                          .question = stream_key(questions[q].record.id),
+                          .question = hash_number(questions[q].record.id),
                           .sample = static_cast<std::uint64_t>(k)});
     }
   }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 
+#include "runtime/error.h"
 #include "runtime/hash.h"
 #include "runtime/log.h"
 #include "runtime/safetensors_folder.h"
@@ -65,6 +66,13 @@ std::string Split::content_hash() const {
     for (const auto& choice : record.choices) add(choice);
   }
   return hasher.hex();
+}
+
+void require_eval(const DataOptions& data) {
+  if (data.has_eval()) return;
+  fail(ExitCode::kUsage, {.what = "no held-out questions",
+                          .where = "data.eval-file",
+                          .fix = "name a file with --data.eval-file, or see data.train-share"});
 }
 
 Split train_split(const DataOptions& data) {

@@ -34,6 +34,8 @@ struct Split {
   /// Hash of all records in their order.
   std::string content_hash() const;
 };
+/// Throws kUsage when the options name no held-out questions.
+void require_eval(const DataOptions& data);
 Split train_split(const DataOptions& data);
 /// Nothing where neither data.eval-file nor data.train-share leaves any.
 std::optional<Split> eval_split(const DataOptions& data);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,7 @@ struct LoraChoice {
   double dropout = 0.1;
   std::vector<std::string> targets = {"q_proj", "v_proj"};
 };
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LoraChoice, rank, alpha, dropout, targets)
 
 struct EvaluateOptions {
   std::vector<std::string> methods;  ///< Once read, never empty: zero-shot and train.method.

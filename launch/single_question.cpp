@@ -58,12 +58,8 @@ at::Tensor states_of(const RunOptions& run, const Thinking& thinking, const Reco
                      const PromptTemplate& prompt, const ProcessGroups& groups) {
   const ModelOptions options = assistant_of(run);
   const TextModel text = TextModel::open(options.path);
-  const auto& key = thinking.trained.identity.at("thoughts");
   const std::int64_t layers = options.load.layers > 0 ? options.load.layers : text.config.layers;
-  require_trained_with(thinking.trained, "assistant", model_hash(options.path, *groups.world),
-                       key.at("assistant_hash").get<std::string>());
-  require_trained_with(thinking.trained, "number of assistant layers", std::to_string(layers),
-                       std::to_string(key.at("assistant_layers").get<std::int64_t>()));
+  require_assistant(thinking.trained, model_hash(options.path, *groups.world), layers);
   return assistant_states(options, text, record, prompt, thinking.placeholders, *groups.tp);
 }
 
@@ -97,8 +93,7 @@ void answer_question(Invocation& invocation, const RunOptions& run,
   if (!run.folder.empty()) {
     thinking = load_thinking(run, question, prompt, text.config);
     const TrainedRun& trained = thinking->trained;
-    require_trained_with(trained, "backbone", model_hash(text.path, *groups.world),
-                         trained.identity.at("backbone").at("hash").get<std::string>());
+    require_backbone(trained, model_hash(text.path, *groups.world));
     const at::NoGradGuard no_grad;
     at::Tensor states;
     if (trained.parts.projection) states = states_of(run, *thinking, record, prompt, groups);

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "runtime/hash.h"
 #include "runtime/log.h"
 
 namespace softcot {
@@ -14,6 +15,16 @@ namespace {
 
 void require_same_options(Communicator& world, const std::map<std::string, std::string>& values) {
   require_same(world, SOFTCOT_VERSION, "the version of softcot");
+  Hasher all;
+  for (const auto& [name, value] : values) {
+    for (const auto* text : {&name, &value}) {
+      all.add(static_cast<std::uint64_t>(text->size()));
+      all.add(*text);
+    }
+  }
+  const std::string hash = all.hex();
+  const auto differs = static_cast<std::int64_t>(hash != broadcast_bytes(world, hash, 0));
+  if (reduce_scalar(world, differs, ReduceOp::kMax) == 0) return;
   for (const auto& [name, value] : values) require_same(world, value, name);
 }
 

@@ -60,14 +60,16 @@ at::Tensor tensor_of(const LoadedCheckpoint& checkpoint, const std::string& name
                                .expected = "float32 tensor " + name});
 }
 
-std::vector<LoraTarget> targets_of(const std::vector<std::string>& names) {
-  std::vector<LoraTarget> targets;
+LoraOptions lora_options(const LoraChoice& choice) {
+  LoraOptions options{
+      .rank = choice.rank, .alpha = choice.alpha, .dropout = choice.dropout, .targets = {}};
   for (const LoraTarget target : all_lora_targets()) {
+    const auto& names = choice.targets;
     if (std::find(names.begin(), names.end(), lora_target_name(target)) != names.end()) {
-      targets.push_back(target);
+      options.targets.push_back(target);
     }
   }
-  return targets;
+  return options;
 }
 
 }  // namespace
@@ -98,10 +100,7 @@ nlohmann::json run_identity(const RunOptions& run, const std::optional<ThoughtCa
     }
   }
   if (method.lora) {
-    identity["lora"] = {{"rank", run.lora.rank},
-                        {"alpha", run.lora.alpha},
-                        {"dropout", run.lora.dropout},
-                        {"targets", run.lora.targets}};
+    identity["lora"] = run.lora;
   }
   return identity;
 }
@@ -121,11 +120,7 @@ TrainedParts new_parts(const RunOptions& run, const Transformer& backbone,
                      : TaskVectors::from_vocabulary(backbone, run.thoughts.count, run.train.seed);
   }
   if (method.lora) {
-    const LoraOptions options{.rank = run.lora.rank,
-                              .alpha = run.lora.alpha,
-                              .dropout = run.lora.dropout,
-                              .targets = targets_of(run.lora.targets)};
-    parts.lora = Lora::random(backbone.config(), options, run.train.seed);
+    parts.lora = Lora::random(backbone.config(), lora_options(run.lora), run.train.seed);
   }
   return parts;
 }
@@ -184,12 +179,7 @@ TrainedRun load_trained(const std::filesystem::path& run_or_checkpoint,
   }
   if (method.task_vectors) parts.task.emplace(tensor_of(loaded, "task.vectors"));
   if (method.lora) {
-    const auto& lora = identity.at("lora");
-    const LoraOptions options{
-        .rank = lora.at("rank").get<std::int64_t>(),
-        .alpha = lora.at("alpha").get<double>(),
-        .dropout = lora.at("dropout").get<double>(),
-        .targets = targets_of(lora.at("targets").get<std::vector<std::string>>())};
+    const auto options = lora_options(identity.at("lora").get<LoraChoice>());
     parts.lora.emplace(backbone, options, tensors_of(loaded, "lora."));
   }
   return {std::move(parts), loaded.path, identity};
@@ -204,6 +194,18 @@ void require_trained_with(const TrainedRun& trained, const std::string& what,
         .expected = then,
         .got = now,
         .fix = "use it with what it was trained with (--config of its run)"});
+}
+
+void require_backbone(const TrainedRun& trained, const std::string& hash) {
+  require_trained_with(trained, "backbone", hash,
+                       trained.identity.at("backbone").at("hash").get<std::string>());
+}
+
+void require_assistant(const TrainedRun& trained, const std::string& hash, std::int64_t layers) {
+  const auto& then = trained.identity.at("thoughts");
+  require_trained_with(trained, "assistant", hash, then.at("assistant_hash").get<std::string>());
+  require_trained_with(trained, "number of assistant layers", std::to_string(layers),
+                       std::to_string(then.at("assistant_layers").get<std::int64_t>()));
 }
 
 }  // namespace softcot

@@ -48,9 +48,12 @@ struct TrainedRun {
 TrainedRun load_trained(const std::filesystem::path& run_or_checkpoint,
                         const ModelConfig& backbone);
 
-/// Throws kCheckpoint unless what is `now` in use is what the projection was trained with; `what`
-/// names it: "backbone".
+/// Throws kCheckpoint unless what is `now` in use is what the run was trained with; `what` names
+/// it: "backbone".
 void require_trained_with(const TrainedRun& trained, const std::string& what,
                           const std::string& now, const std::string& then);
+/// That of a model's hash, and for the assistant of the layers it ran with.
+void require_backbone(const TrainedRun& trained, const std::string& hash);
+void require_assistant(const TrainedRun& trained, const std::string& hash, std::int64_t layers);
 
 }  // namespace softcot

@@ -57,6 +57,10 @@ std::string hash_bytes(std::string_view bytes) {
   return hash_bytes(std::as_bytes(std::span(bytes)));
 }
 
+std::uint64_t hash_number(std::string_view bytes) {
+  return XXH3_128bits(bytes.data(), bytes.size()).high64;
+}
+
 std::string hash_file(const std::filesystem::path& path) {
   const MappedFile file = MappedFile::open(path);
   file.read_in_order();

@@ -35,6 +35,9 @@ class Hasher {
 std::string hash_bytes(std::span<const std::byte> bytes);
 std::string hash_bytes(std::string_view bytes);
 
+/// The first 64 bits of that hash: the key of a text among numbers.
+std::uint64_t hash_number(std::string_view bytes);
+
 /// Hash of a file's contents, read through a memory map: several GB/s once in the page cache.
 /// Throws kInput when the file cannot be read.
 std::string hash_file(const std::filesystem::path& path);

@@ -23,9 +23,7 @@ std::int64_t take(WorkQueue& queue, const ProcessGroups& groups) {
 
 }  // namespace
 
-std::uint64_t row_key(const std::string& id) {
-  return std::stoull(hash_bytes(id).substr(0, 16), nullptr, 16);
-}
+std::uint64_t row_key(const std::string& id) { return hash_number(id); }
 
 ThoughtReader::ThoughtReader(const Transformer& assistant, const std::vector<Row>& rows)
     : assistant_(assistant), rows_(rows), shared_tokens_(longest_common_prefix(rows)) {

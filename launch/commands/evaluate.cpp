@@ -91,8 +91,7 @@ class Evaluation {
     if (method.trained()) {
       trained_.emplace(load_trained(run_.folder, backbone_.config()));
       require_trained_with(*trained_, "method", method.name, trained_->method());
-      require_trained_with(*trained_, "backbone", backbone_hash_,
-                           trained_->identity.at("backbone").at("hash").get<std::string>());
+      require_backbone(*trained_, backbone_hash_);
       log_info("{} from {}", method.title, trained_->checkpoint.string());
       provenance_.trained_parameters = parameter_summary(trained_->parts);
       provenance_.model_hashes["trained"] = trained_->content_hash();
@@ -120,12 +119,7 @@ class Evaluation {
     const std::string hash =
         assistant.path == text_.path ? backbone_hash_ : model_hash(assistant.path, *groups_.world);
     const auto key = thought_key(run_, assistant, hash, prompt_, split_, count);
-    const auto& then = trained_->identity.at("thoughts");
-    require_trained_with(*trained_, "assistant", key.assistant_hash,
-                         then.at("assistant_hash").get<std::string>());
-    require_trained_with(*trained_, "number of assistant layers",
-                         std::to_string(key.assistant_layers),
-                         std::to_string(then.at("assistant_layers").get<std::int64_t>()));
+    require_assistant(*trained_, hash, key.assistant_layers);
     provenance_.model_hashes["assistant"] = hash;
     return {rows.rows, rows.records, open_thoughts(run_, key)};
   }
@@ -181,11 +175,7 @@ ExitCode run_evaluate(Invocation& invocation) {
   options.add_example("mpirun -n 2 softcot evaluate --config configs/quickstart.cfg",
                       "two ranks share the questions");
   if (!invocation.read(options)) return ExitCode::kOk;
-  if (!run.data.has_eval()) {
-    fail(ExitCode::kUsage, {.what = "no held-out questions",
-                            .where = "data.eval-file",
-                            .fix = "name a file with --data.eval-file, or see data.train-share"});
-  }
+  require_eval(run.data);
 
   ProcessWorld& world = invocation.world();
   const ProcessGroups groups = start_groups(invocation, run.parallel);

@@ -11,7 +11,6 @@
 #include "launch/commands/commands.h"
 #include "launch/run_data.h"
 #include "launch/standard_output.h"
-#include "runtime/error.h"
 
 namespace softcot {
 namespace {
@@ -35,13 +34,8 @@ RowMarks marks_for(Colour colour) {
 
 Split chosen_split(const DataOptions& data, bool eval) {
   if (!eval) return train_split(data);
-  std::optional<Split> split = eval_split(data);
-  if (!split) {
-    fail(ExitCode::kUsage, {.what = "no held-out questions",
-                            .where = "data.eval-file",
-                            .fix = "name a file with --data.eval-file, or see data.train-share"});
-  }
-  return *std::move(split);
+  require_eval(data);
+  return *eval_split(data);
 }
 
 std::string part(const std::string& title, const TextModel& model, const Row& row, RowMarks marks) {

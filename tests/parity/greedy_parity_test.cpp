@@ -36,8 +36,7 @@ TEST_P(GreedyParity, ExactIdsBatchedAndOneByOne) {
     requests.push_back(request);
   }
   int meshes = 0;
-  for (const int tp : legal_tp_sizes(read_model_config(fixture_folder() / name))) {
-    if (world().size() % tp != 0) continue;
+  for (const int tp : tp_sizes(fixture_folder() / name, world().size())) {
     ++meshes;
     const auto groups = ProcessGroups::make(world(), tp);
     const Transformer backbone(fixture_folder() / name, {}, *groups.tp);

@@ -26,6 +26,16 @@ class LoraParity : public ::testing::TestWithParam<const char*> {
   std::filesystem::path model_ = fixture_folder() / name_;
   ModelConfig config_ = read_model_config(model_);
 
+  template <typename Check>
+  void on_every_mesh(Check check) const {
+    for (const int tp : tp_sizes(model_, world().size())) {
+      SCOPED_TRACE("tp " + std::to_string(tp));
+      const auto groups = ProcessGroups::make(world(), tp);
+      Transformer backbone(model_, {}, *groups.tp);
+      check(backbone, groups);
+    }
+  }
+
   Lora lora(double dropout) const {
     const LoraOptions options{.rank = tensors_.at("rank").item<std::int64_t>(),
                               .alpha = tensors_.at("alpha").item<double>(),
@@ -74,11 +84,7 @@ class LoraParity : public ::testing::TestWithParam<const char*> {
 };
 
 TEST_P(LoraParity, LossAndGradientsOfEveryPair) {
-  for (const int tp : legal_tp_sizes(config_)) {
-    if (world().size() % tp != 0) continue;
-    SCOPED_TRACE("tp " + std::to_string(tp));
-    const auto groups = ProcessGroups::make(world(), tp);
-    const Transformer backbone(model_, {}, *groups.tp);
+  on_every_mesh([&](Transformer& backbone, const ProcessGroups& groups) {
     TrainedParts parts;
     parts.lora = lora(0.0);
     EXPECT_NEAR(step(backbone, parts, *groups.dp, *groups.tp) / tensors_.at("loss").item<double>(),
@@ -86,7 +92,7 @@ TEST_P(LoraParity, LossAndGradientsOfEveryPair) {
     for (const auto& [name, tensor] : parts.lora->tensors()) {
       EXPECT_LE(relative_difference(tensor.grad(), tensors_.at(name + ".grad")), 1e-4) << name;
     }
-  }
+  });
 }
 
 TEST_P(LoraParity, DropoutIsTheSameOnEveryMesh) {
@@ -96,11 +102,7 @@ TEST_P(LoraParity, DropoutIsTheSameOnEveryMesh) {
   reference.lora = lora(0.4);
   const double loss = step(whole, reference, alone, alone);
   EXPECT_GT(std::abs(loss / tensors_.at("loss").item<double>() - 1.0), 1e-3);
-  for (const int tp : legal_tp_sizes(config_)) {
-    if (world().size() % tp != 0) continue;
-    SCOPED_TRACE("tp " + std::to_string(tp));
-    const auto groups = ProcessGroups::make(world(), tp);
-    const Transformer backbone(model_, {}, *groups.tp);
+  on_every_mesh([&](Transformer& backbone, const ProcessGroups& groups) {
     TrainedParts parts;
     parts.lora = lora(0.4);
     EXPECT_NEAR(step(backbone, parts, *groups.dp, *groups.tp) / loss, 1.0, 5e-6);
@@ -110,7 +112,7 @@ TEST_P(LoraParity, DropoutIsTheSameOnEveryMesh) {
       EXPECT_LE(relative_difference(got[i].second.grad(), expected[i].second.grad()), 1e-4)
           << got[i].first;
     }
-  }
+  });
 }
 
 // Every kind of matrix is changed: what is sharded by rows, by columns, stacked and replicated.
@@ -125,18 +127,14 @@ TEST_P(LoraParity, MergedEqualsUnmergedForAllTargets) {
   const Lora lora(config_, options, pairs);
   const auto ids = tensors_.at("input_ids")[0];
   const std::vector<PackedRow> rows = {{.tokens = ids.size(0), .past = {}, .own = {}}};
-  for (const int tp : legal_tp_sizes(config_)) {
-    if (world().size() % tp != 0) continue;
-    SCOPED_TRACE("tp " + std::to_string(tp));
-    const auto groups = ProcessGroups::make(world(), tp);
-    Transformer backbone(model_, {}, *groups.tp);
+  on_every_mesh([&](Transformer& backbone, const ProcessGroups&) {
     const auto inputs = backbone.embed(ids);
     const auto plain = backbone.forward(inputs, rows);
     const auto changed = backbone.forward(inputs, rows, &lora);
     backbone.merge(lora);
     EXPECT_GT(relative_difference(changed, plain), 1e-2);
     EXPECT_LE(relative_difference(backbone.forward(inputs, rows), changed), 2e-5);
-  }
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, LoraParity, ::testing::Values("llama", "qwen2"));

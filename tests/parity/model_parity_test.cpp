@@ -19,15 +19,6 @@
 namespace softcot::test {
 namespace {
 
-/// The tp sizes that this run's ranks and the model allow.
-std::vector<int> tp_sizes(const std::string& model) {
-  std::vector<int> sizes;
-  for (const int tp : legal_tp_sizes(read_model_config(fixture_folder() / model))) {
-    if (world().size() % tp == 0) sizes.push_back(tp);
-  }
-  return sizes;
-}
-
 struct ForwardResult {
   at::Tensor hidden, logits;
 };
@@ -50,7 +41,7 @@ TEST_P(ForwardParity, LogitsAndHiddenStatesInFloat32) {
   const std::string name = GetParam();
   const auto expected = load_case(fixture_folder() / (name + ".forward.safetensors"));
   const auto keep = expected.at("attention_mask").to(at::kBool);
-  for (const int tp : tp_sizes(name)) {
+  for (const int tp : tp_sizes(fixture_folder() / name, world().size())) {
     SCOPED_TRACE("tp " + std::to_string(tp));
     const auto groups = ProcessGroups::make(world(), tp);
     const Transformer model(fixture_folder() / name, {}, *groups.tp);
@@ -69,7 +60,7 @@ TEST_P(ForwardParity, Bfloat16WeightsStayNear) {
   const auto expected = load_case(fixture_folder() / (name + ".forward.safetensors"));
   const auto keep = expected.at("attention_mask").to(at::kBool);
   const auto logits = expected.at("logits").index({keep});
-  for (const int tp : tp_sizes(name)) {
+  for (const int tp : tp_sizes(fixture_folder() / name, world().size())) {
     const auto groups = ProcessGroups::make(world(), tp);
     const Transformer model(fixture_folder() / name, {.dtype = at::kBFloat16}, *groups.tp);
     for (const auto path : {Bf16Matmul::kWiden, Bf16Matmul::kNative}) {
@@ -129,7 +120,7 @@ TEST_P(SoftCotParity, LossAndProjectionGradientsWithEverySwitch) {
   const auto& thoughts = tensors.at("thoughts");
   auto rows = soft_rows(tensors, "", thoughts.size(1));
   const double expected_loss = tensors.at("loss").item<double>();
-  for (const int tp : tp_sizes(GetParam().backbone)) {
+  for (const int tp : tp_sizes(fixture_folder() / GetParam().backbone, world().size())) {
     const auto groups = ProcessGroups::make(world(), tp);
     const Transformer backbone(fixture_folder() / GetParam().backbone, {}, *groups.tp);
     for (int bits = 0; bits < 16; ++bits) {
@@ -172,7 +163,7 @@ TEST_P(TrajectoryParity, TwentySteps) {
   const auto tensors = load_case(fixture_folder() / (name + ".trajectory.safetensors"));
   const std::int64_t steps = tensors.at("losses").size(0);
   const double peak = tensors.at("learning_rate").item<double>();
-  for (const int tp : tp_sizes(name)) {
+  for (const int tp : tp_sizes(fixture_folder() / name, world().size())) {
     SCOPED_TRACE("tp " + std::to_string(tp));
     const auto groups = ProcessGroups::make(world(), tp);
     const Transformer backbone(fixture_folder() / name, {}, *groups.tp);
@@ -214,7 +205,7 @@ TEST(SharedPrefix, ChangesNeitherLossNorGradient) {
     row.target_begin += static_cast<std::int64_t>(prefix.size());
   }
   ASSERT_GE(common_prefix(rows).size(), prefix.size());
-  for (const int tp : tp_sizes("llama")) {
+  for (const int tp : tp_sizes(fixture_folder() / "llama", world().size())) {
     SCOPED_TRACE("tp " + std::to_string(tp));
     const auto groups = ProcessGroups::make(world(), tp);
     const Transformer backbone(fixture_folder() / "llama", {}, *groups.tp);

@@ -5,6 +5,12 @@
 
 namespace softcot::test {
 
+std::vector<int> tp_sizes(const std::filesystem::path& model, int ranks) {
+  std::vector<int> sizes = legal_tp_sizes(read_model_config(model));
+  std::erase_if(sizes, [ranks](int tp) { return ranks % tp != 0; });
+  return sizes;
+}
+
 std::map<std::string, at::Tensor> load_case(const std::filesystem::path& file) {
   const auto source = SafetensorsFile::open(file);
   std::map<std::string, at::Tensor> tensors;

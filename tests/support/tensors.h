@@ -13,6 +13,9 @@
 
 namespace softcot::test {
 
+/// The tp sizes that the model in this folder and so many ranks allow.
+std::vector<int> tp_sizes(const std::filesystem::path& model, int ranks);
+
 /// All tensors of a safetensors file, copied; float32 and int64 as they are.
 std::map<std::string, at::Tensor> load_case(const std::filesystem::path& file);
 
