@@ -45,6 +45,8 @@ void remove_old(const fs::path& folder, const RetentionPolicy& policy, Retention
   complete.resize(complete.size() - last);
   for (const CheckpointEntry& entry : complete) {
     if (policy.keep_every != 0 && entry.step % policy.keep_every == 0) continue;
+    const auto& steps = policy.keep_steps;
+    if (std::find(steps.begin(), steps.end(), entry.step) != steps.end()) continue;
     if (remove_checkpoint(entry, report)) report.removed.push_back(entry.step);
   }
 }

@@ -10,6 +10,7 @@ namespace softcot {
 struct RetentionPolicy {
   std::size_t keep_last = 3;     ///< The newest so many; at least one is always kept.
   std::uint64_t keep_every = 0;  ///< Also those whose step is a multiple of this; 0 for none.
+  std::vector<std::uint64_t> keep_steps = {};  ///< Also these.
 };
 
 struct RetentionReport {

@@ -76,9 +76,9 @@ std::string PromptTemplate::assistant_reply(std::int64_t n) const {
   return fill_prompt(assistant_reply_, {{"n", std::to_string(n)}});
 }
 
-std::string PromptTemplate::target(const Record& record) const {
+std::string PromptTemplate::target(const Record& record, std::int64_t hidden) const {
   std::string text;
-  for (std::size_t i = 0; i < record.rationale_steps.size(); ++i) {
+  for (auto i = static_cast<std::size_t>(hidden); i < record.rationale_steps.size(); ++i) {
     text += fill_prompt(target_step_,
                         {{"i", std::to_string(i + 1)}, {"step", record.rationale_steps[i]}});
     text += '\n';

@@ -38,8 +38,9 @@ class PromptTemplate {
   std::string assistant_user(const Record& record, std::int64_t n) const;
   /// What the assistant's turn says before its placeholders.
   std::string assistant_reply(std::int64_t n) const;
-  /// What the backbone learns to write: the numbered steps, then the answer.
-  std::string target(const Record& record) const;
+  /// What the backbone learns to write: the numbered steps but for the first `hidden`, then the
+  /// answer.
+  std::string target(const Record& record, std::int64_t hidden = 0) const;
 
   /// 32 hexadecimal digits over all texts; over those that thoughts depend on.
   const std::string& content_hash() const { return content_hash_; }

@@ -55,10 +55,32 @@ Row RowBuilder::backbone_prompt(const Record& record, std::int64_t n) const {
 
 Row RowBuilder::backbone_row(const Record& record, std::int64_t n) const {
   Row row = backbone_prompt(record, n);
-  const auto targets = tokenizer_.encode(prompt_.target(record), TokensInText::kPlain);
+  append_targets(row, prompt_.target(record));
+  return row;
+}
+
+Row RowBuilder::latent_prompt(const Record& record, std::int64_t latents, bool markers) const {
+  const FamilyTokens& spelled = family_tokens(tokens_.family);
+  const SplitText user = prompt_.backbone_user(record, 0);
+  auto chat = render_chat(tokens_.family, {ChatMessage::words("user", user.before + user.after)},
+                          AfterChat::kGenerationPrompt);
+  if (markers) chat.push_back({std::string(spelled.thoughts_begin), true});
+  append_placeholders(chat, spelled, latents);
+  if (markers) chat.push_back({std::string(spelled.thoughts_end), true});
+  return finish(record, chat, latents);
+}
+
+Row RowBuilder::latent_row(const Record& record, std::int64_t hidden, std::int64_t latents,
+                           bool markers) const {
+  Row row = latent_prompt(record, latents, markers);
+  append_targets(row, prompt_.target(record, hidden));
+  return row;
+}
+
+void RowBuilder::append_targets(Row& row, const std::string& text) const {
+  const auto targets = tokenizer_.encode(text, TokensInText::kPlain);
   row.ids.insert(row.ids.end(), targets.begin(), targets.end());
   row.ids.push_back(tokens_.end_of_turn);
-  return row;
 }
 
 // Words are encoded without special tokens, so the only placeholders are those of the chat's

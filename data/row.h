@@ -49,9 +49,19 @@ class RowBuilder {
   /// backbone_prompt followed by the targets: rationale, answer and the end of the turn.
   Row backbone_row(const Record& record, std::int64_t n) const;
 
+  /// For Coconut: the question without thoughts, then the backbone's turn with begin marker,
+  /// `latents` placeholders and end marker (no markers unless `markers`). No targets.
+  Row latent_prompt(const Record& record, std::int64_t latents, bool markers) const;
+
+  /// latent_prompt followed by the targets: the rationale but for its first `hidden` steps, answer
+  /// and the end of the turn.
+  Row latent_row(const Record& record, std::int64_t hidden, std::int64_t latents,
+                 bool markers) const;
+
   const SpecialTokens& tokens() const { return tokens_; }
 
  private:
+  void append_targets(Row& row, const std::string& text) const;
   Row finish(const Record& record, const std::vector<ChatPiece>& chat, std::int64_t n) const;
 
   const Tokenizer& tokenizer_;

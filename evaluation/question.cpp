@@ -43,7 +43,7 @@ std::vector<AnswerLikelihood> score(const SoftPromptModel& model,
   std::vector<LikelihoodRequest> requests;
   std::vector<std::size_t> asked;
   for (const auto& item : pending) {
-    if (item.sample != 0) continue;
+    if (item.sample != 0 || questions[item.question].row.targets() == 0) continue;
     requests.push_back({questions[item.question].row, questions[item.question].soft});
     asked.push_back(item.question);
   }
@@ -76,7 +76,7 @@ void answer_questions(const SoftPromptModel& model, const Tokenizer& tokenizer,
   generate(model, requests, options.generation, [&](std::size_t i, const Generation& generation) {
     const auto& item = pending[i];
     Sample sample = make_sample(questions[item.question], item.sample, generation, tokenizer);
-    if (item.sample == 0) {
+    if (item.sample == 0 && questions[item.question].row.targets() > 0) {
       sample.answer_nll = likelihoods[item.question].nll;
       sample.target_tokens = likelihoods[item.question].targets;
     }

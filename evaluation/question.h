@@ -16,7 +16,7 @@ namespace softcot {
 /// One question as a method puts it to the backbone.
 struct Question {
   Record record;
-  SoftRow row;      ///< Prompt and reference targets.
+  SoftRow row;      ///< Prompt and reference targets; without targets nothing is scored.
   at::Tensor soft;  ///< [N, H], the projected thoughts; undefined without any.
 };
 

@@ -34,6 +34,10 @@ void read_metrics(const std::filesystem::path& path, RunRecord& run) {
       ++left_out;
       continue;
     }
+    if (const auto frozen = line.find("frozen_weights_unchanged"); frozen != line.end()) {
+      if (frozen->is_string()) run.frozen_weights = frozen->get<std::string>();
+      continue;
+    }
     run.steps.push_back({.step = line["step"].get<std::int64_t>(),
                          .loss = number(line, "loss"),
                          .gradient_norm = number(line, "grad_norm"),

@@ -25,6 +25,7 @@ struct RunStep {
 struct RunRecord {
   std::string name;  ///< The folder's.
   std::vector<RunStep> steps;
+  std::string frozen_weights;  ///< Hash of those that a finished training left as they were.
   std::optional<Comparison> comparison;
   Provenance provenance;
   std::vector<std::pair<std::string, std::string>> configs;  ///< File name and text, as they are.

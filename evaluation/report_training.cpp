@@ -143,7 +143,13 @@ std::string training_section(const RunRecord& run, const std::string& gnuplot) {
       out += (i == 0 ? "<code>" : ", <code>") + html_text(run.provenance.trained_parameters[i]) +
              "</code>";
     }
-    out += ". Every other weight is frozen.</p>\n";
+    out += ".</p>\n";
+  }
+  if (!run.frozen_weights.empty()) {
+    out +=
+        "<p>Every other weight is frozen: after the training their hash was the one before, "
+        "<code>" +
+        html_text(run.frozen_weights) + "</code>.</p>\n";
   }
   if (run.steps.empty()) return out;
   out += "<p>" + range_words(points_of(run.steps, &RunStep::loss), "Training loss") +

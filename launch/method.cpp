@@ -22,6 +22,12 @@ const std::vector<Method>& methods() {
       {"lora", "LoRA", "low-rank changes of the backbone's matrices", false, false, false, true},
       {"softcot_lora", "SoftCoT + LoRA", "projected thoughts and low-rank changes", true, true,
        false, true},
+      {"coconut", "Coconut", "latent thoughts of its own, trained by LoRA", false, false, false,
+       true, false, true},
+      {"full", "Full fine-tuning", "all of the backbone's weights", false, false, false, false,
+       true},
+      {"coconut_full", "Coconut, all weights", "latent thoughts of its own, all weights trained",
+       false, false, false, false, true, true},
   };
   return all;
 }

@@ -15,8 +15,10 @@ struct Method {
   bool projection;          ///< They get the assistant's projected thoughts.
   bool task_vectors;        ///< They get vectors of the task, or these are added.
   bool lora;                ///< The backbone's matrices are changed.
+  bool full = false;        ///< All of the backbone's weights are trained.
+  bool coconut = false;     ///< Latents of its own stand in its turn, by a curriculum.
 
-  bool trained() const { return projection || task_vectors || lora; }
+  bool trained() const { return projection || task_vectors || lora || full; }
 };
 
 /// All methods, in the order in which tables show them.

@@ -69,7 +69,7 @@ step() {
 on_ranks() { mpirun --quiet --oversubscribe --bind-to none -n "${ranks}" "$@"; }
 
 step 1 "thoughts of the assistant, ${ranks} ranks" on_ranks "${softcot}" precompute "${settings[@]}"
-step 2 "training the projection, ${ranks} ranks" on_ranks "${softcot}" train "${settings[@]}"
+step 2 "training the projection, ${ranks} ranks" on_ranks "${softcot}" train "${settings[@]}" --resume
 step 3 "zero-shot CoT and SoftCoT on held-out questions" on_ranks "${softcot}" evaluate "${settings[@]}"
 step 4 "the result" "${softcot}" report "${settings[@]}"
 say "finished; all of it lies in ${run}"

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <functional>
 
 #include "runtime/error.h"
 #include "runtime/hash.h"
@@ -43,6 +44,30 @@ std::vector<Record> shared_file(const DataOptions& data, bool for_training, Reco
 /// An option on in the run counts as part of the key under the name the cache knows.
 PromptMode prompt_mode(ThoughtPrompt prompt) {
   return prompt == ThoughtPrompt::kCounted ? PromptMode::kCounted : PromptMode::kUncounted;
+}
+
+/// The rows that `row_of` makes of a split's records, but for those that are too long.
+SplitRows rows_of(const Split& split, const DataOptions& data,
+                  const std::function<Row(const Record&)>& row_of) {
+  SplitRows result;
+  for (std::size_t i = 0; i < split.records.size(); ++i) {
+    Row row = row_of(split.records[i]);
+    if (!row_fits(row, data.max_length, data.on_long_row)) {
+      ++result.skipped;
+      continue;
+    }
+    result.rows.push_back(std::move(row));
+    result.records.push_back(static_cast<std::int64_t>(i));
+  }
+  if (result.skipped > 0) {
+    log_warning("{} of {} {} rows are longer than {} tokens and left out", result.skipped,
+                split.records.size(), split.name, data.max_length);
+  }
+  if (result.rows.empty()) {
+    fail(ExitCode::kInput,
+         {.what = "no row is short enough", .where = split.name, .fix = "raise --data.max-length"});
+  }
+  return result;
 }
 
 }  // namespace
@@ -90,25 +115,24 @@ std::optional<Split> eval_split(const DataOptions& data) {
 
 SplitRows backbone_rows(const RowBuilder& builder, const Split& split, std::int64_t thoughts,
                         const DataOptions& data) {
-  SplitRows result;
-  for (std::size_t i = 0; i < split.records.size(); ++i) {
-    Row row = builder.backbone_row(split.records[i], thoughts);
-    if (!row_fits(row, data.max_length, data.on_long_row)) {
-      ++result.skipped;
-      continue;
-    }
-    result.rows.push_back(std::move(row));
-    result.records.push_back(static_cast<std::int64_t>(i));
-  }
-  if (result.skipped > 0) {
-    log_warning("{} of {} {} rows are longer than {} tokens and left out", result.skipped,
-                split.records.size(), split.name, data.max_length);
-  }
-  if (result.rows.empty()) {
-    fail(ExitCode::kInput,
-         {.what = "no row is short enough", .where = split.name, .fix = "raise --data.max-length"});
-  }
-  return result;
+  return rows_of(split, data, [&](const Record& r) { return builder.backbone_row(r, thoughts); });
+}
+
+SplitRows latent_rows(const RowBuilder& builder, const Split& split, const Curriculum& curriculum,
+                      std::int64_t stage, const DataOptions& data) {
+  return rows_of(split, data, [&](const Record& record) {
+    const auto steps = static_cast<std::int64_t>(record.rationale_steps.size());
+    return builder.latent_row(record, curriculum.hidden_steps(stage, steps),
+                              curriculum.latents(stage, steps), curriculum.has_markers());
+  });
+}
+
+SplitRows latent_questions(const RowBuilder& builder, const Split& split,
+                           const Curriculum& curriculum, std::int64_t stage,
+                           const DataOptions& data) {
+  return rows_of(split, data, [&](const Record& record) {
+    return builder.latent_prompt(record, curriculum.latents(stage), curriculum.has_markers());
+  });
 }
 
 std::vector<Row> assistant_rows(const RowBuilder& builder, const Split& split,

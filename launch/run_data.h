@@ -11,6 +11,7 @@
 #include "data/thought_cache_reader.h"
 #include "launch/run_options.h"
 #include "runtime/communicator.h"
+#include "trainer/curriculum.h"
 
 namespace softcot {
 
@@ -50,6 +51,13 @@ struct SplitRows {
 /// are to be skipped.
 SplitRows backbone_rows(const RowBuilder& builder, const Split& split, std::int64_t thoughts,
                         const DataOptions& data);
+/// The same for Coconut in a stage of its curriculum: prompt, latents and what is left to write.
+SplitRows latent_rows(const RowBuilder& builder, const Split& split, const Curriculum& curriculum,
+                      std::int64_t stage, const DataOptions& data);
+/// Prompt and latents, as many as for a question whose rationale nobody knows. No targets.
+SplitRows latent_questions(const RowBuilder& builder, const Split& split,
+                           const Curriculum& curriculum, std::int64_t stage,
+                           const DataOptions& data);
 /// One row for each record.
 std::vector<Row> assistant_rows(const RowBuilder& builder, const Split& split,
                                 std::int64_t thoughts, const DataOptions& data);

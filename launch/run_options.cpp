@@ -166,6 +166,34 @@ void add_lora(OptionSet& options, LoraChoice& lora) {
   options.add("lora.targets", &lora.targets, "Matrices that are changed.", names);
 }
 
+void add_coconut(OptionSet& options, CoconutOptions& coconut) {
+  options.add("coconut.ablation", &coconut.variant, "Which part of Coconut is left out.",
+              Choices<CoconutVariant>{{"none", CoconutVariant::kCoconut},
+                                      {"no_curriculum", CoconutVariant::kNoCurriculum},
+                                      {"no_thought", CoconutVariant::kNoThought},
+                                      {"pause_as_thought", CoconutVariant::kPauseAsThought}});
+  options
+      .add("coconut.latents-per-step", &coconut.latents_per_step,
+           "Latents in place of one step of the rationale.", at_least(1))
+      .unit = "latents";
+  options
+      .add("coconut.max-stage", &coconut.max_stage,
+           "In stage s the first s steps give way to latents, up to this s.", at_least(1))
+      .unit = "steps";
+  options.add("coconut.final-stage", &coconut.final_stage,
+              "After it one more stage, which hides all steps.");
+  options.add("coconut.pad-latents", &coconut.pad_latents,
+              "A stage's latents even where the rationale has fewer steps.");
+  options
+      .add("coconut.epochs-per-stage", &coconut.epochs_per_stage,
+           "Length of a stage; the last one ends with the training.", above(0))
+      .unit = "epochs";
+  options
+      .add("coconut.steps-per-stage", &coconut.steps_per_stage,
+           "The same in updates, 0 to go by epochs.", at_least(0))
+      .unit = "steps";
+}
+
 void add_evaluate(OptionSet& options, EvaluateOptions& evaluate) {
   GenerationOptions& generation = evaluate.generation;
   options.add("evaluate.methods", &evaluate.methods,
@@ -180,6 +208,8 @@ void add_evaluate(OptionSet& options, EvaluateOptions& evaluate) {
   options.add("evaluate.batch", &generation.rows_in_flight, "Answers written at once.", at_least(1))
       .unit = "rows";
   options.add("evaluate.seed", &evaluate.seed, "Decides every sampled token.", any_number());
+  options.add("evaluate.every-stage", &evaluate.every_stage,
+              "Coconut as it was after each of its stages.");
   options.add("evaluate.samples", &evaluate.samples, "Answers for each question.", at_least(1))
       .unit = "answers";
 }
@@ -222,6 +252,7 @@ void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std:
   section("thoughts", "Soft thoughts and their cache.");
   section("train", "What is trained, and how.");
   section("lora", "How methods with LoRA change the backbone's matrices.");
+  section("coconut", "The curriculum of Coconut.");
   section("evaluate", "How answers are written and compared.");
   section("run", "Where results go.");
   section("prompts", "The words around a question.");
@@ -231,6 +262,7 @@ void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std:
   add_thoughts(options, run.thoughts);
   add_train(options, run);
   add_lora(options, run.lora);
+  add_coconut(options, run.coconut);
   add_evaluate(options, run.evaluate);
   options.add("run.folder", &run.folder, "Run folder; made when it is missing.").required = true;
   options.add("run.resume", &run.resume, "Go on from the run folder's newest checkpoint.");

@@ -12,6 +12,7 @@
 #include "evaluation/generation.h"
 #include "launch/option_set.h"
 #include "model/transformer.h"
+#include "trainer/curriculum.h"
 #include "trainer/train_options.h"
 
 namespace softcot {
@@ -63,11 +64,20 @@ struct LoraChoice {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LoraChoice, rank, alpha, dropout, targets)
 
+NLOHMANN_JSON_SERIALIZE_ENUM(CoconutVariant,
+                             {{CoconutVariant::kCoconut, "none"},
+                              {CoconutVariant::kNoCurriculum, "no_curriculum"},
+                              {CoconutVariant::kNoThought, "no_thought"},
+                              {CoconutVariant::kPauseAsThought, "pause_as_thought"}})
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CoconutOptions, variant, latents_per_step, max_stage,
+                                   final_stage, pad_latents, epochs_per_stage, steps_per_stage)
+
 struct EvaluateOptions {
   std::vector<std::string> methods;  ///< Once read, never empty: zero-shot and train.method.
   GenerationOptions generation;
   std::uint64_t seed = 41;
   std::int64_t samples = 1;  ///< Continuations of each question.
+  bool every_stage = false;  ///< Coconut after each of its stages, not only the last.
 };
 
 struct RunOptions {
@@ -79,6 +89,7 @@ struct RunOptions {
   TrainOptions train;
   std::string method = "softcot";  ///< train.method
   LoraChoice lora;
+  CoconutOptions coconut;
   EvaluateOptions evaluate;
   std::filesystem::path folder;   ///< run.folder
   bool resume = false;            ///< run.resume
@@ -86,7 +97,8 @@ struct RunOptions {
 };
 
 /// Adds all sections, so that one config file serves every command, and uses those named: "model",
-/// "assistant", "parallel", "data", "thoughts", "train", "lora", "evaluate", "run", "prompts".
+/// "assistant", "parallel", "data", "thoughts", "train", "lora", "coconut",
+/// "evaluate", "run", "prompts".
 /// Aliases of those: --model, --assistant, --dtype, --batch, --thoughts, --max-new-tokens,
 /// --resume,
 /// --task, --method.

@@ -53,6 +53,15 @@ Thinking load_thinking(const RunOptions& run, const SingleQuestion& question,
   return {std::move(trained), placeholders};
 }
 
+Row prompt_row(const RowBuilder& builder, const Record& record, const Thinking& thinking) {
+  if (!method_of(thinking.trained.method()).coconut) {
+    return builder.backbone_prompt(record, thinking.placeholders);
+  }
+  const Curriculum curriculum = curriculum_of(thinking.trained);
+  return builder.latent_prompt(record, curriculum.latents(curriculum.last_stage()),
+                               curriculum.has_markers());
+}
+
 /// The assistant's states [N, A] for the question.
 at::Tensor states_of(const RunOptions& run, const Thinking& thinking, const Record& record,
                      const PromptTemplate& prompt, const ProcessGroups& groups) {
@@ -87,9 +96,12 @@ void answer_question(Invocation& invocation, const RunOptions& run,
   record.id = "question";
   record.question = question.text;
 
+  Transformer backbone(run.model.path, run.model.load, *groups.tp);
+  SoftPromptModel model(backbone, run.train.work);
   GenerationRequest request;
   request.seed = question.seed;
   std::optional<Thinking> thinking;
+  request.prompt = to_soft_row(builder.backbone_prompt(record, 0));
   if (!run.folder.empty()) {
     thinking = load_thinking(run, question, prompt, text.config);
     const TrainedRun& trained = thinking->trained;
@@ -97,16 +109,13 @@ void answer_question(Invocation& invocation, const RunOptions& run,
     const at::NoGradGuard no_grad;
     at::Tensor states;
     if (trained.parts.projection) states = states_of(run, *thinking, record, prompt, groups);
-    request.soft = trained.parts.soft(states, 1, thinking->placeholders);
+    if (trained.parts.lora) model.set_lora(&*trained.parts.lora);
+    if (method_of(trained.method()).full) load_trained_weights(trained, backbone);
+    request.prompt = to_soft_row(prompt_row(builder, record, *thinking));
+    request.soft = trained.parts.soft(model, {request.prompt}, states);
     log_info("{} with {} placeholders, from {}", method_of(trained.method()).title,
-             thinking->placeholders, trained.checkpoint.string());
+             request.prompt.thought_count, trained.checkpoint.string());
   }
-  request.prompt =
-      to_soft_row(builder.backbone_prompt(record, thinking ? thinking->placeholders : 0));
-
-  const Transformer backbone(run.model.path, run.model.load, *groups.tp);
-  SoftPromptModel model(backbone, run.train.work);
-  if (thinking && thinking->trained.parts.lora) model.set_lora(&*thinking->trained.parts.lora);
   if (question.show_thoughts && request.soft.defined()) {
     const ThoughtTable table = describe_thoughts(backbone, request.soft);
     if (speaks) write_standard_output(format_thoughts(table, text.tokenizer) + "\n");

@@ -30,15 +30,18 @@ const char* schedule_name(Schedule schedule) {
   fail(ExitCode::kInternal, {.what = "unknown schedule"});
 }
 
+/// Whether a tensor of a checkpoint is the optimizer's own.
+bool is_moment(const std::string& name) {
+  return name.ends_with(".exp_avg") || name.ends_with(".exp_avg_sq") || name == "adamw.steps";
+}
+
 /// The tensors of a checkpoint whose names begin with `prefix`, by the rest of the name; optimizer
 /// state is left out.
 std::map<std::string, at::Tensor> tensors_of(const LoadedCheckpoint& checkpoint,
                                              const std::string& prefix) {
   std::map<std::string, at::Tensor> tensors;
   for (const auto& [name, host] : checkpoint.state.tensors) {
-    if (name.rfind(prefix, 0) != 0 || name.ends_with(".exp_avg") || name.ends_with(".exp_avg_sq")) {
-      continue;
-    }
+    if (name.rfind(prefix, 0) != 0 || is_moment(name)) continue;
     const std::vector<std::int64_t> shape(host.shape.begin(), host.shape.end());
     auto tensor = at::empty(shape, at::kFloat);
     if (host.dtype != DType::kF32 || host.bytes.size() != tensor.nbytes()) {
@@ -72,10 +75,42 @@ LoraOptions lora_options(const LoraChoice& choice) {
   return options;
 }
 
+/// What stands at the placeholders of a Coconut row.
+Filling filling_of(const CoconutOptions& coconut) {
+  return coconut.variant == CoconutVariant::kPauseAsThought ? Filling::kPause : Filling::kLatent;
+}
+
+LoadedCheckpoint checkpoint_of(const std::filesystem::path& run_or_checkpoint,
+                               std::optional<std::uint64_t> step) {
+  if (std::filesystem::exists(run_or_checkpoint / kDoneMark)) {
+    return read_checkpoint(run_or_checkpoint);
+  }
+  const auto folder = RunPaths{run_or_checkpoint}.checkpoints();
+  if (!step) return read_latest_checkpoint(folder);
+  for (const CheckpointEntry& entry : list_checkpoints(folder)) {
+    if (entry.complete && entry.step == *step) return read_checkpoint(entry.path);
+  }
+  fail(ExitCode::kCheckpoint, {.what = "no checkpoint of this step",
+                               .where = folder.string(),
+                               .expected = fmt::format("step {}", *step),
+                               .fix = "train to the end first"});
+}
+
+std::string trained_hash(const LoadedCheckpoint& checkpoint) {
+  Hasher hasher;
+  for (const auto& [name, host] : checkpoint.state.tensors) {
+    if (is_moment(name)) continue;
+    hasher.add(name);
+    hasher.add(std::span<const std::byte>(host.bytes));
+  }
+  return hasher.hex();
+}
+
 }  // namespace
 
 nlohmann::json run_identity(const RunOptions& run, const std::optional<ThoughtCacheKey>& key,
-                            const PromptTemplate& prompt, const std::string& backbone_hash) {
+                            const PromptTemplate& prompt, const std::string& backbone_hash,
+                            const std::vector<Stage>& stages) {
   const Method& method = method_of(run.method);
   const auto& train = run.train;
   nlohmann::json identity = {
@@ -99,14 +134,16 @@ nlohmann::json run_identity(const RunOptions& run, const std::optional<ThoughtCa
       std::visit([&, field = name](const auto& v) { identity["thoughts"][field] = v; }, value);
     }
   }
-  if (method.lora) {
-    identity["lora"] = run.lora;
+  if (method.lora) identity["lora"] = run.lora;
+  if (method.coconut) {
+    identity["coconut"] = run.coconut;
+    identity["stages"] = nlohmann::json::array();
+    for (const Stage& stage : stages) identity["stages"].push_back({stage.number, stage.end});
   }
   return identity;
 }
 
-TrainedParts new_parts(const RunOptions& run, const Transformer& backbone,
-                       std::int64_t assistant_width) {
+TrainedParts new_parts(const RunOptions& run, Transformer& backbone, std::int64_t assistant_width) {
   const Method& method = method_of(run.method);
   const std::int64_t width = backbone.config().hidden;
   TrainedParts parts;
@@ -121,6 +158,14 @@ TrainedParts new_parts(const RunOptions& run, const Transformer& backbone,
   }
   if (method.lora) {
     parts.lora = Lora::random(backbone.config(), lora_options(run.lora), run.train.seed);
+  }
+  if (method.coconut) parts.filling = filling_of(run.coconut);
+  if (parts.filling == Filling::kPause) {
+    parts.task = TaskVectors::from_vocabulary(backbone, 1, run.train.seed);
+  }
+  if (method.full) {
+    backbone.train_weights();
+    parts.weights = backbone.trained_weights();
   }
   return parts;
 }
@@ -138,8 +183,11 @@ std::vector<std::string> parameter_summary(const TrainedParts& parts) {
   };
   std::map<std::string, std::vector<at::Tensor>> targets;  // A and B, layer after layer
   for (const auto& parameter : parts.parameters()) {
-    if (parameter.gradient_is_share) continue;
+    if (parameter.tp == TpGradient::kShare || parameter.name.starts_with("backbone.")) continue;
     lines.push_back(fmt::format("{} {}", parameter.name, shape(parameter.value)));
+  }
+  if (!parts.weights.empty()) {
+    lines.push_back(fmt::format("backbone: all {} weights", parts.weights.size()));
   }
   if (!parts.lora) return lines;
   for (const auto& [name, tensor] : parts.lora->tensors()) {
@@ -154,35 +202,48 @@ std::vector<std::string> parameter_summary(const TrainedParts& parts) {
   return lines;
 }
 
-std::string TrainedRun::content_hash() const {
-  Hasher hasher;
-  for (const auto& parameter : parts.parameters()) {
-    const auto& value = parameter.value;
-    hasher.add(std::as_bytes(
-        std::span(value.const_data_ptr<float>(), static_cast<std::size_t>(value.numel()))));
-  }
-  return hasher.hex();
-}
-
-TrainedRun load_trained(const std::filesystem::path& run_or_checkpoint,
-                        const ModelConfig& backbone) {
-  const bool is_checkpoint = std::filesystem::exists(run_or_checkpoint / kDoneMark);
-  const auto loaded = is_checkpoint
-                          ? read_checkpoint(run_or_checkpoint)
-                          : read_latest_checkpoint(RunPaths{run_or_checkpoint}.checkpoints());
+TrainedRun load_trained(const std::filesystem::path& run_or_checkpoint, const ModelConfig& backbone,
+                        std::optional<std::uint64_t> step) {
+  const auto loaded = checkpoint_of(run_or_checkpoint, step);
   const auto& identity = loaded.state.metadata;
   const Method& method = method_of(identity.at("method").get<std::string>());
   TrainedParts parts;
+  if (method.coconut) parts.filling = filling_of(identity.at("coconut").get<CoconutOptions>());
   if (method.projection) {
     parts.projection.emplace(tensor_of(loaded, "projection.weight"),
                              tensor_of(loaded, "projection.bias"));
   }
-  if (method.task_vectors) parts.task.emplace(tensor_of(loaded, "task.vectors"));
+  if (method.task_vectors || parts.filling == Filling::kPause) {
+    parts.task.emplace(tensor_of(loaded, "task.vectors"));
+  }
   if (method.lora) {
     const auto options = lora_options(identity.at("lora").get<LoraChoice>());
     parts.lora.emplace(backbone, options, tensors_of(loaded, "lora."));
   }
-  return {std::move(parts), loaded.path, identity};
+  return {std::move(parts), loaded.path, identity, trained_hash(loaded)};
+}
+
+void load_trained_weights(const TrainedRun& trained, Transformer& backbone) {
+  const auto weights = tensors_of(read_checkpoint(trained.checkpoint), "backbone.");
+  backbone.load_weights([&](const std::string& name, at::IntArrayRef shape) {
+    const auto found = weights.find(name);
+    if (found != weights.end() && found->second.sizes() == shape) return found->second;
+    fail(ExitCode::kCheckpoint, {.what = "checkpoint lacks a weight of this backbone",
+                                 .where = trained.checkpoint.string(),
+                                 .expected = fmt::format("{} [{}]", name, fmt::join(shape, ", "))});
+  });
+}
+
+Curriculum curriculum_of(const TrainedRun& trained) {
+  return Curriculum(trained.identity.at("coconut").get<CoconutOptions>());
+}
+
+std::vector<Stage> stages_of(const TrainedRun& trained) {
+  std::vector<Stage> stages;
+  for (const auto& stage : trained.identity.at("stages")) {
+    stages.push_back({stage.at(0).get<std::int64_t>(), stage.at(1).get<std::int64_t>()});
+  }
+  return stages;
 }
 
 void require_trained_with(const TrainedRun& trained, const std::string& what,

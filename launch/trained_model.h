@@ -11,19 +11,22 @@
 #include "data/thought_cache_key.h"
 #include "launch/run_options.h"
 #include "model/trained_parts.h"
+#include "trainer/curriculum.h"
 
 namespace softcot {
 
 /// What decides the outcome of a training run, as its checkpoints record it: a resume must agree in
 /// all of it. Ranks and switches that only save work are not part of it.
-/// `key` is that of the training rows' thoughts, for methods with an assistant.
+/// `key` is that of the training rows' thoughts, for methods with an assistant; `stages` are those
+/// of Coconut's curriculum.
 nlohmann::json run_identity(const RunOptions& run, const std::optional<ThoughtCacheKey>& key,
-                            const PromptTemplate& prompt, const std::string& backbone_hash);
+                            const PromptTemplate& prompt, const std::string& backbone_hash,
+                            const std::vector<Stage>& stages);
 
-/// What run.method trains, as it is at the first step. `assistant_width` is read by methods with an
-/// assistant. Collective over the backbone's tp.
-TrainedParts new_parts(const RunOptions& run, const Transformer& backbone,
-                       std::int64_t assistant_width);
+/// What run.method trains, as it is at the first step: of full fine-tuning the weights of
+/// `backbone`, which become trained. `assistant_width` is read by methods with an assistant.
+/// Collective over the backbone's tp.
+TrainedParts new_parts(const RunOptions& run, Transformer& backbone, std::int64_t assistant_width);
 
 /// The ids that all rows begin with, ending before any thought or target.
 std::vector<std::int64_t> shared_prefix(const std::vector<Row>& rows);
@@ -36,17 +39,24 @@ std::vector<std::string> parameter_summary(const TrainedParts& parts);
 struct TrainedRun {
   TrainedParts parts;
   std::filesystem::path checkpoint;
-  nlohmann::json identity;  ///< run_identity of the run that trained it.
+  nlohmann::json identity;   ///< run_identity of the run that trained it.
+  std::string content_hash;  ///< Of every trained number.
 
   std::string method() const { return identity.at("method").get<std::string>(); }
-  /// Hash of every trained number.
-  std::string content_hash() const;
 };
 
-/// The newest usable checkpoint of a run folder, or a checkpoint folder itself, for a backbone of
-/// this shape. Throws kCheckpoint when there is none or it belongs to another shape. Local.
-TrainedRun load_trained(const std::filesystem::path& run_or_checkpoint,
-                        const ModelConfig& backbone);
+/// The newest usable checkpoint of a run folder, or the one after `step` updates, or a checkpoint
+/// folder itself, for a backbone of this shape. Throws kCheckpoint when there is none or it belongs
+/// to another shape. Local.
+TrainedRun load_trained(const std::filesystem::path& run_or_checkpoint, const ModelConfig& backbone,
+                        std::optional<std::uint64_t> step = {});
+
+/// Makes `backbone` the one that full fine-tuning left. Local.
+void load_trained_weights(const TrainedRun& trained, Transformer& backbone);
+
+/// The curriculum that a run of Coconut was trained by, and its stages.
+Curriculum curriculum_of(const TrainedRun& trained);
+std::vector<Stage> stages_of(const TrainedRun& trained);
 
 /// Throws kCheckpoint unless what is `now` in use is what the run was trained with; `what` names
 /// it: "backbone".

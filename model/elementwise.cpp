@@ -47,7 +47,9 @@ struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
     cpu::rms_norm_backward(dy.const_data_ptr<float>(), saved[0].const_data_ptr<float>(),
                            saved[1].const_data_ptr<float>(), saved[2].const_data_ptr<float>(),
                            dy.size(0), dy.size(1), dx.mutable_data_ptr<float>());
-    return {dx, at::Tensor(), at::Tensor()};
+    at::Tensor d_weight;
+    if (saved[1].requires_grad()) d_weight = (dy * saved[0] * saved[2].unsqueeze(1)).sum(0);
+    return {dx, d_weight, at::Tensor()};
   }
 };
 

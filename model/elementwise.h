@@ -4,8 +4,8 @@
 
 namespace softcot {
 
-/// Root-mean-square norm (Zhang & Sennrich, 2019) with a frozen weight [H]: x [P, H] → [P, H].
-/// Computed in float32 whatever x's dtype. Differentiable in x.
+/// Root-mean-square norm (Zhang & Sennrich, 2019) with weight [H]: x [P, H] → [P, H]. Computed in
+/// float32 whatever x's dtype. Differentiable in x, and in the weight where that asks for it.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
 
 /// silu(gate) · up (Shazeer, 2020): gate_up [P, 2F] = [gate, up] → [P, F]. Differentiable.

@@ -63,7 +63,7 @@ at::Tensor few_rows(const at::Tensor& x, const at::Tensor& weight) {
   return y;
 }
 
-at::Tensor apply_layer(const at::Tensor& x, const FrozenLinear& layer) {
+at::Tensor apply_layer(const at::Tensor& x, const LinearWeights& layer) {
   auto y = matmul_transposed(x, layer.weight);
   if (layer.bias.defined()) y.add_(layer.bias);
   return y;
@@ -71,7 +71,7 @@ at::Tensor apply_layer(const at::Tensor& x, const FrozenLinear& layer) {
 
 struct FrozenLinearFunction : torch::autograd::Function<FrozenLinearFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
-                            const FrozenLinear& layer) {
+                            const LinearWeights& layer) {
     context->save_for_backward({layer.weight});
     return apply_layer(x, layer);
   }
@@ -114,7 +114,12 @@ at::Tensor matmul_plain(const at::Tensor& dy, const at::Tensor& weight) {
   return dx;
 }
 
-at::Tensor linear(const at::Tensor& x, const FrozenLinear& layer) {
+at::Tensor linear(const at::Tensor& x, const LinearWeights& layer) {
+  if (at::GradMode::is_enabled() && !layer.leaves.empty()) {
+    std::vector<at::Tensor> parts;
+    for (const auto& leaf : layer.leaves) parts.push_back(at::linear(x, leaf.weight, leaf.bias));
+    return parts.size() == 1 ? parts[0] : at::cat(parts, 1);
+  }
   if (at::GradMode::is_enabled() && x.requires_grad()) {
     return FrozenLinearFunction::apply(x, layer);
   }

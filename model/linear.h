@@ -2,20 +2,29 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 namespace softcot {
 
-/// A frozen matrix and bias of this rank: y [P, O] = x [P, I] · weight [O, I]^T + bias [O].
-/// The weight is float32 or bfloat16; the bias is float32 on the host, or undefined.
-struct FrozenLinear {
+/// A matrix and bias of this rank: y [P, O] = x [P, I] · weight [O, I]^T + bias [O]. The weight is
+/// float32 or bfloat16; the bias is float32 on the host, or undefined.
+struct LinearWeights {
   at::Tensor weight;
   at::Tensor bias;
+  /// In full fine-tuning the autograd leaves, float32, that share the memory of weight and bias:
+  /// one for each of the matrices that are stacked in it, in order. Else empty: frozen.
+  struct Leaf {
+    at::Tensor weight, bias;
+  };
+  std::vector<Leaf> leaves;
 };
 
-/// y of FrozenLinear. Differentiable in x only: the backward pass is dx = dy · weight, and nothing
-/// but a reference to the weight is kept for it. Activations are in x's dtype; a bfloat16 weight
-/// under float32 activations is used as bfloat16 (activations rounded to it) where the processor
-/// multiplies bfloat16 itself, and widened block by block to float32 elsewhere.
-at::Tensor linear(const at::Tensor& x, const FrozenLinear& layer);
+/// y of LinearWeights. Differentiable in x and in the leaves, if any. Without leaves the backward
+/// pass is dx = dy · weight, and nothing but a reference to the weight is kept for it. Activations
+/// are in x's dtype; a bfloat16 weight under float32 activations is used as bfloat16 (activations
+/// rounded to it) where the processor multiplies bfloat16 itself, and widened block by block to
+/// float32 elsewhere.
+at::Tensor linear(const at::Tensor& x, const LinearWeights& layer);
 
 /// x [P, I] · weight [O, I]^T and dy [P, O] · weight [O, I], without autograd.
 at::Tensor matmul_transposed(const at::Tensor& x, const at::Tensor& weight);

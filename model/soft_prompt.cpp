@@ -136,26 +136,43 @@ TokenScores SoftPromptModel::score(const std::vector<SoftRow>& rows, const at::T
   return {all.nll.index_select(0, where), all.best.index_select(0, where)};
 }
 
+/// Hidden states after ids[0 … end) of the rows, [B, H]; with `remember` their keys and values too.
+at::Tensor SoftPromptModel::run_prompts(const std::vector<SoftRow>& rows,
+                                        const std::vector<std::int64_t>& end,
+                                        const at::Tensor& soft, std::vector<PackedRow>& packed,
+                                        bool remember) const {
+  packed.clear();
+  std::vector<std::int64_t> begin, last;
+  std::int64_t at = 0;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    require_well_formed(rows[r]);
+    PackedRow prompt;
+    prompt.noise = rows[r].noise;
+    if (begins_shared(rows[r])) prompt.past.push_back(shared_);
+    begin.push_back(prompt.past.empty() ? 0 : shared_tokens());
+    prompt.tokens = end[r] - begin.back();
+    if (remember) prompt.own = backbone_.new_segment(prompt.tokens);
+    at += prompt.tokens;
+    last.push_back(at - 1);
+    packed.push_back(prompt);
+  }
+  const auto hidden = backbone_.forward(packed_inputs(rows, begin, end, soft), packed, lora_);
+  return hidden.index_select(0, at::tensor(last, at::kLong).to(hidden.device()));
+}
+
 at::Tensor SoftPromptModel::prefill(const std::vector<SoftRow>& rows, const at::Tensor& soft,
                                     std::vector<PackedRow>& cached) const {
   const at::NoGradGuard no_grad;
-  cached.clear();
-  std::vector<std::int64_t> begin, end, last;
-  std::int64_t at = 0;
-  for (const auto& row : rows) {
-    require_well_formed(row);
-    PackedRow prompt;
-    if (begins_shared(row)) prompt.past.push_back(shared_);
-    begin.push_back(prompt.past.empty() ? 0 : shared_tokens());
-    end.push_back(row.target_begin);
-    prompt.tokens = end.back() - begin.back();
-    prompt.own = backbone_.new_segment(prompt.tokens);
-    at += prompt.tokens;
-    last.push_back(at - 1);
-    cached.push_back(prompt);
-  }
-  const auto hidden = backbone_.forward(packed_inputs(rows, begin, end, soft), cached, lora_);
-  return hidden.index_select(0, at::tensor(last, at::kLong).to(hidden.device()));
+  std::vector<std::int64_t> end;
+  for (const auto& row : rows) end.push_back(row.target_begin);
+  return run_prompts(rows, end, soft, cached, /*remember=*/true);
+}
+
+at::Tensor SoftPromptModel::hidden_after(const std::vector<SoftRow>& rows,
+                                         const std::vector<std::int64_t>& tokens,
+                                         const at::Tensor& soft) const {
+  std::vector<PackedRow> packed;
+  return run_prompts(rows, tokens, soft, packed, /*remember=*/false);
 }
 
 }  // namespace softcot

@@ -63,11 +63,21 @@ class SoftPromptModel {
   at::Tensor prefill(const std::vector<SoftRow>& rows, const at::Tensor& soft,
                      std::vector<PackedRow>& cached) const;
 
+  /// The hidden states [B, H] after the first `tokens[b]` ids of each row; `soft` fills the
+  /// placeholders among those ids, row after row. Differentiable as score() is. Collective over tp.
+  at::Tensor hidden_after(const std::vector<SoftRow>& rows, const std::vector<std::int64_t>& tokens,
+                          const at::Tensor& soft) const;
+
   const Transformer& backbone() const { return backbone_; }
 
  private:
-  bool trains_backbone() const { return lora_ != nullptr && at::GradMode::is_enabled(); }
+  bool trains_backbone() const {
+    return (lora_ != nullptr || backbone_.trains_weights()) && at::GradMode::is_enabled();
+  }
   bool begins_shared(const SoftRow& row) const;
+  at::Tensor run_prompts(const std::vector<SoftRow>& rows, const std::vector<std::int64_t>& end,
+                         const at::Tensor& soft, std::vector<PackedRow>& packed,
+                         bool remember) const;
   at::Tensor packed_inputs(const std::vector<SoftRow>& rows, const std::vector<std::int64_t>& begin,
                            const std::vector<std::int64_t>& end, const at::Tensor& soft) const;
 

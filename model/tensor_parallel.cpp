@@ -46,14 +46,11 @@ at::Tensor reduce_from_group(const at::Tensor& x, Communicator& group) {
 
 at::Tensor embedding_lookup(const at::Tensor& ids, const at::Tensor& table, Slice owned,
                             at::ScalarType dtype, Communicator& group) {
-  const at::NoGradGuard no_grad;
   if (group.size() == 1) return table.index_select(0, ids).to(dtype);
   const auto elsewhere = (ids < owned.begin).logical_or(ids >= owned.end);
   const auto local = (ids - owned.begin).masked_fill(elsewhere, 0);
-  auto rows = table.index_select(0, local).to(dtype);
-  rows.masked_fill_(elsewhere.unsqueeze(1), 0);
-  group.all_reduce(rows, ReduceOp::kSum);
-  return rows;
+  const auto rows = table.index_select(0, local).to(dtype);
+  return reduce_from_group(rows.masked_fill(elsewhere.unsqueeze(1), 0), group);
 }
 
 }  // namespace softcot

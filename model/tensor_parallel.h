@@ -18,7 +18,8 @@ at::Tensor copy_to_group(const at::Tensor& x, Communicator& group);
 at::Tensor reduce_from_group(const at::Tensor& x, Communicator& group);
 
 /// Rows of the embedding matrix for ids [P], of which this rank holds `table` [V_r, H], the rows
-/// `owned` of the vocabulary: [P, H] in `dtype` on every rank. Collective, without autograd.
+/// `owned` of the vocabulary: [P, H] in `dtype` on every rank. Differentiable in a table that is an
+/// autograd leaf. Collective.
 at::Tensor embedding_lookup(const at::Tensor& ids, const at::Tensor& table, Slice owned,
                             at::ScalarType dtype, Communicator& group);
 

@@ -25,6 +25,7 @@ at::Tensor best_ids(const at::Tensor& logits, const at::Tensor& largest, Slice o
 struct ChunkScores {
   at::Tensor nll;       // [C]
   at::Tensor best;      // [C]
+  at::Tensor mass;      // [C], log of the sum of exponentials
   at::Tensor d_hidden;  // [C, H], this rank's share; undefined unless wanted
 };
 
@@ -44,7 +45,7 @@ ChunkScores score_chunk(const at::Tensor& hidden, const at::Tensor& targets,
   auto mass = logits.sum(1);
   group.all_reduce(mass, ReduceOp::kSum);
 
-  ChunkScores scores{mass.log() - target_logit, best, {}};
+  ChunkScores scores{mass.log() - target_logit, best, mass.log() + largest, {}};
   if (!with_gradient) return scores;
   // d nll / d logits = softmax - one_hot(target), in the logits' own memory.
   logits.div_(mass.unsqueeze(1));
@@ -55,28 +56,36 @@ ChunkScores score_chunk(const at::Tensor& hidden, const at::Tensor& targets,
 }
 
 struct Result {
-  at::Tensor nll, best, d_hidden;
+  at::Tensor nll, best, mass, d_hidden;
 };
+
+/// Positions whose logits exist at a time. Shards differ by one row at most, and every rank must
+/// cut alike.
+std::int64_t chunk_size(const VocabularyShard& shard, Communicator& group,
+                        std::int64_t chunk_bytes) {
+  const auto step = std::max<std::int64_t>(1, chunk_bytes / (4 * shard.owned.size()));
+  return reduce_scalar(group, step, ReduceOp::kMin);
+}
 
 Result score_all(const at::Tensor& hidden, const at::Tensor& targets, const VocabularyShard& shard,
                  Communicator& group, std::int64_t chunk_bytes, bool with_gradient) {
-  // Shards differ by one row at most, and every rank must cut alike.
-  std::int64_t step = std::max<std::int64_t>(1, chunk_bytes / (4 * shard.owned.size()));
-  step = reduce_scalar(group, step, ReduceOp::kMin);
-  std::vector<at::Tensor> nll, best, d_hidden;
+  const std::int64_t step = chunk_size(shard, group, chunk_bytes);
+  std::vector<at::Tensor> nll, best, mass, d_hidden;
   for (std::int64_t at = 0; at < hidden.size(0); at += step) {
     const std::int64_t count = std::min(step, hidden.size(0) - at);
     auto chunk = score_chunk(hidden.narrow(0, at, count), targets.narrow(0, at, count), shard,
                              group, with_gradient);
     nll.push_back(chunk.nll);
     best.push_back(chunk.best);
+    mass.push_back(chunk.mass);
     if (with_gradient) d_hidden.push_back(chunk.d_hidden);
   }
   if (nll.empty()) {
-    return {at::empty({0}, hidden.options().dtype(at::kFloat)), at::empty({0}, targets.options()),
-            at::zeros_like(hidden)};
+    const auto none = at::empty({0}, hidden.options().dtype(at::kFloat));
+    return {none, at::empty({0}, targets.options()), none, at::zeros_like(hidden)};
   }
-  return {at::cat(nll), at::cat(best), with_gradient ? at::cat(d_hidden) : at::Tensor()};
+  return {at::cat(nll), at::cat(best), at::cat(mass),
+          with_gradient ? at::cat(d_hidden) : at::Tensor()};
 }
 
 struct ScoreFunction : torch::autograd::Function<ScoreFunction> {
@@ -96,11 +105,57 @@ struct ScoreFunction : torch::autograd::Function<ScoreFunction> {
   }
 };
 
+/// The same for a head that is trained too: the logits are made again in the backward pass, where
+/// the scale of each row's gradient is known.
+struct TrainedScoreFunction : torch::autograd::Function<TrainedScoreFunction> {
+  static variable_list forward(AutogradContext* context, const at::Tensor& hidden,
+                               const at::Tensor& head, const at::Tensor& targets, Slice owned,
+                               Communicator* group, std::int64_t chunk_bytes) {
+    const VocabularyShard shard{head, owned};
+    const auto result = score_all(hidden, targets, shard, *group, chunk_bytes, false);
+    context->save_for_backward({hidden, head, targets, result.mass});
+    context->saved_data["begin"] = owned.begin;
+    context->saved_data["chunk"] = chunk_size(shard, *group, chunk_bytes);
+    context->mark_non_differentiable({result.best});
+    return {result.nll, result.best};
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const auto &hidden = saved[0], &head = saved[1], &targets = saved[2], &mass = saved[3];
+    const std::int64_t begin = context->saved_data["begin"].toInt();
+    const std::int64_t step = context->saved_data["chunk"].toInt();
+    auto d_hidden = at::zeros_like(hidden);
+    auto d_head = at::zeros_like(head);
+    for (std::int64_t at = 0; at < hidden.size(0); at += step) {
+      const std::int64_t count = std::min(step, hidden.size(0) - at);
+      const auto rows = hidden.narrow(0, at, count);
+      const auto scale = gradients[0].narrow(0, at, count).unsqueeze(1);
+      auto d_logits = at::matmul(rows, head.t()).sub_(mass.narrow(0, at, count).unsqueeze(1));
+      d_logits.exp_();
+      const auto local = targets.narrow(0, at, count) - begin;
+      const auto elsewhere = (local < 0).logical_or(local >= head.size(0));
+      const auto minus_one = elsewhere.to(at::kFloat).sub_(1.0).unsqueeze(1);
+      d_logits.scatter_add_(1, local.masked_fill(elsewhere, 0).unsqueeze(1), minus_one);
+      d_logits.mul_(scale);
+      auto d_rows = d_hidden.narrow(0, at, count);
+      at::mm_out(d_rows, d_logits, head);
+      d_head.addmm_(d_logits.t(), rows);
+    }
+    return {d_hidden, d_head, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+};
+
 }  // namespace
 
 TokenScores score_targets(const at::Tensor& hidden, const at::Tensor& targets,
                           const VocabularyShard& shard, Communicator& group,
                           std::int64_t chunk_bytes) {
+  if (at::GradMode::is_enabled() && shard.head.requires_grad()) {
+    const auto outputs = TrainedScoreFunction::apply(copy_to_group(hidden, group), shard.head,
+                                                     targets, shard.owned, &group, chunk_bytes);
+    return {outputs[0], outputs[1]};
+  }
   if (at::GradMode::is_enabled() && hidden.requires_grad()) {
     const auto outputs =
         ScoreFunction::apply(copy_to_group(hidden, group), targets, shard, &group, chunk_bytes);

@@ -15,7 +15,7 @@ struct TokenScores {
 
 /// One rank's rows of the output matrix.
 struct VocabularyShard {
-  at::Tensor head;  ///< [V_r, H]
+  at::Tensor head;  ///< [V_r, H]; nll is differentiable in it if it is an autograd leaf.
   Slice owned;      ///< The vocabulary rows it holds.
 };
 

@@ -141,7 +141,7 @@ at::Tensor Transformer::run_layer(const at::Tensor& x, std::int64_t index,
                                   const at::Tensor& positions, const std::vector<PackedRow>& rows,
                                   const Lora* lora) const {
   const Layer& layer = layers_[index];
-  const auto product = [&](const at::Tensor& input, const FrozenLinear& matrix,
+  const auto product = [&](const at::Tensor& input, const LinearWeights& matrix,
                            std::span<const LoraTarget> stacked) {
     const auto y = linear(input, matrix);
     return lora == nullptr ? y : lora->add(y, input, index, stacked, plan_, rows);
@@ -160,7 +160,7 @@ at::Tensor Transformer::run_layer(const at::Tensor& x, std::int64_t index,
 
 void Transformer::merge(const Lora& lora) {
   const at::NoGradGuard no_grad;
-  const auto merge_into = [&](FrozenLinear& matrix, std::int64_t layer,
+  const auto merge_into = [&](LinearWeights& matrix, std::int64_t layer,
                               std::span<const LoraTarget> stacked) {
     std::int64_t row = 0;
     for (const LoraTarget target : stacked) {

@@ -3,7 +3,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "model/attention.h"
@@ -12,6 +14,7 @@
 #include "model/lora.h"
 #include "model/model_config.h"
 #include "model/nearest_tokens.h"
+#include "model/parameter.h"
 #include "model/rope.h"
 #include "model/shard_plan.h"
 #include "model/token_scores.h"
@@ -25,7 +28,7 @@ struct LoadOptions {
   at::Device device = at::kCPU;
 };
 
-/// A frozen decoder of the Llama or Qwen2 architecture, as one tensor-parallel rank holds it. Rows
+/// A decoder of the Llama or Qwen2 architecture, as one tensor-parallel rank holds it. Rows
 /// are packed: a batch is [P, H] with the tokens of one row after those of another, never padded.
 ///
 /// Activations are float32 on the host and of the weights' dtype on an accelerator. All ranks of
@@ -50,7 +53,8 @@ class Transformer {
   /// Parameters of the whole model, over all ranks.
   std::int64_t parameters() const { return parameters_; }
 
-  /// Embeddings [P, H] of ids [P] (int64). Collective over tp; never differentiable.
+  /// Embeddings [P, H] of ids [P] (int64). Differentiable in trained weights alone. Collective over
+  /// tp.
   at::Tensor embed(const at::Tensor& ids) const;
 
   /// Hidden states after the final norm [P, H] for inputs [P, H], P = the sum of the rows' tokens.
@@ -63,6 +67,20 @@ class Transformer {
   /// forward() for the sake of the rows' segments alone: skips the final norm.
   void fill(const at::Tensor& inputs, const std::vector<PackedRow>& rows,
             const Lora* lora = nullptr) const;
+
+  /// From now on all weights are trained: what this class computes under autograd is differentiable
+  /// in them too. Throws kUsage unless the weights are float32 and tp divides the KV heads. Local.
+  void train_weights();
+  bool trains_weights() const { return !trained_.empty(); }
+  /// Every weight by its Hugging Face name, once train_weights() was called; else none. They share
+  /// the model's memory.
+  const std::vector<Parameter>& trained_weights() const { return trained_; }
+  /// Hash of this rank's part of every weight, as it is in memory. Local, some GB/s.
+  std::string content_hash() const;
+  /// Overwrites this rank's part of every weight; `whole(name, shape)` gives the tensor of a
+  /// Hugging Face name. Local but for what `whole` does.
+  void load_weights(
+      const std::function<at::Tensor(const std::string& name, at::IntArrayRef shape)>& whole);
 
   /// Adds the changes of `lora` to the weights for good, rounded to their dtype. Local.
   void merge(const Lora& lora);
@@ -84,13 +102,15 @@ class Transformer {
  private:
   struct Layer {
     at::Tensor attention_norm;     // [H]
-    FrozenLinear qkv;              // [(Q + 2K) · D, H]
-    FrozenLinear attention_out;    // [H, Q · D]
+    LinearWeights qkv;             // [(Q + 2K) · D, H]
+    LinearWeights attention_out;   // [H, Q · D]
     at::Tensor feed_forward_norm;  // [H]
-    FrozenLinear gate_up;          // [2F, H]
-    FrozenLinear down;             // [H, F]
+    LinearWeights gate_up;         // [2F, H]
+    LinearWeights down;            // [H, F]
   };
 
+  void for_each_weight(const std::function<void(const WeightRule& rule, const std::string& name,
+                                                at::Tensor part)>& visit) const;
   at::Tensor run_layers(at::Tensor x, const std::vector<PackedRow>& rows, const Lora* lora) const;
   at::Tensor run_layer(const at::Tensor& x, std::int64_t index, const at::Tensor& positions,
                        const std::vector<PackedRow>& rows, const Lora* lora) const;
@@ -107,6 +127,7 @@ class Transformer {
   at::Tensor head_;        // [V_r, H]; the same tensor when tied
   at::Tensor final_norm_;  // [H]
   std::int64_t parameters_ = 0;
+  std::vector<Parameter> trained_;
 };
 
 }  // namespace softcot

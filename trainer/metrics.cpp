@@ -13,6 +13,8 @@
 namespace softcot {
 namespace {
 
+constexpr const char* kFrozen = "frozen_weights_unchanged";
+
 double total_seconds(const StepMetrics& metrics) {
   const auto& r = metrics.result;
   return metrics.data_seconds + r.forward_seconds + r.backward_seconds + r.reduce_seconds +
@@ -36,7 +38,9 @@ void MetricsLog::drop_from_step(std::int64_t step) {
   for (std::string line; std::getline(lines, line);) {
     const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
     const bool whole = json.is_object() && json.contains("step") && json["step"].is_number();
-    // Line 0 holds the held-out loss before any update and is made again when step is 0.
+    // Line 0 holds the held-out loss before any update and is made again when step is 0, and the
+    // line of the frozen weights at the end.
+    if (json.contains(kFrozen)) continue;
     if (whole && json["step"].get<std::int64_t>() <= step && step > 0) kept += line + "\n";
   }
   write_file_atomically(path_, kept);
@@ -60,6 +64,7 @@ void MetricsLog::write(const StepMetrics& metrics) {
         {"reduce", r.reduce_seconds},
         {"update", r.update_seconds}}},
       {"peak_memory_bytes", peak_memory_bytes()}};
+  if (metrics.stage) line["stage"] = *metrics.stage;
   if (metrics.heldout_loss) line["heldout_loss"] = *metrics.heldout_loss;
   append(line.dump());
 }
@@ -67,6 +72,11 @@ void MetricsLog::write(const StepMetrics& metrics) {
 void MetricsLog::write_heldout(std::int64_t step, double loss) {
   if (path_.empty()) return;
   append(nlohmann::ordered_json{{"step", step}, {"heldout_loss", loss}}.dump());
+}
+
+void MetricsLog::write_frozen(std::int64_t step, const std::string& hash) {
+  if (path_.empty()) return;
+  append(nlohmann::ordered_json{{"step", step}, {kFrozen, hash}}.dump());
 }
 
 void MetricsLog::append(const std::string& line) {

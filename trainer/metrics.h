@@ -10,8 +10,9 @@ namespace softcot {
 
 /// One line of a run's metrics.
 struct StepMetrics {
-  std::int64_t step = 0;  ///< Updates made, this one included.
-  double epoch = 0;       ///< Passes over the rows so far.
+  std::int64_t step = 0;              ///< Updates made, this one included.
+  double epoch = 0;                   ///< Passes over the rows so far.
+  std::optional<std::int64_t> stage;  ///< Of a curriculum.
   double learning_rate = 0;
   double data_seconds = 0;
   StepResult result;
@@ -30,6 +31,8 @@ class MetricsLog {
   void write(const StepMetrics& metrics);
   /// The held-out loss before the first update.
   void write_heldout(std::int64_t step, double loss);
+  /// Hash of the weights that were frozen and are as they were.
+  void write_frozen(std::int64_t step, const std::string& hash);
 
  private:
   void append(const std::string& line);

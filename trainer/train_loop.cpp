@@ -41,62 +41,96 @@ std::int64_t total_steps(const TrainOptions& options, std::int64_t rows) {
       std::ceil(options.epochs * static_cast<double>(rows) / static_cast<double>(options.batch)));
 }
 
-TrainLoop::TrainLoop(const SoftPromptModel& model, const TrainedParts& parts, ThoughtRows& rows,
-                     ThoughtRows* heldout, const TrainOptions& options, const ProcessGroups& groups,
-                     TrainFiles files, nlohmann::json identity)
+TrainLoop::TrainLoop(const SoftPromptModel& model, const TrainedParts& parts,
+                     std::vector<TrainStage> stages, const TrainOptions& options,
+                     const ProcessGroups& groups, TrainFiles files, nlohmann::json identity)
     : model_(model),
       parts_(parts),
-      rows_(rows),
-      heldout_(heldout),
+      stages_(std::move(stages)),
       options_(options),
       groups_(groups),
       files_(std::move(files)),
       identity_(std::move(identity)),
-      sampler_(rows.size(), options.seed),
-      optimizer_(parts.parameters(), options.optimizer),
-      train_step_(model, parts, optimizer_, *groups.dp, *groups.tp),
-      total_(total_steps(options, rows.size())) {}
+      frozen_(model.backbone().trains_weights() ? "" : model.backbone().content_hash()),
+      optimizer_(parts.parameters(), options.optimizer, *groups.dp, *groups.tp),
+      train_step_(model, parts, optimizer_, *groups.dp) {
+  for (const auto& stage : stages_) {
+    options_.retention.keep_steps.push_back(static_cast<std::uint64_t>(stage.stage.end));
+  }
+}
 
 TrainEnd TrainLoop::run(const std::function<bool()>& stop) {
   const bool first_rank = groups_.world->rank() == 0;
   MetricsLog metrics(first_rank ? files_.metrics : std::filesystem::path());
   metrics.drop_from_step(step_);
-  Progress progress("train", static_cast<std::uint64_t>(total_), "steps", first_rank);
+  Progress progress("train", static_cast<std::uint64_t>(total()), "steps", first_rank);
   progress.advance(static_cast<std::uint64_t>(step_));
-  if (step_ == 0 && heldout_ != nullptr) metrics.write_heldout(0, evaluate());
+  while (step_ > now().stage.end) ++stage_;
+  begin_stage();
+  if (step_ == 0 && now().heldout != nullptr) metrics.write_heldout(0, evaluate());
 
-  while (step_ < total_) {
+  while (step_ < total()) {
+    if (ends_stage()) {
+      ++stage_;
+      optimizer_.reset();
+      begin_stage();
+    }
     const double learning_rate =
-        options_.optimizer.learning_rate * schedule_factor(options_.schedule, step_, total_);
+        options_.optimizer.learning_rate * schedule_factor(options_.schedule, step_, total());
     StepMetrics line;
     line.result = run_step(learning_rate, line.data_seconds);
     ++step_;
     line.step = step_;
-    line.epoch = static_cast<double>(step_ * options_.batch) / static_cast<double>(rows_.size());
+    line.epoch =
+        static_cast<double>(step_ * options_.batch) / static_cast<double>(now().rows->size());
+    if (stages_.size() > 1) line.stage = now().stage.number;
     line.learning_rate = learning_rate;
-    if (heldout_ != nullptr && (step_ == total_ || due(options_.evaluate_every))) {
+    if (now().heldout != nullptr && (ends_stage() || due(options_.evaluate_every))) {
       line.heldout_loss = evaluate();
     }
     metrics.write(line);
     fault_point("train.step");
     progress.advance(1, fmt::format("loss {:.4f}", line.result.loss));
 
-    if (step_ < total_ && stop_agreed(stop)) {
+    if (step_ < total() && stop_agreed(stop)) {
       save();
-      log_warning("stopped at step {} of {} on request, checkpoint saved", step_, total_);
+      require_frozen();
+      log_warning("stopped at step {} of {} on request, checkpoint saved", step_, total());
       return TrainEnd::kStopped;
     }
-    if (step_ == total_ || due(options_.checkpoint_every)) save();
+    if (ends_stage() || due(options_.checkpoint_every)) save();
   }
   progress.finish();
+  require_frozen();
+  if (!frozen_.empty()) metrics.write_frozen(step_, frozen_);
   return TrainEnd::kFinished;
+}
+
+void TrainLoop::require_frozen() const {
+  if (frozen_.empty()) return;
+  const std::string now = model_.backbone().content_hash();
+  const std::int64_t changed = now == frozen_ ? 0 : 1;
+  if (reduce_scalar(*groups_.world, changed, ReduceOp::kMax) != 0) {
+    fail(ExitCode::kInternal, {.what = "a frozen weight of the backbone changed in training",
+                               .where = fmt::format("rank {}", groups_.world->rank()),
+                               .expected = frozen_,
+                               .got = now});
+  }
+  log_info("the backbone's frozen weights are unchanged: {}", frozen_);
+}
+
+void TrainLoop::begin_stage() {
+  sampler_.emplace(now().rows->size(), options_.seed);
+  if (stages_.size() > 1 && !ends_stage()) {
+    log_info("stage {}: steps {} to {}", now().stage.number, step_ + 1, now().stage.end);
+  }
 }
 
 StepResult TrainLoop::run_step(double learning_rate, double& data_seconds) {
   const auto start = std::chrono::steady_clock::now();
-  const auto global = sampler_.global_batch(step_, options_.batch);
+  const auto global = sampler_->global_batch(step_, options_.batch);
   const auto share = rank_share(global, groups_.dp_index, groups_.mesh.dp());
-  auto batches = rows_.batches(share, options_.accumulation);
+  auto batches = now().rows->batches(share, options_.accumulation);
   for (auto& batch : batches) {
     for (auto& row : batch.rows) row.noise = noise_of(row);
   }
@@ -106,7 +140,7 @@ StepResult TrainLoop::run_step(double learning_rate, double& data_seconds) {
   } catch (const Error& error) {
     if (error.code() != ExitCode::kNumerics) throw;
     std::vector<std::string> ids;
-    for (const auto index : global) ids.push_back(rows_.row(index).id);
+    for (const auto index : global) ids.push_back(now().rows->row(index).id);
     Problem problem = error.problem();
     problem.where = fmt::format("step {}, rows {}", step_ + 1, fmt::join(ids, " "));
     fail(ExitCode::kNumerics, problem);
@@ -128,21 +162,23 @@ bool TrainLoop::stop_agreed(const std::function<bool()>& stop) const {
 }
 
 double TrainLoop::evaluate() {
-  const auto batches = heldout_->all(kHeldoutBatch, groups_.dp_index, groups_.mesh.dp());
+  const auto batches = now().heldout->all(kHeldoutBatch, groups_.dp_index, groups_.mesh.dp());
   return heldout_loss(model_, parts_, batches, *groups_.dp);
 }
 
 void TrainLoop::save() {
-  if (groups_.world->rank() == 0) {
-    TrainingState state;
+  const bool first_rank = groups_.world->rank() == 0;
+  TrainingState state;
+  optimizer_.save([&](const std::string& name, const at::Tensor& whole) {
+    if (first_rank) state.tensors[name] = to_host(whole);
+  });
+  if (first_rank) {
     state.step = static_cast<std::uint64_t>(step_);
     const auto seen = static_cast<std::uint64_t>(step_ * options_.batch);
-    state.epoch = seen / static_cast<std::uint64_t>(rows_.size());
-    state.samples_seen = seen % static_cast<std::uint64_t>(rows_.size());
+    const auto rows = static_cast<std::uint64_t>(now().rows->size());
+    state.epoch = seen / rows;
+    state.samples_seen = seen % rows;
     state.metadata = identity_;
-    for (const auto& parameter : optimizer_.state()) {
-      state.tensors[parameter.name] = to_host(parameter.value);
-    }
     write_checkpoint(files_.checkpoints, state);
     apply_retention(files_.checkpoints, options_.retention);
   }
@@ -165,24 +201,23 @@ void TrainLoop::resume() {
   if (reduce_scalar(*groups_.world, found, ReduceOp::kMax) == 0) return;
   step_ =
       reduce_scalar(*groups_.world, static_cast<std::int64_t>(loaded.state.step), ReduceOp::kMax);
-  const at::NoGradGuard no_grad;
-  for (auto& parameter : optimizer_.state()) {
-    if (groups_.world->rank() == 0) restore(loaded, parameter);
-    groups_.world->broadcast(parameter.value, 0);
-  }
-  log_info("resumed at step {} of {} from {}", step_, total_, loaded.path.string());
+  optimizer_.load([&](const std::string& name, at::Tensor& whole) {
+    if (groups_.world->rank() == 0) restore(loaded, name, whole);
+    groups_.world->broadcast(whole, 0);
+  });
+  log_info("resumed at step {} of {} from {}", step_, total(), loaded.path.string());
 }
 
-void TrainLoop::restore(const LoadedCheckpoint& loaded, Parameter& parameter) {
-  const auto found = loaded.state.tensors.find(parameter.name);
-  const auto bytes = parameter.value.nbytes();
+void TrainLoop::restore(const LoadedCheckpoint& loaded, const std::string& name,
+                        at::Tensor& whole) {
+  const auto found = loaded.state.tensors.find(name);
+  const auto bytes = whole.nbytes();
   if (found == loaded.state.tensors.end() || found->second.bytes.size() != bytes) {
-    fail(ExitCode::kCheckpoint,
-         {.what = "checkpoint does not hold what this run needs",
-          .where = loaded.path.string(),
-          .expected = fmt::format("tensor {} of {} bytes", parameter.name, bytes)});
+    fail(ExitCode::kCheckpoint, {.what = "checkpoint does not hold what this run needs",
+                                 .where = loaded.path.string(),
+                                 .expected = fmt::format("tensor {} of {} bytes", name, bytes)});
   }
-  std::memcpy(parameter.value.mutable_data_ptr(), found->second.bytes.data(), bytes);
+  std::memcpy(whole.mutable_data_ptr(), found->second.bytes.data(), bytes);
 }
 
 }  // namespace softcot

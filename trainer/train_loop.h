@@ -5,13 +5,16 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "checkpoints/reader.h"
 #include "data/sampler.h"
 #include "model/soft_prompt.h"
 #include "model/trained_parts.h"
 #include "runtime/process_world.h"
+#include "trainer/curriculum.h"
 #include "trainer/train_data.h"
 #include "trainer/train_options.h"
 #include "trainer/train_step.h"
@@ -26,50 +29,63 @@ struct TrainFiles {
 
 enum class TrainEnd { kFinished, kStopped };
 
-/// Trains a method's parts over the rows of one dataset. Every rank of the world makes one and
-/// makes the same calls; rank 0 writes.
+/// The rows of one stage of a run; most methods have a single stage, number 0.
+struct TrainStage {
+  Stage stage;
+  ThoughtRows* rows = nullptr;
+  ThoughtRows* heldout = nullptr;  ///< May be null.
+};
+
+/// Trains a method's parts over the rows of one dataset, stage after stage. With each stage the
+/// optimizer begins anew, and the last checkpoint of each stays. Every rank of the world makes one
+/// and makes the same calls; rank 0 writes.
 class TrainLoop {
  public:
-  /// Everything passed by reference must outlive the loop; `heldout` may be null. `identity` says
-  /// what the run is: it is saved with every checkpoint and must be the same on resume.
-  TrainLoop(const SoftPromptModel& model, const TrainedParts& parts, ThoughtRows& rows,
-            ThoughtRows* heldout, const TrainOptions& options, const ProcessGroups& groups,
-            TrainFiles files, nlohmann::json identity);
+  /// Everything passed by reference must outlive the loop, and the rows of `stages`, of which there
+  /// is one at least. `identity` says what the run is: it is saved with every checkpoint and must
+  /// be the same on resume.
+  TrainLoop(const SoftPromptModel& model, const TrainedParts& parts, std::vector<TrainStage> stages,
+            const TrainOptions& options, const ProcessGroups& groups, TrainFiles files,
+            nlohmann::json identity);
 
   /// Goes on from the newest usable checkpoint; from the start when there is none. Throws
   /// kCheckpoint for a checkpoint of another run. Collective over the world.
   void resume();
 
   /// Trains to the end, or until `stop()` is true on any rank: then saves and returns kStopped.
-  /// Throws kNumerics for a loss that is no number, naming step and rows. Collective over the
-  /// world.
+  /// Throws kNumerics for a loss that is no number, naming step and rows, and kInternal, on all
+  /// ranks, if a frozen weight has changed since the loop was made. Collective over the world.
   TrainEnd run(const std::function<bool()>& stop);
 
   std::int64_t step() const { return step_; }
-  std::int64_t total() const { return total_; }
+  std::int64_t total() const { return stages_.back().stage.end; }
 
  private:
+  const TrainStage& now() const { return stages_[stage_]; }
+  void begin_stage();
+  bool ends_stage() const { return step_ == now().stage.end; }
   StepResult run_step(double learning_rate, double& data_seconds);
   bool stop_agreed(const std::function<bool()>& stop) const;
   std::uint64_t noise_of(const SoftRow& row) const;
   bool due(std::int64_t every) const;
   double evaluate();
   void save();
-  static void restore(const LoadedCheckpoint& loaded, Parameter& parameter);
+  void require_frozen() const;
+  static void restore(const LoadedCheckpoint& loaded, const std::string& name, at::Tensor& whole);
 
   const SoftPromptModel& model_;
   const TrainedParts& parts_;
-  ThoughtRows& rows_;
-  ThoughtRows* heldout_;
-  const TrainOptions& options_;
+  std::vector<TrainStage> stages_;
+  std::size_t stage_ = 0;
+  TrainOptions options_;
   const ProcessGroups& groups_;
   TrainFiles files_;
   nlohmann::json identity_;
-  EpochSampler sampler_;
+  std::string frozen_;                   // Hash of the backbone; empty when it is trained.
+  std::optional<EpochSampler> sampler_;  // of the stage
   AdamW optimizer_;
   TrainStep train_step_;
   std::int64_t step_ = 0;
-  std::int64_t total_ = 0;
 };
 
 }  // namespace softcot

@@ -39,16 +39,11 @@ std::int64_t count_tokens(const std::vector<TrainBatch>& batches) {
   return total;
 }
 
-at::Tensor soft_of(const TrainedParts& parts, const TrainBatch& batch) {
-  return parts.soft(batch.thoughts, static_cast<std::int64_t>(batch.rows.size()),
-                    batch.rows.front().thought_count);
-}
-
 }  // namespace
 
 TrainStep::TrainStep(const SoftPromptModel& model, const TrainedParts& parts, AdamW& optimizer,
-                     Communicator& dp, Communicator& tp)
-    : model_(model), parts_(parts), optimizer_(optimizer), dp_(dp), tp_(tp) {}
+                     Communicator& dp)
+    : model_(model), parts_(parts), optimizer_(optimizer), dp_(dp) {}
 
 StepResult TrainStep::run(const std::vector<TrainBatch>& batches, double learning_rate) {
   StepResult result;
@@ -88,7 +83,7 @@ void TrainStep::accumulate(const TrainBatch& batch, double divisor, StepResult& 
                            double& loss) {
   if (batch.rows.empty()) return;
   Stopwatch clock;
-  const auto soft = soft_of(parts_, batch);
+  const auto soft = parts_.soft(model_, batch.rows, batch.thoughts);
   const auto share = model_.score(batch.rows, soft).nll.sum() / divisor;
   loss += share.item<double>();
   clock.lap(result.forward_seconds);
@@ -98,12 +93,7 @@ void TrainStep::accumulate(const TrainBatch& batch, double divisor, StepResult& 
 
 void TrainStep::reduce_gradients(double& loss, StepResult& result) {
   Stopwatch clock;
-  for (const auto& parameter : optimizer_.parameters()) {
-    auto value = parameter.value;
-    if (!value.grad().defined()) value.mutable_grad() = at::zeros_like(value);
-    if (parameter.gradient_is_share) tp_.all_reduce(value.mutable_grad(), ReduceOp::kSum);
-    dp_.all_reduce(value.mutable_grad(), ReduceOp::kSum);
-  }
+  optimizer_.reduce_gradients();
   loss = reduce_scalar(dp_, loss, ReduceOp::kSum);
   clock.lap(result.reduce_seconds);
 }
@@ -114,7 +104,8 @@ double heldout_loss(const SoftPromptModel& model, const TrainedParts& parts,
   double nll = 0;
   for (const auto& batch : batches) {
     if (batch.rows.empty()) continue;
-    nll += model.score(batch.rows, soft_of(parts, batch)).nll.sum().item<double>();
+    const auto soft = parts.soft(model, batch.rows, batch.thoughts);
+    nll += model.score(batch.rows, soft).nll.sum().item<double>();
   }
   nll = reduce_scalar(dp, nll, ReduceOp::kSum);
   const auto targets = reduce_scalar(dp, count_targets(batches), ReduceOp::kSum);

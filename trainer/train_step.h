@@ -34,10 +34,9 @@ struct StepResult {
 /// the targets of all ranks, sum the gradients, clip, move what is trained.
 class TrainStep {
  public:
-  /// Everything must outlive this object. `dp` is the group of the ranks with the same shard, `tp`
-  /// that of the ranks of one replica.
+  /// Everything must outlive this object. `dp` is the group of the ranks with the same shard.
   TrainStep(const SoftPromptModel& model, const TrainedParts& parts, AdamW& optimizer,
-            Communicator& dp, Communicator& tp);
+            Communicator& dp);
 
   /// `batches` are this replica's share of the step's rows, the same on all its tp ranks; the share
   /// may be empty and of another size than other replicas'. Throws kNumerics on all ranks, before
@@ -52,7 +51,6 @@ class TrainStep {
   const TrainedParts& parts_;
   AdamW& optimizer_;
   Communicator& dp_;
-  Communicator& tp_;
 };
 
 /// Mean negative log-likelihood per target of rows without training, over all ranks of dp.

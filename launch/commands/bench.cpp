@@ -60,8 +60,8 @@ class Bench {
     model.share_prefix(shared_prefix(rows_));
     TrainedParts parts;
     parts.projection = Projection::random(thoughts.size(2), backbone.config().hidden, 0);
-    AdamW optimizer(parts.parameters(), {});
-    TrainStep step(model, parts, optimizer, *groups_.dp, *groups_.tp);
+    AdamW optimizer(parts.parameters(), {}, *groups_.dp, *groups_.tp);
+    TrainStep step(model, parts, optimizer, *groups_.dp);
     StepResult total;
     std::vector<double> seconds;
     const auto count = static_cast<std::int64_t>(rows_.size());

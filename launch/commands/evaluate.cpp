@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <numeric>
 #include <optional>
 
@@ -25,6 +26,30 @@
 namespace softcot {
 namespace {
 
+/// A method as it is put to the test: of Coconut perhaps after an earlier stage.
+struct Contestant {
+  const Method* method;
+  std::string name;  ///< Of its sample file.
+  std::string title;
+  std::optional<Stage> stage;
+};
+
+/// The method itself, or what became of it stage after stage.
+std::vector<Contestant> contestants_of(const RunOptions& run, const std::string& name) {
+  const Method& method = method_of(name);
+  if (!method.coconut) return {{&method, method.name, method.title, std::nullopt}};
+  std::vector<Contestant> all;
+  for (const Stage& stage :
+       stages_of(load_trained(run.folder, read_model_config(run.model.path)))) {
+    all.push_back({&method, fmt::format("{}-stage-{}", name, stage.number),
+                   fmt::format("{}, stage {}", method.title, stage.number), stage});
+  }
+  all.back().name = method.name;
+  all.back().title = method.title;
+  if (!run.evaluate.every_stage) all.erase(all.begin(), all.end() - 1);
+  return all;
+}
+
 /// One evaluation job, the same on every rank.
 class Evaluation {
  public:
@@ -35,30 +60,31 @@ class Evaluation {
         backbone_hash_(model_hash(text_.path, *groups.world)),
         prompt_(PromptTemplate::load(run.prompts, run.thoughts.prompt)),
         builder_(text_.tokenizer, text_.family, prompt_),
-        split_(*eval_split(run.data)),
-        backbone_(run.model.path, run.model.load, *groups.tp) {
+        split_(*eval_split(run.data)) {
     provenance_.prompt_hash = prompt_.content_hash();
     provenance_.model_hashes["backbone"] = backbone_hash_;
     provenance_.versions["softcot"] = SOFTCOT_VERSION;
   }
 
   /// All samples of one method end up in its file.
-  void run_method(const Method& method) {
-    const auto questions = questions_of(method);
-    const SampleParts parts{run_.folder / "samples", method.name, sample_key(method)};
+  void run(const Contestant& contestant) {
+    open_backbone();
+    auto questions = questions_of(contestant);
+    const SampleParts parts{run_.folder / "samples", contestant.name, sample_key(contestant)};
     const bool first = groups_.world->rank() == 0;
     if (first) parts.merge();
     groups_.world->barrier();
     const auto completed = parts.completed();
 
-    SoftPromptModel model(backbone_, run_.train.work);
+    SoftPromptModel model(*backbone_, run_.train.work);
     if (trained_ && trained_->parts.lora) model.set_lora(&*trained_->parts.lora);
     model.share_prefix(shared_prefix(rows_));
-    const auto mine = share(questions);
+    auto mine = share(questions);
+    if (trained_ && contestant.method->coconut) fill_latents(model, mine);
     std::optional<SampleLog> log;
     if (groups_.tp_index == 0) log.emplace(parts.part(groups_.dp_index), parts.key);
     // Replicas have equal shares: rank 0's tells of all.
-    Progress progress(fmt::format("evaluate {}", method.name),
+    Progress progress(fmt::format("evaluate {}", contestant.name),
                       mine.size() * static_cast<std::uint64_t>(run_.evaluate.samples), "samples",
                       first);
     QuestionOptions options;
@@ -80,37 +106,69 @@ class Evaluation {
   const Provenance& provenance() const { return provenance_; }
 
  private:
-  /// What the method puts to the backbone; what it was trained to is kept in `trained_`.
-  std::vector<Question> questions_of(const Method& method) {
+  /// The backbone as it was given: full fine-tuning of another contestant is undone.
+  void open_backbone() {
+    if (backbone_ && !(trained_ && method_of(trained_->method()).full)) return;
+    backbone_.reset();
+    backbone_ = std::make_unique<Transformer>(run_.model.path, run_.model.load, *groups_.tp);
+  }
+
+  /// What the contestant puts to the backbone; what it was trained to is kept in `trained_`.
+  std::vector<Question> questions_of(const Contestant& contestant) {
     const at::NoGradGuard no_grad;
-    const std::int64_t count = method.placeholders ? run_.thoughts.count_in_evaluation() : 0;
-    SplitRows rows = backbone_rows(builder_, split_, count, run_.data);
-    rows_ = rows.rows;
+    const Method& method = *contestant.method;
     trained_.reset();
-    std::optional<ThoughtRows> thoughts;
     if (method.trained()) {
-      trained_.emplace(load_trained(run_.folder, backbone_.config()));
+      std::optional<std::uint64_t> step;
+      if (contestant.stage) step = static_cast<std::uint64_t>(contestant.stage->end);
+      trained_.emplace(load_trained(run_.folder, backbone_->config(), step));
       require_trained_with(*trained_, "method", method.name, trained_->method());
       require_backbone(*trained_, backbone_hash_);
       log_info("{} from {}", method.title, trained_->checkpoint.string());
       provenance_.trained_parameters = parameter_summary(trained_->parts);
-      provenance_.model_hashes["trained"] = trained_->content_hash();
+      provenance_.model_hashes["trained"] = trained_->content_hash;
+      if (method.full) load_trained_weights(*trained_, *backbone_);
     }
+    const std::int64_t count = method.placeholders ? run_.thoughts.count_in_evaluation() : 0;
+    SplitRows rows = method.coconut ? latent_questions(builder_, split_, curriculum_of(*trained_),
+                                                       contestant.stage->number, run_.data)
+                                    : backbone_rows(builder_, split_, count, run_.data);
+    rows_ = rows.rows;
+    std::optional<ThoughtRows> thoughts;
     if (method.projection) thoughts.emplace(open_thoughts_of(rows, count));
 
     std::vector<Question> questions;
     for (std::size_t i = 0; i < rows.rows.size(); ++i) {
       Question question{split_.records[rows.records[i]], to_soft_row(rows.rows[i]), {}};
-      if (trained_) {
+      if (trained_ && !method.coconut) {
         const auto states =
             thoughts ? thoughts->thoughts(static_cast<std::int64_t>(i)) : at::Tensor();
-        question.soft = trained_->parts.soft(states, 1, count);
+        question.soft = trained_->parts.soft(SoftPromptModel(*backbone_, run_.train.work),
+                                             {question.row}, states);
       }
       // Placeholders that nothing fills are read as the tokens they are.
-      if (!question.soft.defined()) question.row.thought_count = 0;
+      if (!question.soft.defined() && !method.coconut) question.row.thought_count = 0;
       questions.push_back(std::move(question));
     }
     return questions;
+  }
+
+  /// Coconut's thoughts of the questions, some questions at a time.
+  void fill_latents(const SoftPromptModel& model, std::vector<Question>& questions) const {
+    const at::NoGradGuard no_grad;
+    const auto batch = static_cast<std::size_t>(run_.evaluate.generation.rows_in_flight);
+    for (std::size_t begin = 0; begin < questions.size(); begin += batch) {
+      const std::size_t end = std::min(questions.size(), begin + batch);
+      std::vector<SoftRow> rows;
+      for (std::size_t i = begin; i < end; ++i) rows.push_back(questions[i].row);
+      const auto soft = trained_->parts.soft(model, rows, {});
+      if (!soft.defined()) continue;
+      std::int64_t at = 0;
+      for (std::size_t i = begin; i < end; ++i) {
+        questions[i].soft = soft.narrow(0, at, rows[i - begin].thought_count);
+        at += rows[i - begin].thought_count;
+      }
+    }
   }
 
   /// The cached thoughts of the questions, of the assistant that the projection was trained with.
@@ -135,13 +193,14 @@ class Evaluation {
     return mine;
   }
 
-  std::string sample_key(const Method& method) const {
+  std::string sample_key(const Contestant& contestant) const {
+    const Method& method = *contestant.method;
     const auto& evaluate = run_.evaluate;
     return hash_bytes(fmt::format(
         "{} {} {} {} {} {} {} {} {} {} {} {} {}", method.name, backbone_hash_,
         toString(run_.model.load.dtype), prompt_.content_hash(), split_.content_hash(),
         run_.data.max_length, method.placeholders ? run_.thoughts.count_in_evaluation() : 0,
-        trained_ ? trained_->content_hash() : "", evaluate.generation.max_new_tokens,
+        trained_ ? trained_->content_hash : "", evaluate.generation.max_new_tokens,
         evaluate.generation.sampling.temperature, evaluate.generation.sampling.top_p, evaluate.seed,
         kExtractorVersion));
   }
@@ -153,7 +212,7 @@ class Evaluation {
   PromptTemplate prompt_;
   RowBuilder builder_;
   Split split_;
-  Transformer backbone_;
+  std::unique_ptr<Transformer> backbone_;
   std::vector<Row> rows_;
   std::optional<TrainedRun> trained_;
   Provenance provenance_;
@@ -187,14 +246,17 @@ ExitCode run_evaluate(Invocation& invocation) {
 
   Evaluation evaluation(run, groups);
   if (folder) folder->save_config();
-  for (const auto& method : run.evaluate.methods) evaluation.run_method(method_of(method));
-  if (world.rank() != 0) return ExitCode::kOk;
-
   std::vector<MethodSamples> samples;
   const RunPaths paths{run.folder};
   for (const auto& method : run.evaluate.methods) {
-    samples.push_back({method, method_of(method).title, read_samples(paths.samples(method))});
+    for (const Contestant& contestant : contestants_of(run, method)) {
+      evaluation.run(contestant);
+      if (world.rank() != 0) continue;
+      samples.push_back(
+          {contestant.name, contestant.title, read_samples(paths.samples(contestant.name))});
+    }
   }
+  if (world.rank() != 0) return ExitCode::kOk;
   const Comparison comparison = compare_methods(samples, {});
   Provenance provenance = evaluation.provenance();
   provenance.config_hash = fmt::format("{:016x}", options.values_hash());

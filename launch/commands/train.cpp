@@ -1,3 +1,7 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
 #include <optional>
 
 #include "launch/commands/commands.h"
@@ -8,6 +12,7 @@
 #include "launch/run_options.h"
 #include "launch/threads.h"
 #include "launch/trained_model.h"
+#include "runtime/error.h"
 #include "runtime/log.h"
 #include "runtime/stop_signal.h"
 #include "trainer/train_loop.h"
@@ -31,8 +36,14 @@ struct Sources {
   const PromptTemplate& prompt;
 };
 
-TrainingRows open_rows(const Sources& from, const Split& split) {
+TrainingRows open_rows(const Sources& from, const Split& split, std::int64_t stage) {
   const Method& method = method_of(from.run.method);
+  if (method.coconut) {
+    auto rows =
+        latent_rows(from.builder, split, Curriculum(from.run.coconut), stage, from.run.data);
+    ThoughtRows thoughts(rows.rows);
+    return {std::nullopt, std::move(rows.rows), std::move(thoughts)};
+  }
   const std::int64_t count = method.placeholders ? from.run.thoughts.count : 0;
   SplitRows rows = backbone_rows(from.builder, split, count, from.run.data);
   if (!method.projection) return {std::nullopt, rows.rows, ThoughtRows(rows.rows)};
@@ -43,14 +54,34 @@ TrainingRows open_rows(const Sources& from, const Split& split) {
   return {key, std::move(rows.rows), std::move(thoughts)};
 }
 
+/// The stages of a run over so many rows; one unless the method has a curriculum.
+std::vector<Stage> stages_of(const RunOptions& run, const Split& split) {
+  const auto rows = static_cast<std::int64_t>(split.records.size());
+  const std::int64_t total = total_steps(run.train, rows);
+  if (!method_of(run.method).coconut) return {{0, total}};
+  std::size_t longest = 0;
+  for (const Record& record : split.records) {
+    longest = std::max(longest, record.rationale_steps.size());
+  }
+  if (static_cast<std::size_t>(run.coconut.max_stage) > longest) {
+    fail(ExitCode::kUsage,
+         {.what = "a stage of Coconut beyond the rationales' steps",
+          .where = "coconut.max-stage",
+          .expected = fmt::format("at most {}, the steps of the longest", longest),
+          .got = std::to_string(run.coconut.max_stage)});
+  }
+  return Curriculum(run.coconut).schedule(total, rows, run.train.batch);
+}
+
 }  // namespace
 
 ExitCode run_train(Invocation& invocation) {
   RunOptions run;
-  OptionSet options("train", "Train a method: SoftCoT's projection, prompt vectors, LoRA.");
-  add_run_options(
-      options, run,
-      {"model", "assistant", "parallel", "data", "thoughts", "train", "lora", "run", "prompts"});
+  OptionSet options(
+      "train", "Train a method: SoftCoT's projection, prompt vectors, LoRA, Coconut, all weights.");
+  add_run_options(options, run,
+                  {"model", "assistant", "parallel", "data", "thoughts", "train", "lora", "coconut",
+                   "run", "prompts"});
   options.set_notes(
       "Runs alone and under mpirun or srun: ranks = dp × tp. SIGTERM or SIGUSR1 saves a checkpoint "
       "and\n"
@@ -83,27 +114,33 @@ ExitCode run_train(Invocation& invocation) {
   const auto prompt = PromptTemplate::load(run.prompts, run.thoughts.prompt);
   const RowBuilder builder(text.tokenizer, text.family, prompt);
   const Sources sources{run, builder, assistant, assistant_hash, prompt};
-  TrainingRows train = open_rows(sources, train_split(run.data));
-  std::optional<TrainingRows> heldout;
-  if (const auto eval = eval_split(run.data)) heldout.emplace(open_rows(sources, *eval));
+  const Split train = train_split(run.data);
+  const auto eval = eval_split(run.data);
+  const auto schedule = stages_of(run, train);
+  std::deque<TrainingRows> rows;
+  std::vector<TrainStage> stages;
+  for (const Stage& stage : schedule) {
+    stages.push_back({stage, &rows.emplace_back(open_rows(sources, train, stage.number)).thoughts});
+    if (!eval) continue;
+    stages.back().heldout = &rows.emplace_back(open_rows(sources, *eval, stage.number)).thoughts;
+  }
 
   // 3. The frozen backbone and what is trained beside it.
-  const Transformer backbone(run.model.path, run.model.load, *groups.tp);
+  Transformer backbone(run.model.path, run.model.load, *groups.tp);
   const TrainedParts parts = new_parts(run, backbone, assistant.config.hidden);
   SoftPromptModel model(backbone, run.train.work);
-  if (parts.lora) {
-    model.set_lora(&*parts.lora);
-  } else {
-    model.share_prefix(shared_prefix(train.rows));  // nothing in it is trained
+  if (parts.lora) model.set_lora(&*parts.lora);
+  if (!parts.lora && !backbone.trains_weights()) {
+    model.share_prefix(shared_prefix(rows.front().rows));  // nothing in it is trained
   }
   log_info("{}: training {} parameters, {} frozen", method_of(run.method).title,
-           parts.parameter_count(), backbone.parameters());
+           parts.parameter_count(), backbone.trains_weights() ? 0 : backbone.parameters());
   for (const auto& line : parameter_summary(parts)) log_info("  {}", line);
 
   // 4. Train.
-  TrainLoop loop(model, parts, train.thoughts, heldout ? &heldout->thoughts : nullptr, run.train,
-                 groups, {.metrics = paths.metrics(), .checkpoints = paths.checkpoints()},
-                 run_identity(run, train.key, prompt, backbone_hash));
+  TrainLoop loop(model, parts, std::move(stages), run.train, groups,
+                 {.metrics = paths.metrics(), .checkpoints = paths.checkpoints()},
+                 run_identity(run, rows.front().key, prompt, backbone_hash, schedule));
   if (run.resume) loop.resume();
   if (folder) folder->save_config();
   if (loop.run(stop_requested) == TrainEnd::kStopped) return ExitCode::kStopped;

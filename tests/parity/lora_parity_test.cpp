@@ -70,8 +70,8 @@ class LoraParity : public ::testing::TestWithParam<const char*> {
               Communicator& tp) const {
     SoftPromptModel model(backbone, {});
     model.set_lora(&*parts.lora);
-    AdamW optimizer(parts.parameters(), {.clip = 0});
-    TrainStep train(model, parts, optimizer, dp, tp);
+    AdamW optimizer(parts.parameters(), {.clip = 0}, dp, tp);
+    TrainStep train(model, parts, optimizer, dp);
     auto all = rows();
     const Slice mine = even_part(static_cast<std::int64_t>(all.size()), dp.rank(), dp.size());
     std::vector<TrainBatch> batches;

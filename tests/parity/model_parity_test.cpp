@@ -137,8 +137,8 @@ TEST_P(SoftCotParity, LossAndProjectionGradientsWithEverySwitch) {
       parts.projection.emplace(tensors.at("projection_weight"), tensors.at("projection_bias"));
       const Projection& projection = *parts.projection;
       const auto before = projection.weight().detach().clone();
-      AdamW optimizer(parts.parameters(), {.clip = 0});
-      TrainStep step(model, parts, optimizer, *groups.dp, *groups.tp);
+      AdamW optimizer(parts.parameters(), {.clip = 0}, *groups.dp, *groups.tp);
+      TrainStep step(model, parts, optimizer, *groups.dp);
       const auto result = step.run(share(rows, thoughts, groups), /*learning_rate=*/0.0);
       EXPECT_NEAR(result.loss / expected_loss, 1.0, 2e-6);
       EXPECT_LE(
@@ -171,8 +171,9 @@ TEST_P(TrajectoryParity, TwentySteps) {
     TrainedParts parts;
     parts.projection.emplace(tensors.at("projection_weight"), tensors.at("projection_bias"));
     const Projection& projection = *parts.projection;
-    AdamW optimizer(parts.parameters(), {.learning_rate = peak, .clip = 1.0});
-    TrainStep step(model, parts, optimizer, *groups.dp, *groups.tp);
+    AdamW optimizer(parts.parameters(), {.learning_rate = peak, .clip = 1.0}, *groups.dp,
+                    *groups.tp);
+    TrainStep step(model, parts, optimizer, *groups.dp);
     for (std::int64_t t = 0; t < steps; ++t) {
       const std::string batch = "batch" + std::to_string(t % 2) + ".";
       const auto& thoughts = tensors.at(batch + "thoughts");
@@ -218,8 +219,8 @@ TEST(SharedPrefix, ChangesNeitherLossNorGradient) {
       TrainedParts parts;
       parts.projection.emplace(tensors.at("projection_weight"), tensors.at("projection_bias"));
       const Projection& projection = *parts.projection;
-      AdamW optimizer(parts.parameters(), {.clip = 0});
-      TrainStep step(model, parts, optimizer, *groups.dp, *groups.tp);
+      AdamW optimizer(parts.parameters(), {.clip = 0}, *groups.dp, *groups.tp);
+      TrainStep step(model, parts, optimizer, *groups.dp);
       losses.push_back(step.run(share(rows, thoughts, groups), 0.0).loss);
       gradients.push_back(projection.weight().grad().clone());
     }

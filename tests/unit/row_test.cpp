@@ -108,6 +108,29 @@ TEST_F(RowTest, WordsOfARecordCannotBringSpecialTokens) {
   EXPECT_EQ(placeholders(builder_.assistant_row(hostile, 7)), 7);
 }
 
+TEST_F(RowTest, LatentRowOpensTheAnswerWithLatentsForTheHiddenSteps) {
+  Record two = record("What is 2+2?");
+  two.rationale_steps = {"2+2=4.", "So it is 4."};
+  const Row row = builder_.latent_row(two, 1, 2, /*markers=*/true);
+  EXPECT_EQ(placeholders(row), 2);
+  EXPECT_EQ(row.thoughts, (Span{row.target_begin - 3, 2}));
+  EXPECT_EQ(row.ids[static_cast<std::size_t>(row.thoughts.begin - 1)],
+            builder_.tokens().thoughts_begin);
+  EXPECT_EQ(row.ids[static_cast<std::size_t>(row.target_begin - 1)],
+            builder_.tokens().thoughts_end);
+  EXPECT_THAT(decode(row, 0, row.thoughts.begin - 1),
+              testing::EndsWith("2+2?<|im_end|>\n<|im_start|>assistant\n"));
+  EXPECT_EQ(decode(row, row.target_begin, row.length()),
+            "## Step 2: So it is 4.\nTherefore, the final answer is: $\\boxed{4}$.<|im_end|>");
+  const Row bare = builder_.latent_row(two, 2, 0, /*markers=*/false);
+  EXPECT_EQ(bare.thoughts, Span{});
+  EXPECT_EQ(decode(bare, bare.target_begin, bare.length()),
+            "Therefore, the final answer is: $\\boxed{4}$.<|im_end|>");
+  const Row prompt = builder_.latent_prompt(two, 2, /*markers=*/true);
+  EXPECT_EQ(prompt.length(), row.target_begin);
+  EXPECT_TRUE(std::equal(prompt.ids.begin(), prompt.ids.end(), row.ids.begin()));
+}
+
 TEST_F(RowTest, NumberOfThoughtsIsChecked) {
   EXPECT_THROW(builder_.assistant_row(record("x"), 0), Error);
   EXPECT_THROW(builder_.backbone_prompt(record("x"), -1), Error);

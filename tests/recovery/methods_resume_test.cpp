@@ -1,0 +1,145 @@
+// Coconut and full fine-tuning through the commands: killed within a stage, at its end or after it,
+// a run goes on to the same numbers, on other ranks to nearly the same, and is evaluated.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "support/thought_caches.h"
+#include "support/job.h"
+#include "support/tiny_model.h"
+
+namespace softcot::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr int kSteps = 9;
+constexpr int kStageSteps = 3;
+
+struct Variant {
+  const char* name;
+  std::string method;
+  std::vector<std::string> options;  ///< Of the training.
+  std::size_t stages;
+};
+
+std::vector<Variant> variants() {
+  const std::vector<std::string> coconut = {"--coconut.max-stage", "1", "--coconut.steps-per-stage",
+                                            std::to_string(kStageSteps)};
+  auto pause = coconut;
+  pause.insert(pause.end(), {"--coconut.ablation", "pause_as_thought"});
+  return {{"coconut", "coconut", coconut, 3},
+          {"pause", "coconut", pause, 3},
+          {"coconut_full", "coconut_full", coconut, 3},
+          {"full", "full", {}, 1}};
+}
+
+class MethodsResume : public ::testing::TestWithParam<Variant> {
+ protected:
+  static void SetUpTestSuite() { project_ = std::make_unique<TinyProject>(); }
+  static void TearDownTestSuite() { project_.reset(); }
+
+  static std::string name(const std::string& run) { return GetParam().name + run; }
+  static std::vector<std::string> train(const std::string& run,
+                                        const std::vector<std::string>& more = {}) {
+    std::vector<std::string> options = {
+        "--method", GetParam().method, "--train.steps", std::to_string(kSteps),
+        "--train.learning-rate", "0.001", "--train.checkpoint-every", "2", "--train.keep", "1"};
+    options.insert(options.end(), GetParam().options.begin(), GetParam().options.end());
+    options.insert(options.end(), more.begin(), more.end());
+    return project_->call_in(name(run), "train", options);
+  }
+  static std::filesystem::path folder(const std::string& run) {
+    return project_->path(name(run));
+  }
+
+  struct Outcome {
+    std::vector<std::string> lines;
+    std::vector<double> losses;
+    std::string state;
+  };
+  static Outcome outcome_of(const std::string& run) {
+    Outcome outcome;
+    std::ifstream file(folder(run) / "metrics.jsonl");
+    for (std::string text; std::getline(file, text);) {
+      nlohmann::json line = nlohmann::json::parse(text);
+      for (const char* timed : {"tokens_per_second", "seconds", "peak_memory_bytes"}) {
+        line.erase(timed);
+      }
+      outcome.lines.push_back(line.dump());
+      if (line.contains("loss")) outcome.losses.push_back(line["loss"]);
+    }
+    outcome.state = slurp(folder(run) / "checkpoints/step-00000009/state.safetensors");
+    EXPECT_EQ(outcome.losses.size(), static_cast<std::size_t>(kSteps));
+    EXPECT_FALSE(outcome.state.empty());
+    return outcome;
+  }
+
+  static std::unique_ptr<TinyProject> project_;
+};
+
+std::unique_ptr<TinyProject> MethodsResume::project_;
+
+TEST_P(MethodsResume, GoesOnToTheSameNumbersAndIsEvaluated) {
+  const ChildResult whole = run_softcot(train("whole"));
+  ASSERT_EQ(whole.status, 0) << whole.err;
+  const Outcome expected = outcome_of("whole");
+  EXPECT_LT(expected.losses[kStageSteps - 1], expected.losses[0]);
+  for (const int killed : {2, kStageSteps, kStageSteps + 1, kSteps - 1}) {
+    SCOPED_TRACE("killed after step " + std::to_string(killed));
+    const std::string run = "killed" + std::to_string(killed);
+    JobOptions crash;
+    crash.environment["SOFTCOT_CRASH_AT"] = "train.step#" + std::to_string(killed);
+    ASSERT_EQ(run_softcot(train(run), crash).status, 128 + SIGKILL);
+    const ChildResult resumed = run_softcot(train(run, {"--resume"}));
+    ASSERT_EQ(resumed.status, 0) << resumed.err;
+    const Outcome got = outcome_of(run);
+    EXPECT_EQ(got.lines, expected.lines);
+    EXPECT_TRUE(got.state == expected.state) << "the final state differs";
+  }
+
+  // Four ranks from the second stage on.
+  JobOptions crash;
+  crash.environment["SOFTCOT_CRASH_AT"] = "train.step#5";
+  ASSERT_EQ(run_softcot(train("moved"), crash).status, 128 + SIGKILL);
+  const ChildResult moved =
+      run_softcot(train("moved", {"--resume", "--parallel.tp", "2"}), on_ranks(4));
+  ASSERT_EQ(moved.status, 0) << moved.err;
+  const Outcome got = outcome_of("moved");
+  for (int s = 0; s < kSteps; ++s) EXPECT_NEAR(got.losses[s] / expected.losses[s], 1.0, 1e-3) << s;
+
+  const ChildResult alone = run_softcot(project_->call_in(
+      name("whole"), "evaluate",
+      {"--method", GetParam().method, "--max-new-tokens", "6", "--evaluate.every-stage", "true"}));
+  ASSERT_EQ(alone.status, 0) << alone.err;
+  const auto methods =
+      nlohmann::json::parse(slurp(folder("whole") / "results.json")).at("methods");
+  EXPECT_EQ(methods.size(), 1 + GetParam().stages);  // and zero-shot
+  EXPECT_EQ(methods.back().at("questions"), TinyProject::kEvalQuestions);
+
+  const std::string question = "Tom has 3 pens and buys 4. How many?";
+  const ChildResult answer =
+      run_softcot(project_->call_in(name("whole"), "generate",
+                                    {"--question", question, "--max-new-tokens", "4"}));
+  EXPECT_EQ(answer.status, 0) << answer.err;
+}
+
+
+INSTANTIATE_TEST_SUITE_P(Methods, MethodsResume, ::testing::ValuesIn(variants()),
+                         [](const auto& parameter) { return std::string(parameter.param.name); });
+
+TEST(CoconutTraining, AStageBeyondTheRationalesIsRefused) {
+  const TinyProject project;
+  expect_refused(project.call_in("run", "train",
+                                 {"--method", "coconut", "--train.steps", "90",
+                                  "--coconut.steps-per-stage", "1", "--coconut.max-stage", "7"}),
+                 2, {"coconut.max-stage", "at most 1", "7"});
+  EXPECT_FALSE(std::filesystem::exists(project.path("run") / "metrics.jsonl"));
+}
+
+}  // namespace
+}  // namespace softcot::test
