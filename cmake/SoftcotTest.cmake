@@ -3,6 +3,15 @@
 # (test names n.2, n.3 …), else once, alone. Labels: unit parity distributed recovery slow.
 find_package(GTest REQUIRED)
 
+# Tests without torch share a precompiled header and are not optimised: what they call is.
+file(WRITE "${PROJECT_BINARY_DIR}/test_pch.cpp" "")
+add_library(softcot_test_pch OBJECT "${PROJECT_BINARY_DIR}/test_pch.cpp")
+target_compile_options(softcot_test_pch PRIVATE -O0)
+target_link_libraries(softcot_test_pch PRIVATE softcot_compile_options nlohmann_json::nlohmann_json GTest::gtest
+  GTest::gmock)
+target_precompile_headers(softcot_test_pch PRIVATE <gmock/gmock.h> <gtest/gtest.h> <nlohmann/json.hpp>
+  <filesystem> <fstream> <map> <memory> <string> <vector>)
+
 function(softcot_add_test)
   cmake_parse_arguments(ARG "TORCH" "NAME;TIMEOUT" "SOURCES;LIBRARIES;LABELS;RANKS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SOURCES})
@@ -10,6 +19,9 @@ function(softcot_add_test)
     GTest::gtest GTest::gmock)
   if(ARG_TORCH)
     softcot_use_torch(${ARG_NAME})
+  else()
+    target_compile_options(${ARG_NAME} PRIVATE -O0)
+    target_precompile_headers(${ARG_NAME} REUSE_FROM softcot_test_pch)
   endif()
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
