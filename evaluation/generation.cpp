@@ -1,10 +1,31 @@
 #include "evaluation/generation.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace softcot {
 namespace {
+
+/// Room that a row begins with for its own tokens; more is made as it needs it.
+constexpr std::int64_t kFirstTokens = 64;
+
+/// A prompt that was read: a segment for all of its rows, and the state that their first tokens
+/// come from.
+struct ReadPrompt {
+  std::size_t request;
+  std::vector<SharedSegment> segments;
+  at::Tensor hidden;  // [1, H]
+};
+
+bool same_prompt(const GenerationRequest& a, const GenerationRequest& b) {
+  const SoftRow& x = a.prompt;
+  const SoftRow& y = b.prompt;
+  const auto end = x.target_begin;
+  return a.soft.is_same(b.soft) && end == y.target_begin && x.thought_begin == y.thought_begin &&
+         x.thought_count == y.thought_count &&
+         std::equal(x.ids.begin(), x.ids.begin() + end, y.ids.begin());
+}
 
 struct ActiveRow {
   std::size_t request;
@@ -21,12 +42,13 @@ class Decoder {
           const std::function<void(std::size_t, std::int64_t)>& token)
       : model_(model), requests_(requests), options_(options), done_(done), token_(token) {}
 
-  void run() {
+  GenerationWork run() {
     const at::NoGradGuard no_grad;
     while (next_ < requests_.size() || !active_.empty()) {
       while (next_ < requests_.size() && has_room()) admit();
       if (!active_.empty()) advance();
     }
+    return work_;
   }
 
  private:
@@ -34,20 +56,31 @@ class Decoder {
     return static_cast<std::int64_t>(active_.size()) < options_.rows_in_flight;
   }
 
-  /// Prefills one waiting prompt and takes its first token. One at a time: a prompt fills the
-  /// machine by itself, and its numbers cannot depend on its neighbours.
-  void admit() {
-    const auto& request = requests_[next_];
+  /// Reads one waiting prompt, unless the request before had the same. One at a time: a prompt
+  /// fills the machine by itself, and its numbers cannot depend on its neighbours.
+  const ReadPrompt& read_prompt(std::size_t index) {
+    const auto& request = requests_[index];
+    if (read_ && same_prompt(requests_[read_->request], request)) return *read_;
     std::vector<PackedRow> caches;
     const auto hidden = model_.prefill({request.prompt}, request.soft, caches);
-    caches[0].tokens = 1;
+    work_.prompt_tokens += caches[0].tokens;
+    auto segments = std::move(caches[0].past);
+    segments.push_back(std::move(caches[0].own));
+    return read_.emplace(ReadPrompt{index, std::move(segments), hidden});
+  }
+
+  /// Lets a waiting request join: its first token.
+  void admit() {
+    const auto& request = requests_[next_];
+    const ReadPrompt& prompt = read_prompt(next_);
+    const std::int64_t room = std::min(options_.max_new_tokens, kFirstTokens);
     std::vector<ActiveRow> joining;
     joining.push_back(
         {next_++,
-         std::move(caches[0]),
+         {.tokens = 1, .past = prompt.segments, .own = model_.backbone().new_segment(room)},
          RandomStream(request.seed, RandomPurpose::kSampling, {request.question, request.sample}),
          {}});
-    take_tokens(hidden, joining);
+    take_tokens(prompt.hidden, joining);
     std::move(joining.begin(), joining.end(), std::back_inserter(active_));
   }
 
@@ -73,6 +106,7 @@ class Decoder {
       const auto token =
           sample_token(logits[static_cast<std::int64_t>(i)], options_.sampling, row.stream);
       row.result.ids.push_back(token);
+      ++work_.new_tokens;
       if (token_) token_(row.request, token);
       const auto& stops = options_.stop_tokens;
       const bool stopped = std::find(stops.begin(), stops.end(), token) != stops.end();
@@ -93,15 +127,18 @@ class Decoder {
   const std::function<void(std::size_t, std::int64_t)>& token_;
   std::size_t next_ = 0;
   std::vector<ActiveRow> active_;
+  std::optional<ReadPrompt> read_;
+  GenerationWork work_;
 };
 
 }  // namespace
 
-void generate(const SoftPromptModel& model, const std::vector<GenerationRequest>& requests,
-              const GenerationOptions& options,
-              const std::function<void(std::size_t, const Generation&)>& done,
-              const std::function<void(std::size_t, std::int64_t)>& token) {
-  Decoder(model, requests, options, done, token).run();
+GenerationWork generate(const SoftPromptModel& model,
+                        const std::vector<GenerationRequest>& requests,
+                        const GenerationOptions& options,
+                        const std::function<void(std::size_t, const Generation&)>& done,
+                        const std::function<void(std::size_t, std::int64_t)>& token) {
+  return Decoder(model, requests, options, done, token).run();
 }
 
 }  // namespace softcot

@@ -37,13 +37,21 @@ struct Generation {
   Finish finish = Finish::kLength;
 };
 
+/// What a call of generate() computed.
+struct GenerationWork {
+  std::int64_t prompt_tokens = 0;  ///< Read, those of a prefix that the model shares left out.
+  std::int64_t new_tokens = 0;
+};
+
 /// Continues every request and hands each result over as soon as it is there: `done(index in
 /// requests, result)`. If given, `token(index in requests, id)` is called for each new token as it
-/// is chosen, the stop token included. Rows join and leave the batch between any two tokens.
+/// is chosen, the stop token included. Rows join and leave the batch between any two tokens. A
+/// prompt that several requests in succession ask for (with the same tensor `soft`) is read once.
 /// Collective over tp: all ranks of a replica pass the same requests and get the same results.
-void generate(const SoftPromptModel& model, const std::vector<GenerationRequest>& requests,
-              const GenerationOptions& options,
-              const std::function<void(std::size_t, const Generation&)>& done,
-              const std::function<void(std::size_t, std::int64_t)>& token = {});
+GenerationWork generate(const SoftPromptModel& model,
+                        const std::vector<GenerationRequest>& requests,
+                        const GenerationOptions& options,
+                        const std::function<void(std::size_t, const Generation&)>& done,
+                        const std::function<void(std::size_t, std::int64_t)>& token = {});
 
 }  // namespace softcot

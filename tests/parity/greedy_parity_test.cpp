@@ -64,6 +64,51 @@ TEST_P(GreedyParity, ExactIdsBatchedAndOneByOne) {
   EXPECT_GT(meshes, 0);
 }
 
+// Drawn tokens too are the same whether a prompt was read for one sample or for all of them.
+TEST_P(GreedyParity, SamplesOfOneQuestionReadItsPromptOnce) {
+  const std::string name = GetParam();
+  const auto tensors = load_case(fixture_folder() / (name + ".greedy.safetensors"));
+  const auto& thoughts = tensors.at("thoughts");
+  const Projection projection(tensors.at("projection_weight"),
+                              at::zeros({tensors.at("projection_weight").size(0)}));
+  constexpr std::uint64_t kSamples = 8;
+  std::vector<GenerationRequest> requests;
+  std::int64_t prompt_tokens = 0;
+  for (auto& row : soft_rows(tensors, "", thoughts.size(1))) {
+    row.target_begin = row.thought_begin + row.thought_count + 2;
+    prompt_tokens += row.target_begin;
+    GenerationRequest request{.prompt = row, .soft = {}, .seed = 3};
+    request.question = requests.size() / kSamples;
+    request.soft =
+        projection.forward(thoughts[static_cast<std::int64_t>(request.question)]).detach();
+    for (request.sample = 0; request.sample < kSamples; ++request.sample) {
+      requests.push_back(request);
+    }
+  }
+  for (const int tp : tp_sizes(fixture_folder() / name, world().size())) {
+    SCOPED_TRACE("tp " + std::to_string(tp));
+    const auto groups = ProcessGroups::make(world(), tp);
+    const Transformer backbone(fixture_folder() / name, {}, *groups.tp);
+    const SoftPromptModel model(backbone, {});
+    GenerationOptions options;
+    options.max_new_tokens = 12;
+    options.rows_in_flight = 5;
+    options.sampling.temperature = 1.0;
+    std::map<std::size_t, std::vector<std::int64_t>> together, alone;
+    const auto work =
+        generate(model, requests, options,
+                 [&](std::size_t i, const Generation& result) { together[i] = result.ids; });
+    EXPECT_EQ(work.prompt_tokens, prompt_tokens);
+    EXPECT_EQ(work.new_tokens, 12 * static_cast<std::int64_t>(requests.size()));
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      generate(model, {requests[i]}, options,
+               [&](std::size_t, const Generation& result) { alone[i] = result.ids; });
+    }
+    EXPECT_EQ(together, alone);
+    EXPECT_NE(together[0], together[1]) << "samples differ";
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, GreedyParity, ::testing::Values("llama", "qwen2"));
 
 }  // namespace
