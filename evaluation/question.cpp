@@ -62,14 +62,14 @@ void answer_questions(const SoftPromptModel& model, const Tokenizer& tokenizer,
   std::vector<Pending> pending;
   std::vector<GenerationRequest> requests;
   for (std::size_t q = 0; q < questions.size(); ++q) {
-    for (std::int64_t k = 0; k < options.samples; ++k) {
-      if (completed.contains({questions[q].record.id, k})) continue;
-      pending.push_back({q, k});
+    for (std::int64_t i = 0; i < options.seeds * options.samples; ++i) {
+      if (completed.contains({questions[q].record.id, i})) continue;
+      pending.push_back({q, i});
       requests.push_back({.prompt = questions[q].row,
                           .soft = questions[q].soft,
-                          .seed = options.seed,
+                          .seed = options.seed + static_cast<std::uint64_t>(i / options.samples),
                           .question = hash_number(questions[q].record.id),
-                          .sample = static_cast<std::uint64_t>(k)});
+                          .sample = static_cast<std::uint64_t>(i % options.samples)});
     }
   }
   const auto likelihoods = score(model, questions, pending, options.batch_tokens);

@@ -23,11 +23,13 @@ struct Question {
 struct QuestionOptions {
   GenerationOptions generation;
   std::uint64_t seed = 0;
-  std::int64_t samples = 1;          ///< Continuations of each question.
+  std::int64_t seeds = 1;            ///< From `seed` on.
+  std::int64_t samples = 1;          ///< Continuations of each question under each seed.
   std::int64_t batch_tokens = 4096;  ///< Tokens scored at once.
 };
 
-/// Scores the reference answer and writes the continuations of each question that `completed`
+/// Scores the reference answer and writes the continuations (sample k under seed number s has the
+/// index s · samples + k) of each question that `completed`
 /// lacks, and hands over each sample as it is ready. Collective over tp: all ranks of a replica
 /// pass the same questions and get the same samples.
 void answer_questions(const SoftPromptModel& model, const Tokenizer& tokenizer,

@@ -80,12 +80,15 @@ std::optional<Contrast> contrast_of(const Questions& own, const Questions& basel
                                     const ComparisonOptions& options) {
   Contrast contrast;
   std::vector<double> columns[4];
+  std::vector<double> shares[2];
   for (const auto& [id, question] : own) {
     const auto other = baseline.find(id);
     if (other == baseline.end()) continue;
     ++contrast.questions;
     const bool solved = question.samples.begin()->second->read_by(options.headline).correct;
     const bool by_other = other->second.samples.begin()->second->read_by(options.headline).correct;
+    shares[0].push_back(question.share_correct(options.headline));
+    shares[1].push_back(other->second.share_correct(options.headline));
     contrast.only_this += solved && !by_other ? 1 : 0;
     contrast.only_baseline += by_other && !solved ? 1 : 0;
     const Sample* left = question.with_nll();
@@ -98,11 +101,44 @@ std::optional<Contrast> contrast_of(const Questions& own, const Questions& basel
   }
   if (contrast.questions == 0) return std::nullopt;
   contrast.mcnemar_p = mcnemar_exact_p(contrast.only_this, contrast.only_baseline);
+  contrast.accuracy = paired_mean_difference(shares[0], shares[1], options.bootstrap);
   if (!columns[0].empty()) {
     contrast.nll =
         paired_ratio_difference(columns[0], columns[1], columns[2], columns[3], options.bootstrap);
   }
   return contrast;
+}
+
+/// The samples of each question and seed, in their order; nothing unless all are equally many.
+std::vector<std::vector<VotingAnswer>> votes_of(const Questions& questions, std::size_t seeds,
+                                                Extractor extractor) {
+  std::vector<std::vector<VotingAnswer>> votes;
+  const std::size_t count = questions.begin()->second.samples.size();
+  if (count % seeds != 0) return {};
+  for (const auto& [id, question] : questions) {
+    if (question.samples.size() != count) return {};
+    std::size_t position = 0;
+    for (const auto& [index, sample] : question.samples) {
+      if (position++ % (count / seeds) == 0) votes.emplace_back();
+      const ExtractedAnswer& read = sample->read_by(extractor);
+      votes.back().push_back({read.answer, read.correct});
+    }
+  }
+  return votes;
+}
+
+/// The accuracy under each seed. votes[q · seeds + s] are those of question q.
+Spread over_seeds(const std::vector<std::vector<VotingAnswer>>& votes, std::size_t seeds) {
+  std::vector<double> accuracies(seeds);
+  for (std::size_t i = 0; i < votes.size(); ++i) {
+    const auto right = std::count_if(votes[i].begin(), votes[i].end(),
+                                     [](const VotingAnswer& vote) { return vote.correct; });
+    accuracies[i % seeds] += static_cast<double>(right) / static_cast<double>(votes[i].size());
+  }
+  for (double& accuracy : accuracies) {
+    accuracy *= static_cast<double>(seeds) / static_cast<double>(votes.size());
+  }
+  return spread(accuracies);
 }
 
 MethodResult result_of(const MethodSamples& method, const Questions& questions,
@@ -121,6 +157,13 @@ MethodResult result_of(const MethodSamples& method, const Questions& questions,
       ++result.samples;
       tokens += static_cast<double>(sample->new_tokens);
       result.truncated += sample->finish == "length" ? 1 : 0;
+    }
+  }
+  const auto votes = votes_of(questions, method.seeds, options.headline);
+  if (!votes.empty()) {
+    result.over_seeds = over_seeds(votes, method.seeds);
+    if (votes[0].size() > 1) {
+      result.voting = self_consistency(votes, options.vote, options.bootstrap.seed);
     }
   }
   result.mean_new_tokens = tokens / static_cast<double>(result.samples);

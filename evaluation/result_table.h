@@ -11,6 +11,7 @@
 
 #include "evaluation/answer_extraction.h"
 #include "evaluation/sample_log.h"
+#include "evaluation/self_consistency.h"
 #include "evaluation/statistics.h"
 
 namespace softcot {
@@ -20,6 +21,8 @@ struct MethodSamples {
   std::string method;  ///< "softcot"; the name of its sample file.
   std::string title;   ///< "SoftCoT"; what people read.
   std::vector<Sample> samples;
+  /// The samples of a question fall into so many equal parts, by index: one for each seed.
+  std::size_t seeds = 1;
 };
 
 /// How often a method was right, over questions (a question's value is the mean of its samples).
@@ -38,6 +41,7 @@ struct Contrast {
   std::size_t only_this = 0;        ///< Questions whose sample 0 only this method solves.
   std::size_t only_baseline = 0;
   double mcnemar_p = 1;
+  Estimate accuracy;  ///< This method's share of right samples - the baseline's, over questions.
 };
 
 /// One row of the table.
@@ -51,11 +55,16 @@ struct MethodResult {
   double mean_new_tokens = 0;
   std::size_t truncated = 0;         ///< Samples cut off at the length limit.
   std::optional<Contrast> contrast;  ///< Missing for the baseline, and where there is none.
+  Spread over_seeds;                 ///< Of the headline accuracy.
+  /// Votes among 1 … K samples of one seed, by the headline extractor; missing for K = 1 and where
+  /// questions have different numbers of samples.
+  std::optional<SelfConsistency> voting;
 };
 
 struct ComparisonOptions {
   std::string baseline = "zero_shot_cot";
   Extractor headline = Extractor::kFlexible;
+  VoteRule vote = VoteRule::kStrict;
   BootstrapOptions bootstrap = {};
 };
 
@@ -88,7 +97,14 @@ nlohmann::ordered_json results_to_json(const Comparison& comparison, const Prove
 Comparison comparison_from_json(const nlohmann::json& json, const std::string& where);
 Provenance provenance_from_json(const nlohmann::json& json, const std::string& where);
 
-/// results_to_json as a file that appears whole. Throws as AtomicFile does.
+/// One line a method, with the figures of format_table in columns of their own and intervals as two
+/// of them. Fractions, not per cent.
+std::string format_csv(const Comparison& comparison);
+/// A table for a page of Markdown.
+std::string format_markdown(const Comparison& comparison);
+
+/// results_to_json as a file that appears whole, and beside it the table as .csv and .md. Throws as
+/// AtomicFile does.
 void write_results(const std::filesystem::path& path, const Comparison& comparison,
                    const Provenance& provenance);
 

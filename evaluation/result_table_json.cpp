@@ -28,7 +28,8 @@ Json to_json(const Contrast& contrast) {
   Json json = {{"questions", contrast.questions},
                {"only_this_right", contrast.only_this},
                {"only_baseline_right", contrast.only_baseline},
-               {"mcnemar_p", contrast.mcnemar_p}};
+               {"mcnemar_p", contrast.mcnemar_p},
+               {"accuracy_difference", to_json(contrast.accuracy)}};
   if (contrast.nll) {
     json["nll_difference"] = to_json(contrast.nll->difference);
     json["nll_relative"] = to_json(contrast.nll->relative);
@@ -45,6 +46,14 @@ Json to_json(const MethodResult& row) {
                {"truncated", row.truncated}};
   if (row.nll_per_token) json["nll_per_token"] = to_json(*row.nll_per_token);
   for (const auto& [name, accuracy] : row.accuracy) json["accuracy"][name] = to_json(accuracy);
+  if (row.over_seeds.count > 0) {
+    json["over_seeds"] = {{"seeds", row.over_seeds.count}, {"mean", row.over_seeds.mean}};
+    if (row.over_seeds.deviation) json["over_seeds"]["deviation"] = *row.over_seeds.deviation;
+  }
+  if (row.voting) {
+    json["majority_vote"] = row.voting->majority;
+    json["pass_at"] = row.voting->pass;
+  }
   if (row.contrast) json["against_baseline"] = to_json(*row.contrast);
   return json;
 }
@@ -97,6 +106,7 @@ Contrast to_contrast(const Reader& reader) {
   contrast.only_this = reader.get<std::size_t>("only_this_right");
   contrast.only_baseline = reader.get<std::size_t>("only_baseline_right");
   contrast.mcnemar_p = reader.get<double>("mcnemar_p");
+  if (reader.has("accuracy_difference")) contrast.accuracy = reader.estimate("accuracy_difference");
   if (reader.has("nll_difference")) {
     contrast.nll = {reader.estimate("nll_difference"), reader.estimate("nll_relative")};
   }
@@ -117,6 +127,17 @@ MethodResult to_row(const Reader& reader) {
     const Reader accuracy = accuracies.at(name.c_str());
     row.accuracy[name] = {accuracy.get<double>("value"), accuracy.get<double>("standard_error"),
                           accuracy.interval("interval95")};
+  }
+  if (reader.has("over_seeds")) {
+    const Reader seeds = reader.at("over_seeds");
+    row.over_seeds = {.count = seeds.get<std::size_t>("seeds"),
+                      .mean = seeds.get<double>("mean"),
+                      .deviation = {}};
+    if (seeds.has("deviation")) row.over_seeds.deviation = seeds.get<double>("deviation");
+  }
+  if (reader.has("majority_vote")) {
+    row.voting = {reader.get<std::vector<double>>("majority_vote"),
+                  reader.get<std::vector<double>>("pass_at")};
   }
   if (reader.has("against_baseline")) row.contrast = to_contrast(reader.at("against_baseline"));
   return row;
@@ -139,6 +160,7 @@ Json results_to_json(const Comparison& comparison, const Provenance& provenance)
   Json json = {{"schema", kSchema},
                {"extractor_version", kExtractorVersion},
                {"headline_extractor", extractor_name(comparison.options.headline)},
+               {"vote", comparison.options.vote == VoteRule::kStrict ? "strict" : "reference"},
                {"baseline", comparison.options.baseline},
                {"bootstrap",
                 {{"seed", comparison.options.bootstrap.seed},
@@ -164,6 +186,9 @@ Comparison comparison_from_json(const nlohmann::json& json, const std::string& w
   Comparison comparison;
   comparison.options.baseline = reader.get<std::string>("baseline");
   comparison.options.headline = extractor_of(reader.get<std::string>("headline_extractor"), where);
+  if (reader.has("vote") && reader.get<std::string>("vote") == "reference") {
+    comparison.options.vote = VoteRule::kReference;
+  }
   const Reader bootstrap = reader.at("bootstrap");
   comparison.options.bootstrap = {.seed = bootstrap.get<std::uint64_t>("seed"),
                                   .resamples = bootstrap.get<std::size_t>("resamples"),
@@ -191,6 +216,9 @@ void write_results(const std::filesystem::path& path, const Comparison& comparis
       path,
       results_to_json(comparison, provenance).dump(2, ' ', false, Json::error_handler_t::replace) +
           "\n");
+  auto table = path;
+  write_file_atomically(table.replace_extension(".csv"), format_csv(comparison));
+  write_file_atomically(table.replace_extension(".md"), format_markdown(comparison));
 }
 
 }  // namespace softcot

@@ -90,6 +90,30 @@ std::string rows_of(const MethodResult& row, const std::string& extractor) {
   return line_of(figures) + line_of(intervals);
 }
 
+// "1: 3.1, 2: 4.0, 4: 5.2": powers of two, and the last.
+std::string curve_of(const std::vector<double>& curve) {
+  std::string text;
+  for (std::size_t k = 1; k <= curve.size(); ++k) {
+    if ((k & (k - 1)) != 0 && k != curve.size()) continue;
+    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", k, percent(curve[k - 1]));
+  }
+  return text;
+}
+
+// What several samples or seeds say of a method; nothing for one of each.
+std::string over_samples(const MethodResult& row) {
+  std::string words;
+  if (row.over_seeds.deviation) {
+    words += fmt::format(" {} seeds: {} ± {} % (mean ± sd).", row.over_seeds.count,
+                         percent(row.over_seeds.mean), percent(*row.over_seeds.deviation));
+  }
+  if (row.voting) {
+    words += fmt::format(" Right by the vote of k samples, in %: {}. A right one among k: {}.",
+                         curve_of(row.voting->majority), curve_of(row.voting->pass));
+  }
+  return words;
+}
+
 // Wraps words at 100 columns.
 std::string paragraph(const std::string& text) {
   std::string out;
@@ -149,7 +173,7 @@ std::string format_table(const Comparison& comparison) {
           contrast.mcnemar_p);
     }
     if (words.back() == ',') words.back() = '.';
-    out += paragraph(words);
+    out += paragraph(words + over_samples(row));
   }
   return out;
 }

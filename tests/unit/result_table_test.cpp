@@ -147,5 +147,69 @@ TEST(ResultTable, ResultsFileGivesBackTheComparison) {
   EXPECT_THROW(comparison_from_json(damaged, "x"), Error);
 }
 
+TEST(SelfConsistency, CurvesOfVotesAndOfAnyRightSample) {
+  const auto answers = [](const std::vector<std::string>& given, const std::string& right) {
+    std::vector<VotingAnswer> votes;
+    for (const std::string& answer : given) {
+      if (answer.empty()) {
+        votes.push_back({std::nullopt, false});
+      } else {
+        votes.push_back({answer, answer == right});
+      }
+    }
+    return votes;
+  };
+  // The vote is right in the first question alone; in the third a tie goes to the first answer.
+  const std::vector<std::vector<VotingAnswer>> questions = {
+      answers({"7", "3", "7", "7"}, "7"), answers({"1", "2", "2", ""}, "1"),
+      answers({"4", "5", "5", "4"}, "5"), answers({"", "", "", ""}, "9")};
+  const SelfConsistency curves = self_consistency(questions, VoteRule::kStrict, 0);
+  ASSERT_EQ(curves.majority.size(), 4u);
+  EXPECT_DOUBLE_EQ(curves.majority[0], (3.0 / 4 + 1.0 / 4 + 2.0 / 4) / 4);
+  EXPECT_DOUBLE_EQ(curves.majority[3], 1.0 / 4);
+  EXPECT_DOUBLE_EQ(curves.pass[0], curves.majority[0]);
+  EXPECT_DOUBLE_EQ(curves.pass[3], 3.0 / 4);
+  // Three of four: the first question is right in all draws; the second only when both 1 and a
+  // single 2, or 1 before a 2, are drawn.
+  EXPECT_GT(curves.majority[2], 1.0 / 4);
+  EXPECT_LT(curves.majority[2], 3.0 / 4);
+  EXPECT_EQ(self_consistency(questions, VoteRule::kStrict, 0).majority, curves.majority);
+}
+
+TEST(ResultTable, SeveralSeedsAndSamplesAreToldApart) {
+  auto methods = two_methods();
+  MethodSamples& soft = methods[1];
+  soft.seeds = 2;
+  const auto first = soft.samples;
+  for (int index = 1; index < 4; ++index) {  // indices 0, 1 under the first seed, 2, 3 the second
+    for (Sample again : first) {
+      again.sample_index = index;
+      again.flexible = {index == 3 ? "no" : "yes", index != 3};
+      soft.samples.push_back(again);
+    }
+  }
+  const Comparison comparison = compare_methods(methods, {});
+  const MethodResult& row = comparison.rows[1];
+  EXPECT_EQ(row.samples, 80u);
+  EXPECT_EQ(row.over_seeds.count, 2u);
+  EXPECT_NEAR(row.over_seeds.mean, ((11.0 / 20 + 1) / 2 + 0.5) / 2, 1e-12);
+  ASSERT_TRUE(row.over_seeds.deviation);
+  ASSERT_TRUE(row.voting);
+  EXPECT_EQ(row.voting->majority.size(), 2u);
+  EXPECT_NEAR(row.contrast->accuracy.value, row.accuracy.at("flexible").value - 4.0 / 20, 1e-12);
+  EXPECT_THAT(format_table(comparison), HasSubstr("2 seeds:"));
+
+  // What the files say comes back, and does not break their format.
+  auto named = comparison;
+  named.rows[1].title = "Soft, \"quoted\" | CoT";
+  const auto json = results_to_json(named, {});
+  const Comparison back = comparison_from_json(json, "results.json");
+  EXPECT_EQ(back.rows[1].voting->majority, row.voting->majority);
+  EXPECT_EQ(back.rows[1].over_seeds.deviation, row.over_seeds.deviation);
+  EXPECT_EQ(format_csv(back), format_csv(named));
+  EXPECT_THAT(format_csv(named), HasSubstr("softcot,\"Soft, \"\"quoted\"\" | CoT\",20,80,1.2,"));
+  EXPECT_THAT(format_markdown(named), HasSubstr("| Soft, \"quoted\" \\| CoT | 20 | 1.2000 |"));
+}
+
 }  // namespace
 }  // namespace softcot

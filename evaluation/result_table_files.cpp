@@ -1,0 +1,99 @@
+#include <fmt/format.h>
+
+#include "evaluation/result_table.h"
+
+namespace softcot {
+namespace {
+
+std::string number(double value) { return fmt::format("{:.6g}", value); }
+
+/// A field as RFC 4180 wants it.
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
+}
+
+std::string percent(double share) { return fmt::format("{:.1f}", 100 * share); }
+
+/// A cell of a Markdown table: one line, without its separator.
+std::string cell(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '|') out += '\\';
+    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string format_csv(const Comparison& comparison) {
+  std::string out = "method,title,questions,samples,nll_per_token,nll_low,nll_high,nll_difference,"
+                    "nll_difference_low,nll_difference_high";
+  for (const char* extractor : {"flexible", "reference", "strict"}) {
+    out += fmt::format(",accuracy_{0},accuracy_{0}_standard_error", extractor);
+  }
+  out += ",accuracy_difference,accuracy_difference_low,accuracy_difference_high,mcnemar_p,seeds,"
+         "accuracy_sd_over_seeds,majority_vote,pass_at,mean_new_tokens,cut_off\n";
+  for (const MethodResult& row : comparison.rows) {
+    std::vector<std::string> fields = {row.method, row.title, std::to_string(row.questions),
+                                       std::to_string(row.samples)};
+    const auto estimate = [&](const Estimate* value) {
+      for (int i = 0; i < 3; ++i) fields.emplace_back();
+      if (value == nullptr) return;
+      fields[fields.size() - 3] = number(value->value);
+      fields[fields.size() - 2] = number(value->interval.low);
+      fields[fields.size() - 1] = number(value->interval.high);
+    };
+    estimate(row.nll_per_token ? &*row.nll_per_token : nullptr);
+    const bool contrasted = row.contrast && row.contrast->nll;
+    estimate(contrasted ? &row.contrast->nll->difference : nullptr);
+    for (const char* extractor : {"flexible", "reference", "strict"}) {
+      const auto found = row.accuracy.find(extractor);
+      const bool there = found != row.accuracy.end();
+      fields.push_back(there ? number(found->second.value) : "");
+      fields.push_back(there ? number(found->second.standard_error) : "");
+    }
+    estimate(row.contrast ? &row.contrast->accuracy : nullptr);
+    fields.push_back(row.contrast ? number(row.contrast->mcnemar_p) : "");
+    fields.push_back(std::to_string(row.over_seeds.count));
+    fields.push_back(row.over_seeds.deviation ? number(*row.over_seeds.deviation) : "");
+    fields.push_back(row.voting ? number(row.voting->majority.back()) : "");
+    fields.push_back(row.voting ? number(row.voting->pass.back()) : "");
+    fields.push_back(number(row.mean_new_tokens));
+    fields.push_back(std::to_string(row.truncated));
+    for (std::size_t i = 0; i < fields.size(); ++i) out += (i == 0 ? "" : ",") + csv_field(fields[i]);
+    out += "\n";
+  }
+  return out;
+}
+
+std::string format_markdown(const Comparison& comparison) {
+  const std::string extractor(extractor_name(comparison.options.headline));
+  std::string out = fmt::format(
+      "| method | questions | NLL per token | Δ % [95 %] | accuracy %, {} | McNemar p |\n"
+      "| --- | ---: | ---: | ---: | ---: | ---: |\n",
+      extractor);
+  for (const MethodResult& row : comparison.rows) {
+    out += fmt::format("| {} | {} | {} |", cell(row.title), row.questions,
+                       row.nll_per_token ? fmt::format("{:.4f}", row.nll_per_token->value) : "–");
+    if (row.contrast && row.contrast->nll) {
+      const Estimate& change = row.contrast->nll->relative;
+      out += fmt::format(" {:+.1f} [{:+.1f}, {:+.1f}] |", 100 * change.value,
+                         100 * change.interval.low, 100 * change.interval.high);
+    } else {
+      out += " – |";
+    }
+    const auto found = row.accuracy.find(extractor);
+    out += found == row.accuracy.end()
+               ? " – |"
+               : fmt::format(" {} ± {} |", percent(found->second.value),
+                             percent(found->second.standard_error));
+    out += row.contrast ? fmt::format(" {:.3g} |\n", row.contrast->mcnemar_p) : " – |\n";
+  }
+  return out;
+}
+
+}  // namespace softcot
