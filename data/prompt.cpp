@@ -1,6 +1,7 @@
 #include "data/prompt.h"
 
 #include "data/prompt_file.h"
+#include "runtime/error.h"
 #include "runtime/hash.h"
 
 namespace softcot {
@@ -28,13 +29,22 @@ std::string question_of(const Record& record) {
   return question;
 }
 
+void require_section(const std::string& text, const std::string& section,
+                     const std::string& where) {
+  if (!text.empty()) return;
+  fail(ExitCode::kUsage, {.what = "prompt file without the section that this method needs",
+                          .where = where,
+                          .expected = "[" + section + "]",
+                          .fix = "docs/prompts.md has an example"});
+}
+
 }  // namespace
 
 PromptTemplate PromptTemplate::load(const std::filesystem::path& path, ThoughtPrompt thoughts) {
   const PromptFile file(path);
   file.expect_only({"backbone.user", "backbone.hint", "assistant.user", "assistant.reply",
                     "assistant.user.uncounted", "assistant.reply.uncounted", "target.step",
-                    "target.final"});
+                    "target.final", "assistant.write", "backbone.written"});
   const bool counted = thoughts == ThoughtPrompt::kCounted;
   const std::string kind = counted ? "" : ".uncounted";
   const std::vector<std::string_view> count =
@@ -45,6 +55,15 @@ PromptTemplate PromptTemplate::load(const std::filesystem::path& path, ThoughtPr
   prompt.backbone_hint_ = file.section("backbone.hint", {}, {"n"});
   prompt.assistant_user_ = file.section("assistant.user" + kind, {"question"}, count);
   prompt.assistant_reply_ = file.section("assistant.reply" + kind, {}, count);
+  prompt.where_ = path.string();
+  if (file.has("assistant.write")) {
+    prompt.assistant_write_ = file.section("assistant.write", {"question"}, {"n"});
+  }
+  if (file.has("backbone.written")) {
+    prompt.backbone_written_ = file.section("backbone.written", {"text"}, {});
+  }
+  prompt.write_hash_ = hash_texts({prompt.assistant_write_});
+  prompt.written_hash_ = hash_texts({prompt.assistant_write_, prompt.backbone_written_});
   prompt.target_step_ = file.section("target.step", {"step"}, {"i"});
   prompt.target_final_ = file.section("target.final", {"answer"}, {});
   prompt.assistant_hash_ = hash_texts({prompt.assistant_user_, prompt.assistant_reply_});
@@ -70,6 +89,22 @@ SplitText PromptTemplate::backbone_user(const Record& record, std::int64_t n) co
 std::string PromptTemplate::assistant_user(const Record& record, std::int64_t n) const {
   return fill_prompt(assistant_user_,
                      {{"question", question_of(record)}, {"n", std::to_string(n)}});
+}
+
+std::string PromptTemplate::assistant_write(const Record& record, std::int64_t n) const {
+  require_section(assistant_write_, "assistant.write", where_);
+  return fill_prompt(assistant_write_,
+                     {{"question", question_of(record)}, {"n", std::to_string(n)}});
+}
+
+std::string PromptTemplate::backbone_user_with(const Record& record,
+                                               const std::string& written) const {
+  require_section(backbone_written_, "backbone.written", where_);
+  const std::vector<PromptValue> values = {{"question", question_of(record)}};
+  const std::size_t mark = backbone_user_.find(kThoughtsMark);
+  return fill_prompt(backbone_user_.substr(0, mark), values) +
+         fill_prompt(backbone_written_, {{"text", written}}) +
+         fill_prompt(backbone_user_.substr(mark + kThoughtsMark.size()), values);
 }
 
 std::string PromptTemplate::assistant_reply(std::int64_t n) const {

@@ -36,6 +36,10 @@ class PromptTemplate {
   SplitText backbone_user(const Record& record, std::int64_t n) const;
   /// The assistant's user turn.
   std::string assistant_user(const Record& record, std::int64_t n) const;
+  /// The same turns where the assistant writes at most n tokens that the backbone gets as text.
+  /// @throws Error kUsage unless the file has the sections for it.
+  std::string assistant_write(const Record& record, std::int64_t n) const;
+  std::string backbone_user_with(const Record& record, const std::string& written) const;
   /// What the assistant's turn says before its placeholders.
   std::string assistant_reply(std::int64_t n) const;
   /// What the backbone learns to write: the numbered steps but for the first `hidden`, then the
@@ -45,6 +49,9 @@ class PromptTemplate {
   /// 32 hexadecimal digits over all texts; over those that thoughts depend on.
   const std::string& content_hash() const { return content_hash_; }
   const std::string& assistant_hash() const { return assistant_hash_; }
+  /// Over the texts of assistant_write; over those of backbone_user_with.
+  const std::string& write_hash() const { return write_hash_; }
+  const std::string& written_hash() const { return written_hash_; }
 
  private:
   PromptTemplate() = default;
@@ -54,6 +61,11 @@ class PromptTemplate {
   std::string backbone_hint_;
   std::string assistant_user_;
   std::string assistant_reply_;
+  std::string where_;
+  std::string assistant_write_;  // empty without the section
+  std::string backbone_written_;
+  std::string write_hash_;
+  std::string written_hash_;
   std::string target_step_;
   std::string target_final_;
   std::string content_hash_;

@@ -22,6 +22,8 @@ class PromptFile {
   std::string section(const std::string& name, const std::vector<std::string_view>& required,
                       const std::vector<std::string_view>& allowed) const;
 
+  bool has(const std::string& name) const { return sections_.contains(name); }
+
   /// @throws Error kUsage naming a section that `section` was never asked for in this list.
   void expect_only(const std::vector<std::string_view>& names) const;
 

@@ -59,6 +59,26 @@ Row RowBuilder::backbone_row(const Record& record, std::int64_t n) const {
   return row;
 }
 
+Row RowBuilder::writing_prompt(const Record& record, std::int64_t n) const {
+  require_thoughts(n, 1);
+  return finish(
+      record,
+      render_chat(tokens_.family, {ChatMessage::words("user", prompt_.assistant_write(record, n))},
+                  AfterChat::kGenerationPrompt),
+      0);
+}
+
+Row RowBuilder::backbone_row_with(const Record& record, const std::string& written) const {
+  Row row =
+      finish(record,
+             render_chat(tokens_.family,
+                         {ChatMessage::words("user", prompt_.backbone_user_with(record, written))},
+                         AfterChat::kGenerationPrompt),
+             0);
+  append_targets(row, prompt_.target(record));
+  return row;
+}
+
 Row RowBuilder::latent_prompt(const Record& record, std::int64_t latents, bool markers) const {
   const FamilyTokens& spelled = family_tokens(tokens_.family);
   const SplitText user = prompt_.backbone_user(record, 0);

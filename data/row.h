@@ -49,6 +49,12 @@ class RowBuilder {
   /// backbone_prompt followed by the targets: rationale, answer and the end of the turn.
   Row backbone_row(const Record& record, std::int64_t n) const;
 
+  /// For an assistant that writes at most n tokens of text about the question. No targets.
+  Row writing_prompt(const Record& record, std::int64_t n) const;
+
+  /// backbone_row with what the assistant wrote, as plain words, in the place of thoughts.
+  Row backbone_row_with(const Record& record, const std::string& written) const;
+
   /// For Coconut: the question without thoughts, then the backbone's turn with begin marker,
   /// `latents` placeholders and end marker (no markers unless `markers`). No targets.
   Row latent_prompt(const Record& record, std::int64_t latents, bool markers) const;

@@ -13,6 +13,8 @@ const std::vector<Method>& methods() {
        false},
       {"zero_shot_cot_unk", "Zero-shot CoT-Unk", "with N placeholders that hold nothing", true,
        false, false, false},
+      {"zero_shot_assist_cot", "Zero-shot Assist-CoT", "with N tokens that the assistant wrote",
+       false, false, false, false, false, false, true},
       {"softcot", "SoftCoT", "with N projected thoughts of the assistant", true, true, false,
        false},
       {"prompt_tuning", "Prompt tuning", "with N trained vectors, the same for all questions", true,

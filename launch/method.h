@@ -17,6 +17,7 @@ struct Method {
   bool lora;                ///< The backbone's matrices are changed.
   bool full = false;        ///< All of the backbone's weights are trained.
   bool coconut = false;     ///< Latents of its own stand in its turn, by a curriculum.
+  bool written = false;     ///< What the assistant wrote stands in the prompt, as text.
 
   bool trained() const { return projection || task_vectors || lora || full; }
 };

@@ -118,6 +118,13 @@ SplitRows backbone_rows(const RowBuilder& builder, const Split& split, std::int6
   return rows_of(split, data, [&](const Record& r) { return builder.backbone_row(r, thoughts); });
 }
 
+SplitRows written_rows(const RowBuilder& builder, const Split& split,
+                       const std::map<std::string, std::string>& texts, const DataOptions& data) {
+  return rows_of(split, data, [&](const Record& record) {
+    return builder.backbone_row_with(record, texts.at(record.id));
+  });
+}
+
 SplitRows latent_rows(const RowBuilder& builder, const Split& split, const Curriculum& curriculum,
                       std::int64_t stage, const DataOptions& data) {
   return rows_of(split, data, [&](const Record& record) {

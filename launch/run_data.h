@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,6 +52,9 @@ struct SplitRows {
 /// are to be skipped.
 SplitRows backbone_rows(const RowBuilder& builder, const Split& split, std::int64_t thoughts,
                         const DataOptions& data);
+/// The same with what the assistant wrote, by question id, in the place of thoughts.
+SplitRows written_rows(const RowBuilder& builder, const Split& split,
+                       const std::map<std::string, std::string>& texts, const DataOptions& data);
 /// The same for Coconut in a stage of its curriculum: prompt, latents and what is left to write.
 SplitRows latent_rows(const RowBuilder& builder, const Split& split, const Curriculum& curriculum,
                       std::int64_t stage, const DataOptions& data);

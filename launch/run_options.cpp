@@ -90,6 +90,10 @@ void add_thoughts(OptionSet& options, ThoughtOptions& thoughts) {
               Choices<ThoughtPrompt>{{"counted", ThoughtPrompt::kCounted},
                                      {"uncounted", ThoughtPrompt::kUncounted}});
   options.add("thoughts.cache", &thoughts.cache, "Folder of the thought caches.");
+  options.add("thoughts.written-temperature", &thoughts.written_temperature,
+              "Where the assistant writes its thoughts down (zero_shot_assist_cot): 0 always takes "
+              "the likeliest token.",
+              between(0, 100));
   options.add("thoughts.stored", &thoughts.stored, "Precision of the thoughts in the cache.",
               Choices<ThoughtType>{{"float32", ThoughtType::kFloat32},
                                    {"bfloat16", ThoughtType::kBfloat16}});
@@ -199,6 +203,10 @@ void add_evaluate(OptionSet& options, EvaluateOptions& evaluate) {
   options.add("evaluate.methods", &evaluate.methods,
               "What is compared; empty for zero_shot_cot and train.method.",
               method_names(/*trained_only=*/false));
+  options.add(
+      "evaluate.trained", &evaluate.trained,
+      "Run whose training is evaluated, run.folder if empty: so that what was trained on one "
+      "task is tested on another, in a folder of its own.");
   options.add("evaluate.max-new-tokens", &generation.max_new_tokens, "Longest answer.", at_least(1))
       .unit = "tokens";
   options.add("evaluate.temperature", &generation.sampling.temperature,
@@ -207,10 +215,21 @@ void add_evaluate(OptionSet& options, EvaluateOptions& evaluate) {
               "Sample from the smallest set of tokens with this probability.", above_up_to(0, 1));
   options.add("evaluate.batch", &generation.rows_in_flight, "Answers written at once.", at_least(1))
       .unit = "rows";
+  options.add("evaluate.also-greedy", &evaluate.also_greedy,
+              "Methods that also answer at temperature 0, in a line of their own.",
+              method_names(/*trained_only=*/false));
   options.add("evaluate.seed", &evaluate.seed, "Decides every sampled token.", any_number());
+  options
+      .add("evaluate.seeds", &evaluate.seeds,
+           "So many seeds, from evaluate.seed on; accuracy comes with its spread over them.",
+           at_least(1))
+      .unit = "seeds";
   options.add("evaluate.every-stage", &evaluate.every_stage,
               "Coconut as it was after each of its stages.");
-  options.add("evaluate.samples", &evaluate.samples, "Answers for each question.", at_least(1))
+  options
+      .add("evaluate.samples", &evaluate.samples,
+           "Answers for each question under each seed; with several, votes among them are shown.",
+           at_least(1))
       .unit = "answers";
 }
 

@@ -51,6 +51,7 @@ struct ThoughtOptions {
   ThoughtPrompt prompt = ThoughtPrompt::kCounted;
   std::filesystem::path cache = "caches";  ///< Folder that holds one folder per cache.
   ThoughtType stored = ThoughtType::kFloat32;
+  double written_temperature = 0;  ///< Of tokens that the assistant writes.
 
   std::int64_t count_in_evaluation() const { return eval_count > 0 ? eval_count : count; }
 };
@@ -75,8 +76,11 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CoconutOptions, variant, latents_per_step, ma
 struct EvaluateOptions {
   std::vector<std::string> methods;  ///< Once read, never empty: zero-shot and train.method.
   GenerationOptions generation;
+  std::filesystem::path trained;         ///< Run whose training is evaluated; empty for run.folder.
+  std::vector<std::string> also_greedy;  ///< Of `methods`, those that also answer greedily.
   std::uint64_t seed = 41;
-  std::int64_t samples = 1;  ///< Continuations of each question.
+  std::int64_t seeds = 1;    ///< From `seed` on.
+  std::int64_t samples = 1;  ///< Continuations of each question under each seed.
   bool every_stage = false;  ///< Coconut after each of its stages, not only the last.
 };
 

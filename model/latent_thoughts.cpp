@@ -84,8 +84,8 @@ at::Tensor latent_thoughts(const SoftPromptModel& model, const std::vector<SoftR
   std::int64_t most = 0;
   for (const auto& row : rows) most = std::max(most, row.thought_count);
   if (most == 0) return {};
-  const auto latents = at::GradMode::is_enabled() ? read_again(model, rows, most)
-                                                  : read_on(model, rows, most);
+  const auto latents =
+      at::GradMode::is_enabled() ? read_again(model, rows, most) : read_on(model, rows, most);
   return join(latents, rows_with_more(rows, 0));
 }
 

@@ -26,8 +26,8 @@ std::int64_t Curriculum::latents(std::int64_t stage, std::int64_t steps) const {
 std::vector<Stage> Curriculum::schedule(std::int64_t total, std::int64_t rows,
                                         std::int64_t batch) const {
   if (options_.variant == CoconutVariant::kNoCurriculum) return {{last_stage(), total}};
-  const double by_epochs = options_.epochs_per_stage * static_cast<double>(rows) /
-                           static_cast<double>(batch);
+  const double by_epochs =
+      options_.epochs_per_stage * static_cast<double>(rows) / static_cast<double>(batch);
   const std::int64_t each = options_.steps_per_stage > 0
                                 ? options_.steps_per_stage
                                 : std::max<std::int64_t>(1, std::llround(by_epochs));

@@ -17,9 +17,9 @@ struct CoconutOptions {
   CoconutVariant variant = CoconutVariant::kCoconut;
   std::int64_t latents_per_step = 2;  ///< The paper's c.
   std::int64_t max_stage = 3;
-  bool final_stage = true;          ///< After max_stage one more, which hides every step.
-  bool pad_latents = false;         ///< A rationale of fewer steps gets the stage's latents too.
-  double epochs_per_stage = 3;      ///< But for the last stage, which ends with the training.
+  bool final_stage = true;           ///< After max_stage one more, which hides every step.
+  bool pad_latents = false;          ///< A rationale of fewer steps gets the stage's latents too.
+  double epochs_per_stage = 3;       ///< But for the last stage, which ends with the training.
   std::int64_t steps_per_stage = 0;  ///< In optimizer steps; 0 goes by epochs.
 };
 

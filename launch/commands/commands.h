@@ -9,6 +9,7 @@ namespace softcot {
 
 ExitCode run_augment(Invocation& invocation);
 ExitCode run_bench(Invocation& invocation);
+ExitCode run_compare(Invocation& invocation);
 ExitCode run_doctor(Invocation& invocation);
 ExitCode run_generate(Invocation& invocation);
 ExitCode run_inspect(Invocation& invocation);

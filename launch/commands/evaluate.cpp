@@ -4,6 +4,7 @@
 #include <memory>
 #include <numeric>
 #include <optional>
+#include <span>
 
 #include "data/sampler.h"
 #include "evaluation/question.h"
@@ -18,6 +19,7 @@
 #include "launch/standard_output.h"
 #include "launch/threads.h"
 #include "launch/trained_model.h"
+#include "launch/written_thoughts.h"
 #include "runtime/hash.h"
 #include "runtime/log.h"
 #include "runtime/progress.h"
@@ -32,15 +34,28 @@ struct Contestant {
   std::string name;  ///< Of its sample file.
   std::string title;
   std::optional<Stage> stage;
+  bool greedy = false;  ///< At temperature 0, whatever the options say.
 };
+
+const std::filesystem::path& trained_folder(const RunOptions& run) {
+  return run.evaluate.trained.empty() ? run.folder : run.evaluate.trained;
+}
 
 /// The method itself, or what became of it stage after stage.
 std::vector<Contestant> contestants_of(const RunOptions& run, const std::string& name) {
   const Method& method = method_of(name);
-  if (!method.coconut) return {{&method, method.name, method.title, std::nullopt}};
+  const auto& greedy = run.evaluate.also_greedy;
+  if (!method.coconut) {
+    std::vector<Contestant> all = {{&method, method.name, method.title, std::nullopt}};
+    if (std::find(greedy.begin(), greedy.end(), name) != greedy.end()) {
+      all.push_back(
+          {&method, name + "-greedy", fmt::format("{}, greedy", method.title), std::nullopt, true});
+    }
+    return all;
+  }
   std::vector<Contestant> all;
   for (const Stage& stage :
-       stages_of(load_trained(run.folder, read_model_config(run.model.path)))) {
+       stages_of(load_trained(trained_folder(run), read_model_config(run.model.path)))) {
     all.push_back({&method, fmt::format("{}-stage-{}", name, stage.number),
                    fmt::format("{}, stage {}", method.title, stage.number), stage});
   }
@@ -83,15 +98,11 @@ class Evaluation {
     if (trained_ && contestant.method->coconut) fill_latents(model, mine);
     std::optional<SampleLog> log;
     if (groups_.tp_index == 0) log.emplace(parts.part(groups_.dp_index), parts.key);
+    const QuestionOptions options = question_options(contestant);
     // Replicas have equal shares: rank 0's tells of all.
     Progress progress(fmt::format("evaluate {}", contestant.name),
-                      mine.size() * static_cast<std::uint64_t>(run_.evaluate.samples), "samples",
-                      first);
-    QuestionOptions options;
-    options.generation = run_.evaluate.generation;
-    options.generation.stop_tokens = builder_.tokens().stop;
-    options.seed = run_.evaluate.seed;
-    options.samples = run_.evaluate.samples;
+                      mine.size() * static_cast<std::uint64_t>(options.seeds * options.samples),
+                      "samples", first);
     answer_questions(model, text_.tokenizer, mine, options, completed, [&](const Sample& sample) {
       if (log) log->append(sample);
       progress.advance(1);
@@ -121,7 +132,7 @@ class Evaluation {
     if (method.trained()) {
       std::optional<std::uint64_t> step;
       if (contestant.stage) step = static_cast<std::uint64_t>(contestant.stage->end);
-      trained_.emplace(load_trained(run_.folder, backbone_->config(), step));
+      trained_.emplace(load_trained(trained_folder(run_), backbone_->config(), step));
       require_trained_with(*trained_, "method", method.name, trained_->method());
       require_backbone(*trained_, backbone_hash_);
       log_info("{} from {}", method.title, trained_->checkpoint.string());
@@ -130,9 +141,7 @@ class Evaluation {
       if (method.full) load_trained_weights(*trained_, *backbone_);
     }
     const std::int64_t count = method.placeholders ? run_.thoughts.count_in_evaluation() : 0;
-    SplitRows rows = method.coconut ? latent_questions(builder_, split_, curriculum_of(*trained_),
-                                                       contestant.stage->number, run_.data)
-                                    : backbone_rows(builder_, split_, count, run_.data);
+    SplitRows rows = rows_of(contestant, count);
     rows_ = rows.rows;
     std::optional<ThoughtRows> thoughts;
     if (method.projection) thoughts.emplace(open_thoughts_of(rows, count));
@@ -151,6 +160,32 @@ class Evaluation {
       questions.push_back(std::move(question));
     }
     return questions;
+  }
+
+  SplitRows rows_of(const Contestant& contestant, std::int64_t thoughts) const {
+    if (contestant.method->coconut) {
+      return latent_questions(builder_, split_, curriculum_of(*trained_), contestant.stage->number,
+                              run_.data);
+    }
+    if (contestant.method->written) {
+      return written_rows(builder_, split_, written_thoughts(run_, split_, prompt_, groups_),
+                          run_.data);
+    }
+    return backbone_rows(builder_, split_, thoughts, run_.data);
+  }
+
+  QuestionOptions question_options(const Contestant& contestant) const {
+    QuestionOptions options;
+    options.generation = run_.evaluate.generation;
+    options.generation.stop_tokens = builder_.tokens().stop;
+    options.seed = run_.evaluate.seed;
+    if (contestant.greedy) {
+      options.generation.sampling = {};
+    } else {
+      options.seeds = run_.evaluate.seeds;
+      options.samples = run_.evaluate.samples;
+    }
+    return options;
   }
 
   /// Coconut's thoughts of the questions, some questions at a time.
@@ -195,14 +230,20 @@ class Evaluation {
 
   std::string sample_key(const Contestant& contestant) const {
     const Method& method = *contestant.method;
-    const auto& evaluate = run_.evaluate;
-    return hash_bytes(fmt::format(
+    const auto options = question_options(contestant);
+    const auto& generation = options.generation;
+    std::string key = fmt::format(
         "{} {} {} {} {} {} {} {} {} {} {} {} {}", method.name, backbone_hash_,
         toString(run_.model.load.dtype), prompt_.content_hash(), split_.content_hash(),
         run_.data.max_length, method.placeholders ? run_.thoughts.count_in_evaluation() : 0,
-        trained_ ? trained_->content_hash : "", evaluate.generation.max_new_tokens,
-        evaluate.generation.sampling.temperature, evaluate.generation.sampling.top_p, evaluate.seed,
-        kExtractorVersion));
+        trained_ ? trained_->content_hash : "", generation.max_new_tokens,
+        generation.sampling.temperature, generation.sampling.top_p, options.seed,
+        kExtractorVersion);
+    if (options.seeds > 1) key += fmt::format(" {}", options.samples);
+    if (method.written) {
+      for (const Row& row : rows_) key += hash_bytes(std::as_bytes(std::span(row.ids)));
+    }
+    return hash_bytes(key);
   }
 
   const RunOptions& run_;
@@ -226,6 +267,7 @@ ExitCode run_evaluate(Invocation& invocation) {
   add_run_options(options, run,
                   {"model", "assistant", "parallel", "data", "thoughts", "train", "evaluate", "run",
                    "prompts"});
+  options.find("data.file")->required = false;
   options.set_notes(
       "For each method: the likelihood of the reference rationale and answer, and the model's own\n"
       "answers. Samples go to samples/METHOD.jsonl as they come; a stopped evaluation goes on "
@@ -252,8 +294,9 @@ ExitCode run_evaluate(Invocation& invocation) {
     for (const Contestant& contestant : contestants_of(run, method)) {
       evaluation.run(contestant);
       if (world.rank() != 0) continue;
-      samples.push_back(
-          {contestant.name, contestant.title, read_samples(paths.samples(contestant.name))});
+      samples.push_back({contestant.name, contestant.title,
+                         read_samples(paths.samples(contestant.name)),
+                         static_cast<std::size_t>(contestant.greedy ? 1 : run.evaluate.seeds)});
     }
   }
   if (world.rank() != 0) return ExitCode::kOk;

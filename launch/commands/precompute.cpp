@@ -1,9 +1,12 @@
+#include <algorithm>
 #include <optional>
 
 #include "launch/commands/commands.h"
+#include "launch/method.h"
 #include "launch/run_data.h"
 #include "launch/run_options.h"
 #include "launch/threads.h"
+#include "launch/written_thoughts.h"
 #include "runtime/log.h"
 #include "runtime/progress.h"
 #include "trainer/precompute.h"
@@ -101,21 +104,30 @@ ExitCode run_precompute(Invocation& invocation) {
   RunOptions run;
   OptionSet options("precompute",
                     "Run the assistant once over all questions and cache its soft thoughts.");
-  add_run_options(options, run, {"model", "assistant", "parallel", "data", "thoughts", "prompts"});
+  add_run_options(options, run,
+                  {"model", "assistant", "parallel", "data", "thoughts", "evaluate", "prompts"});
+  options.find("data.file")->required = false;
   options.set_notes(
       "Works alone and under mpirun or srun with any number of ranks. Stopped at any time, the "
       "next\n"
-      "call goes on: finished blocks stay. A cache is found again by what it was made from.");
+      "call goes on: finished blocks stay. A cache is found again by what it was made from. If\n"
+      "evaluate.methods has zero_shot_assist_cot, what the assistant writes about the held-out\n"
+      "questions is made too.");
   options.add_example("mpirun -n 2 softcot precompute --config configs/quickstart.cfg",
                       "two ranks share the work");
   if (!invocation.read(options)) return ExitCode::kOk;
 
   ProcessWorld& world = invocation.world();
   const ProcessGroups groups = start_groups(invocation, run.parallel);
-  const Split train = train_split(run.data);
+  if (run.data.file.empty()) require_eval(run.data);
   const auto eval = eval_split(run.data);
+  const auto& methods = run.evaluate.methods;
+  if (eval && std::any_of(methods.begin(), methods.end(),
+                          [](const std::string& name) { return method_of(name).written; })) {
+    written_thoughts(run, *eval, PromptTemplate::load(run.prompts, run.thoughts.prompt), groups);
+  }
   Precompute precompute(run, world, groups);
-  precompute.fill(train, run.thoughts.count);
+  if (!run.data.file.empty()) precompute.fill(train_split(run.data), run.thoughts.count);
   if (eval) {
     precompute.fill(*eval, run.thoughts.count);
     if (run.thoughts.count_in_evaluation() != run.thoughts.count) {

@@ -53,9 +53,8 @@ struct Training {
 
   State save() {
     State state;
-    optimizer->save([&](const std::string& name, const at::Tensor& whole) {
-      state[name] = whole.clone();
-    });
+    optimizer->save(
+        [&](const std::string& name, const at::Tensor& whole) { state[name] = whole.clone(); });
     return state;
   }
 
@@ -124,9 +123,8 @@ TEST_P(FullTraining, WeightsComeBackIntoAnotherModel) {
     const auto groups = ProcessGroups::make(world(), tp);
     SCOPED_TRACE(groups.mesh.describe());
     Transformer fresh(folder, {}, *groups.tp);
-    fresh.load_weights([&](const std::string& name, at::IntArrayRef) {
-      return state.at("backbone." + name);
-    });
+    fresh.load_weights(
+        [&](const std::string& name, at::IntArrayRef) { return state.at("backbone." + name); });
     const at::NoGradGuard no_grad;
     const auto rows = rows_of_step(7);
     const auto got = SoftPromptModel(fresh, {}).score(rows, {}).nll;

@@ -66,8 +66,8 @@ TEST_P(CoconutParity, LossAndGradientsOfTheModel) {
     AdamW optimizer(parts.parameters(), {.clip = 0}, *groups.dp, *groups.tp);
     TrainStep step(model, parts, optimizer, *groups.dp);
     const auto all = rows();
-    const Slice mine = even_part(static_cast<std::int64_t>(all.size()), groups.dp_index,
-                                 groups.mesh.dp());
+    const Slice mine =
+        even_part(static_cast<std::int64_t>(all.size()), groups.dp_index, groups.mesh.dp());
     std::vector<TrainBatch> batches;
     if (mine.size() > 0) {
       batches.push_back(

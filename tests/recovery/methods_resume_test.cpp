@@ -8,8 +8,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "support/thought_caches.h"
 #include "support/job.h"
+#include "support/thought_caches.h"
 #include "support/tiny_model.h"
 
 namespace softcot::test {
@@ -46,16 +46,21 @@ class MethodsResume : public ::testing::TestWithParam<Variant> {
   static std::string name(const std::string& run) { return GetParam().name + run; }
   static std::vector<std::string> train(const std::string& run,
                                         const std::vector<std::string>& more = {}) {
-    std::vector<std::string> options = {
-        "--method", GetParam().method, "--train.steps", std::to_string(kSteps),
-        "--train.learning-rate", "0.001", "--train.checkpoint-every", "2", "--train.keep", "1"};
+    std::vector<std::string> options = {"--method",
+                                        GetParam().method,
+                                        "--train.steps",
+                                        std::to_string(kSteps),
+                                        "--train.learning-rate",
+                                        "0.001",
+                                        "--train.checkpoint-every",
+                                        "2",
+                                        "--train.keep",
+                                        "1"};
     options.insert(options.end(), GetParam().options.begin(), GetParam().options.end());
     options.insert(options.end(), more.begin(), more.end());
     return project_->call_in(name(run), "train", options);
   }
-  static std::filesystem::path folder(const std::string& run) {
-    return project_->path(name(run));
-  }
+  static std::filesystem::path folder(const std::string& run) { return project_->path(name(run)); }
 
   struct Outcome {
     std::vector<std::string> lines;
@@ -116,18 +121,15 @@ TEST_P(MethodsResume, GoesOnToTheSameNumbersAndIsEvaluated) {
       name("whole"), "evaluate",
       {"--method", GetParam().method, "--max-new-tokens", "6", "--evaluate.every-stage", "true"}));
   ASSERT_EQ(alone.status, 0) << alone.err;
-  const auto methods =
-      nlohmann::json::parse(slurp(folder("whole") / "results.json")).at("methods");
+  const auto methods = nlohmann::json::parse(slurp(folder("whole") / "results.json")).at("methods");
   EXPECT_EQ(methods.size(), 1 + GetParam().stages);  // and zero-shot
   EXPECT_EQ(methods.back().at("questions"), TinyProject::kEvalQuestions);
 
   const std::string question = "Tom has 3 pens and buys 4. How many?";
-  const ChildResult answer =
-      run_softcot(project_->call_in(name("whole"), "generate",
-                                    {"--question", question, "--max-new-tokens", "4"}));
+  const ChildResult answer = run_softcot(project_->call_in(
+      name("whole"), "generate", {"--question", question, "--max-new-tokens", "4"}));
   EXPECT_EQ(answer.status, 0) << answer.err;
 }
-
 
 INSTANTIATE_TEST_SUITE_P(Methods, MethodsResume, ::testing::ValuesIn(variants()),
                          [](const auto& parameter) { return std::string(parameter.param.name); });

@@ -40,9 +40,9 @@ TEST(Curriculum, ScheduleEndsWithTheTraining) {
   // 3 epochs of 10 rows, 4 at a time: 7.5 steps, rounded.
   EXPECT_THAT(Curriculum({}).schedule(40, 10, 4),
               ElementsAre(Stage{0, 8}, Stage{1, 16}, Stage{2, 24}, Stage{3, 32}, Stage{4, 40}));
-  EXPECT_THAT(Curriculum({.max_stage = 1, .final_stage = false, .steps_per_stage = 3})
-                  .schedule(100, 10, 4),
-              ElementsAre(Stage{0, 3}, Stage{1, 100}));
+  EXPECT_THAT(
+      Curriculum({.max_stage = 1, .final_stage = false, .steps_per_stage = 3}).schedule(100, 10, 4),
+      ElementsAre(Stage{0, 3}, Stage{1, 100}));
 }
 
 TEST(Curriculum, StagesThatDoNotFitAreRefused) {

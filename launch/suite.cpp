@@ -1,0 +1,303 @@
+#include "launch/suite.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "data/benchmark.h"
+#include "launch/method.h"
+#include "launch/nearest_name.h"
+#include "launch/option_sources.h"
+#include "launch/run_options.h"
+#include "runtime/atomic_file.h"
+#include "runtime/hash.h"
+
+namespace softcot {
+namespace {
+
+using Settings = std::map<std::string, std::string>;
+
+std::vector<std::string> list_of(const std::string& text) {
+  std::vector<std::string> items;
+  std::string item;
+  for (const char c : text + ",") {
+    if (c == ',') {
+      if (!item.empty()) items.push_back(item);
+      item.clear();
+    } else if (c != ' ' && c != '\t') {
+      item += c;
+    }
+  }
+  return items;
+}
+
+/// A suite file while it is read.
+class SuiteReader {
+ public:
+  explicit SuiteReader(const std::filesystem::path& file) : file_(file) {
+    for (const Assignment& assignment : read_config_file(file, problems_)) sort_in(assignment);
+  }
+
+  Suite read() {
+    Suite suite;
+    suite.title = head("title", "");
+    suite.source = head("source", "");
+    suite.hash = problems_.empty() ? hash_file(file_) : "";
+    suite.tasks = known_tasks("tasks");
+    suite.transfer = known_tasks("transfer");
+    for (const std::string& name : list_of(head("methods", ""))) add_entry(suite, name);
+    for (const std::string& seed : list_of(head("seeds", "41"))) add_seed(seed);
+    if (suite.entries.empty() || suite.tasks.empty()) {
+      problem("suite without methods or tasks", file_.string(),
+              "[suite] with methods = … and tasks = …");
+    }
+    require_used(suite);
+    for (const SuiteEntry& entry : suite.entries) {
+      for (const std::string& task : suite.tasks) add_cells(suite, entry, task);
+    }
+    add_published(suite);
+    std::set<std::string> folders;
+    for (const SuiteCell& cell : suite.cells) {
+      if (!folders.insert(cell.folder()).second) problem("two cells in one folder", cell.folder());
+    }
+    if (!problems_.empty()) throw OptionErrors(problems_);
+    return suite;
+  }
+
+ private:
+  struct Part {
+    Settings settings;
+    std::string origin;
+  };
+
+  void problem(std::string what, std::string where, std::string expected = "",
+               std::string fix = "") {
+    problems_.push_back({.what = std::move(what),
+                         .where = std::move(where),
+                         .expected = std::move(expected),
+                         .got = "",
+                         .fix = std::move(fix)});
+  }
+
+  void sort_in(const Assignment& assignment) {
+    const auto dot = assignment.name.find('.');
+    const std::string section = assignment.name.substr(0, dot);
+    const std::string rest = dot == std::string::npos ? "" : assignment.name.substr(dot + 1);
+    if (section == "suite") {
+      const std::set<std::string> keys = {"title", "source", "methods", "tasks", "transfer",
+                                          "seeds"};
+      if (!keys.contains(rest)) problem("unknown key of a suite", assignment.origin + ": " + rest);
+      head_[rest] = assignment.value;
+    } else if (section == "published") {
+      published_.push_back({rest, assignment.value, assignment.origin});
+    } else if (section == "task" || section == "method" || section == "variant") {
+      const auto end = rest.find('.');
+      Part& part = parts_[section][rest.substr(0, end)];
+      part.origin = assignment.origin;
+      if (end != std::string::npos) part.settings[rest.substr(end + 1)] = assignment.value;
+    } else {
+      shared_[assignment.name] = assignment.value;
+    }
+  }
+
+  std::string head(const std::string& key, const std::string& otherwise) const {
+    const auto found = head_.find(key);
+    return found == head_.end() ? otherwise : found->second;
+  }
+
+  std::vector<std::string> known_tasks(const std::string& key) {
+    std::vector<std::string> tasks = list_of(head(key, ""));
+    for (const std::string& task : tasks) {
+      try {
+        benchmark_of(task);
+      } catch (const Error& error) {
+        problems_.push_back(error.problem());
+      }
+    }
+    return tasks;
+  }
+
+  void add_entry(Suite& suite, const std::string& name) {
+    const auto colon = name.find(':');
+    SuiteEntry entry{name.substr(0, colon),
+                     colon == std::string::npos ? "" : name.substr(colon + 1), ""};
+    try {
+      entry.title = method_of(entry.method).title;
+    } catch (const Error& error) {
+      problems_.push_back(error.problem());
+      return;
+    }
+    if (!entry.variant.empty()) {
+      if (!parts_["variant"].contains(normal_name(entry.variant))) {
+        problem("unknown variant of a method", name, "a section [variant." + entry.variant + "]");
+      }
+      entry.title += ", " + entry.variant;
+    }
+    suite.entries.push_back(entry);
+  }
+
+  void add_seed(const std::string& text) {
+    std::uint64_t seed = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+    if (error != std::errc() || end != text.data() + text.size()) {
+      problem("not a seed", "suite.seeds: " + text, "whole numbers with commas between them");
+    }
+    seeds_.push_back(seed);
+  }
+
+  /// A section for a task, method or variant that is not in the suite is a slip.
+  void require_used(const Suite& suite) {
+    std::map<std::string, std::set<std::string>> used;
+    for (const auto& task : suite.tasks) used["task"].insert(normal_name(task));
+    for (const auto& task : suite.transfer) used["task"].insert(normal_name(task));
+    for (const auto& entry : suite.entries) {
+      used["method"].insert(normal_name(entry.method));
+      used["variant"].insert(normal_name(entry.variant));
+    }
+    for (const auto& [kind, parts] : parts_) {
+      for (const auto& [name, part] : parts) {
+        if (used[kind].contains(name)) continue;
+        const auto nearest = nearest_name(name, {used[kind].begin(), used[kind].end()});
+        problem(fmt::format("section for a {} that the suite does not have", kind), part.origin,
+                "", nearest ? fmt::format("did you mean [{}.{}]?", kind, *nearest) : "");
+      }
+    }
+  }
+
+  void apply(Settings& settings, const std::string& kind, const std::string& name) const {
+    const auto parts = parts_.find(kind);
+    if (parts == parts_.end()) return;
+    const auto part = parts->second.find(normal_name(name));
+    if (part == parts->second.end()) return;
+    for (const auto& [key, value] : part->second.settings) settings[key] = value;
+  }
+
+  Settings settings_of(const SuiteEntry& entry, const std::string& task) const {
+    Settings settings = shared_;
+    settings["data.task"] = task;
+    apply(settings, "task", task);
+    apply(settings, "method", entry.method);
+    apply(settings, "variant", entry.variant);
+    settings["evaluate.methods"] = entry.method;
+    if (method_of(entry.method).trained()) settings["train.method"] = entry.method;
+    return settings;
+  }
+
+  void add_cells(Suite& suite, const SuiteEntry& entry, const std::string& task) {
+    const bool trained = method_of(entry.method).trained();
+    for (const std::uint64_t seed : trained ? seeds_ : std::vector<std::uint64_t>{0}) {
+      SuiteCell cell{entry, task, seed, settings_of(entry, task), {}};
+      if (trained) cell.settings["train.seed"] = std::to_string(seed);
+      for (const std::string& other : suite.transfer) {
+        if (other != task) cell.transfers[other] = transferred(cell, other);
+      }
+      check(cell, cell.settings);
+      for (const auto& [other, settings] : cell.transfers) check(cell, settings);
+      suite.cells.push_back(std::move(cell));
+    }
+  }
+
+  /// The cell's settings on the data of another task.
+  Settings transferred(const SuiteCell& cell, const std::string& task) const {
+    Settings settings = settings_of(cell.entry, task);
+    std::erase_if(settings, [](const auto& item) { return item.first == "data.file"; });
+    if (cell.seed != 0) settings["train.seed"] = std::to_string(cell.seed);
+    return settings;
+  }
+
+  /// Whatever the commands would say of the settings.
+  void check(const SuiteCell& cell, Settings settings) {
+    settings["run.folder"] = "somewhere";
+    const auto file = std::filesystem::temp_directory_path() /
+                      fmt::format("softcot-suite-{}.cfg", hash_bytes(config_text(settings)));
+    write_file_atomically(file, config_text(settings));
+    RunOptions run;
+    OptionSet options("compare", "");
+    add_run_options(options, run,
+                    {"model", "assistant", "parallel", "data", "thoughts", "train", "lora",
+                     "coconut", "evaluate", "run", "prompts"});
+    options.find("data.file")->required = false;
+    try {
+      options.read({"--config", file}, {});
+    } catch (const OptionErrors& errors) {
+      for (Problem found : errors.problems()) {
+        found.where = fmt::format("{}, cell {}: {}", file_.string(), cell.folder(), found.where);
+        const auto same = [&](const Problem& known) {
+          return known.what == found.what && known.got == found.got && known.fix == found.fix;
+        };
+        if (std::none_of(problems_.begin(), problems_.end(), same)) problems_.push_back(found);
+      }
+    }
+    std::filesystem::remove(file);
+  }
+
+  void add_published(Suite& suite) {
+    for (const Assignment& figure : published_) {
+      const auto dot = figure.name.find('.');
+      const std::string task = figure.name.substr(0, dot);
+      const std::string entry = dot == std::string::npos ? "" : figure.name.substr(dot + 1);
+      const auto all_tasks = [&] {
+        auto tasks = suite.tasks;
+        tasks.insert(tasks.end(), suite.transfer.begin(), suite.transfer.end());
+        return tasks;
+      }();
+      const auto known_task = std::find_if(all_tasks.begin(), all_tasks.end(), [&](const auto& t) {
+        return normal_name(t) == normal_name(task);
+      });
+      const auto known = std::find_if(suite.entries.begin(), suite.entries.end(), [&](const auto& e) {
+        return normal_name(e.name()) == normal_name(entry);
+      });
+      double accuracy = 0;
+      const std::string& text = figure.value;
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), accuracy);
+      if (known == suite.entries.end() || known_task == all_tasks.end()) {
+        problem("published figure of no cell", figure.origin, "TASK.METHOD = per cent");
+      } else if (error != std::errc() || end != text.data() + text.size()) {
+        problem("published figure is no number", figure.origin);
+      } else {
+        suite.published.push_back({known->name(), *known_task, accuracy});
+      }
+    }
+  }
+
+  std::filesystem::path file_;
+  std::vector<Problem> problems_;
+  Settings head_;
+  Settings shared_;
+  std::map<std::string, std::map<std::string, Part>> parts_;
+  std::vector<Assignment> published_;
+  std::vector<std::uint64_t> seeds_;
+};
+
+}  // namespace
+
+std::string SuiteCell::folder() const {
+  std::string name = entry.method;
+  if (!entry.variant.empty()) name += "-" + entry.variant;
+  name += "-" + task;
+  return seed == 0 ? name : fmt::format("{}-seed{}", name, seed);
+}
+
+Suite Suite::read(const std::filesystem::path& file) { return SuiteReader(file).read(); }
+
+std::string config_text(const std::map<std::string, std::string>& settings) {
+  std::string text;
+  std::string section;
+  for (const auto& [name, value] : settings) {
+    const auto dot = name.find('.');
+    if (dot == std::string::npos) {
+      text = name + " = " + value + "\n" + text;
+      continue;
+    }
+    if (name.substr(0, dot) != section) {
+      section = name.substr(0, dot);
+      text += "[" + section + "]\n";
+    }
+    text += name.substr(dot + 1) + " = " + value + "\n";
+  }
+  return text;
+}
+
+}  // namespace softcot

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "launch/option_set.h"
+
+namespace softcot {
+
+/// One line of a suite's table: a method, perhaps with settings of its own.
+struct SuiteEntry {
+  std::string method;
+  std::string variant;  ///< "" or the name of a [variant.NAME] section.
+  std::string title;
+
+  /// "softcot" or "softcot:n4".
+  std::string name() const { return variant.empty() ? method : method + ":" + variant; }
+};
+
+/// A figure of a paper for one entry and task, in per cent.
+struct PublishedFigure {
+  std::string entry;
+  std::string task;
+  double accuracy = 0;
+};
+
+/// One run of the commands: an entry trained on a task under a seed, and evaluated. Entries that
+/// train nothing have one cell a task, with seed 0.
+struct SuiteCell {
+  SuiteEntry entry;
+  std::string task;
+  std::uint64_t seed = 0;
+  /// All settings but for run.folder, by option name.
+  std::map<std::string, std::string> settings;
+  /// The settings under which it is also evaluated on other tasks, by task.
+  std::map<std::string, std::map<std::string, std::string>> transfers;
+
+  /// Of its run folder: "softcot-n4-gsm8k-seed41".
+  std::string folder() const;
+};
+
+/// A suite file: docs/comparing.md has the format.
+struct Suite {
+  std::string title;
+  std::string source;  ///< Where the published figures are from.
+  std::vector<SuiteEntry> entries;
+  std::vector<std::string> tasks;     ///< Trained on and evaluated on.
+  std::vector<std::string> transfer;  ///< Evaluated on, by the runs of all tasks.
+  std::vector<PublishedFigure> published;
+  std::vector<SuiteCell> cells;  ///< In the order in which they are run.
+  std::string hash;              ///< Of the file.
+
+  /// Throws kUsage, every problem at once: an unreadable file, an unknown key, section, method (the
+  /// nearest is named), task or variant, a published figure of no cell, and whatever the commands
+  /// would refuse in a cell's settings. Local.
+  static Suite read(const std::filesystem::path& file);
+};
+
+/// The settings as a config file that the commands read.
+std::string config_text(const std::map<std::string, std::string>& settings);
+
+}  // namespace softcot
