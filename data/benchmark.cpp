@@ -36,14 +36,14 @@ const Benchmark& benchmark_of(const std::string& task) {
 }
 
 std::vector<Record> read_benchmark(const std::string& task, const std::filesystem::path& file,
-                                   RecordRange range) {
-  RecordCollector collector(file.string(), range);
+                                   RecordRange range, TrainingQuirks quirks) {
+  RecordCollector collector(file.string(), range, quirks);
   benchmark_of(task).read(file, collector);
   return collector.take();
 }
 
-RecordCollector::RecordCollector(std::string file, RecordRange range)
-    : file_(std::move(file)), range_(range) {}
+RecordCollector::RecordCollector(std::string file, RecordRange range, TrainingQuirks quirks)
+    : file_(std::move(file)), range_(range), quirks_(quirks) {}
 
 bool RecordCollector::add(Record record, const std::string& where) {
   const auto refuse = [&](std::string what, std::string got) {

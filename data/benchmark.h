@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "data/compat.h"
 #include "data/record.h"
 
 namespace softcot {
@@ -21,7 +22,10 @@ struct RecordRange {
 /// refuses what no record may be.
 class RecordCollector {
  public:
-  RecordCollector(std::string file, RecordRange range);
+  RecordCollector(std::string file, RecordRange range, TrainingQuirks quirks = {});
+
+  /// What readers keep in the rationale that they leave out otherwise.
+  const TrainingQuirks& quirks() const { return quirks_; }
 
   /// `where` is "file:line". Returns whether more records are wanted.
   /// @throws Error kInput: an empty question or answer, an id twice.
@@ -33,6 +37,7 @@ class RecordCollector {
  private:
   std::string file_;
   RecordRange range_;
+  TrainingQuirks quirks_;
   std::size_t seen_ = 0;
   std::vector<Record> records_;
   std::unordered_map<std::string, std::string> places_;  // by id, where it was seen
@@ -56,6 +61,6 @@ const Benchmark& benchmark_of(const std::string& task);
 /// @throws Error kUsage: no such task (the known ones are listed); kInput: the file is missing,
 /// empty, malformed (file:line is named), or has no record in the range.
 std::vector<Record> read_benchmark(const std::string& task, const std::filesystem::path& file,
-                                   RecordRange range = {});
+                                   RecordRange range = {}, TrainingQuirks quirks = {});
 
 }  // namespace softcot

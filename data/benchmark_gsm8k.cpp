@@ -38,7 +38,10 @@ void read_gsm8k(const std::filesystem::path& file, RecordCollector& collector) {
     }
     std::string number = trimmed(std::string_view(answer).substr(mark + kMark.size()));
     std::erase(number, ',');
-    const std::string steps = without_calculator(answer.substr(0, mark), line);
+    const TrainingQuirks& quirks = collector.quirks();
+    const std::string rationale = quirks.answer_line_is_step ? answer : answer.substr(0, mark);
+    const std::string steps =
+        quirks.calculator_kept ? rationale : without_calculator(rationale, line);
     return collector.add({.id = line.default_id(),
                           .question = trimmed(line.text("question")),
                           .rationale_steps = trimmed_lines(steps),

@@ -24,8 +24,20 @@ void require_thoughts(std::int64_t n, std::int64_t least) {
 
 }  // namespace
 
-RowBuilder::RowBuilder(const Tokenizer& tokenizer, Family family, const PromptTemplate& prompt)
-    : tokenizer_(tokenizer), prompt_(prompt), tokens_(special_tokens(tokenizer, family)) {}
+RowBuilder::RowBuilder(const Tokenizer& tokenizer, Family family, const PromptTemplate& prompt,
+                       LastToken last)
+    : tokenizer_(tokenizer),
+      prompt_(prompt),
+      tokens_(special_tokens(tokenizer, family)),
+      last_(last) {
+  const auto ids = [&](AfterChat after) {
+    return encode_chat(tokenizer, render_chat(family, {ChatMessage::words("user", "")}, after));
+  };
+  turn_opening_ = ids(AfterChat::kGenerationPrompt);
+  turn_opening_.erase(
+      turn_opening_.begin(),
+      turn_opening_.begin() + static_cast<std::ptrdiff_t>(ids(AfterChat::kNothing).size()));
+}
 
 Row RowBuilder::assistant_row(const Record& record, std::int64_t n) const {
   require_thoughts(n, 1);
@@ -100,7 +112,8 @@ Row RowBuilder::latent_row(const Record& record, std::int64_t hidden, std::int64
 void RowBuilder::append_targets(Row& row, const std::string& text) const {
   const auto targets = tokenizer_.encode(text, TokensInText::kPlain);
   row.ids.insert(row.ids.end(), targets.begin(), targets.end());
-  row.ids.push_back(tokens_.end_of_turn);
+  const bool ends_with_turn = tokens_.family == Family::kLlama;
+  if (last_ == LastToken::kKept || !ends_with_turn) row.ids.push_back(tokens_.end_of_turn);
 }
 
 // Words are encoded without special tokens, so the only placeholders are those of the chat's

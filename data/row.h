@@ -29,12 +29,20 @@ struct Row {
   std::int64_t length() const { return static_cast<std::int64_t>(ids.size()); }
 };
 
+/// Whether the chat of a training row is rendered to its end.
+enum class LastToken {
+  kKept,
+  kCut,  ///< As the paper's code does (docs/compat.md): Llama then learns no end of its turn. The
+         ///< line break that ChatML ends with is no target in either case.
+};
+
 /// Makes rows for one model from records. Words of a record are plain text: no question can bring a
 /// special token into a row. Keeps references to tokenizer and template, which outlive it.
 class RowBuilder {
  public:
   /// @throws Error kInput if the tokenizer lacks a token of the family.
-  RowBuilder(const Tokenizer& tokenizer, Family family, const PromptTemplate& prompt);
+  RowBuilder(const Tokenizer& tokenizer, Family family, const PromptTemplate& prompt,
+             LastToken last = LastToken::kKept);
 
   /// For the assistant: question, then its turn up to and with the last of n placeholders; what
   /// would follow cannot change the thoughts. No targets.
@@ -65,6 +73,8 @@ class RowBuilder {
                  bool markers) const;
 
   const SpecialTokens& tokens() const { return tokens_; }
+  /// The ids that open the backbone's turn; every prompt of whole words ends with them.
+  const std::vector<std::int64_t>& turn_opening() const { return turn_opening_; }
 
  private:
   void append_targets(Row& row, const std::string& text) const;
@@ -73,6 +83,8 @@ class RowBuilder {
   const Tokenizer& tokenizer_;
   const PromptTemplate& prompt_;
   SpecialTokens tokens_;
+  LastToken last_;
+  std::vector<std::int64_t> turn_opening_;
 };
 
 /// Length of the longest beginning that all rows share, ending at the latest before any row's first

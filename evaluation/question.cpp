@@ -8,8 +8,9 @@
 namespace softcot {
 namespace {
 
-std::string prompt_hash(const SoftRow& row) {
-  const std::span prompt(row.ids.data(), static_cast<std::size_t>(row.target_begin));
+std::string prompt_hash(const Question& question) {
+  const std::span prompt(question.row.ids.data(),
+                         static_cast<std::size_t>(question.prompt_tokens()));
   return hash_bytes(std::as_bytes(prompt));
 }
 
@@ -25,7 +26,7 @@ Sample make_sample(const Question& question, std::int64_t index, const Generatio
   sample.sample_index = index;
   sample.question = question.record.question;
   sample.reference = question.record.answer;
-  sample.prompt_hash = prompt_hash(question.row);
+  sample.prompt_hash = prompt_hash(question);
   sample.ids = generation.ids;
   const bool stopped = generation.finish == Finish::kStop;
   sample.text =
@@ -55,33 +56,37 @@ std::vector<AnswerLikelihood> score(const SoftPromptModel& model,
 
 }  // namespace
 
-void answer_questions(const SoftPromptModel& model, const Tokenizer& tokenizer,
-                      const std::vector<Question>& questions, const QuestionOptions& options,
-                      const std::set<SampleKey>& completed,
-                      const std::function<void(const Sample&)>& done) {
+GenerationWork answer_questions(const SoftPromptModel& model, const Tokenizer& tokenizer,
+                                const std::vector<Question>& questions,
+                                const QuestionOptions& options,
+                                const std::set<SampleKey>& completed,
+                                const std::function<void(const Sample&)>& done) {
   std::vector<Pending> pending;
   std::vector<GenerationRequest> requests;
   for (std::size_t q = 0; q < questions.size(); ++q) {
     for (std::int64_t i = 0; i < options.seeds * options.samples; ++i) {
       if (completed.contains({questions[q].record.id, i})) continue;
       pending.push_back({q, i});
+      const std::string& id = questions[q].record.id;
       requests.push_back({.prompt = questions[q].row,
                           .soft = questions[q].soft,
                           .seed = options.seed + static_cast<std::uint64_t>(i / options.samples),
-                          .question = hash_number(questions[q].record.id),
+                          .question = options.one_noise_stream ? 0 : hash_number(id),
                           .sample = static_cast<std::uint64_t>(i % options.samples)});
+      requests.back().prompt.target_begin = questions[q].prompt_tokens();
     }
   }
   const auto likelihoods = score(model, questions, pending, options.batch_tokens);
-  generate(model, requests, options.generation, [&](std::size_t i, const Generation& generation) {
-    const auto& item = pending[i];
-    Sample sample = make_sample(questions[item.question], item.sample, generation, tokenizer);
-    if (item.sample == 0 && questions[item.question].row.targets() > 0) {
-      sample.answer_nll = likelihoods[item.question].nll;
-      sample.target_tokens = likelihoods[item.question].targets;
-    }
-    done(sample);
-  });
+  return generate(
+      model, requests, options.generation, [&](std::size_t i, const Generation& generation) {
+        const auto& item = pending[i];
+        Sample sample = make_sample(questions[item.question], item.sample, generation, tokenizer);
+        if (item.sample == 0 && questions[item.question].row.targets() > 0) {
+          sample.answer_nll = likelihoods[item.question].nll;
+          sample.target_tokens = likelihoods[item.question].targets;
+        }
+        done(sample);
+      });
 }
 
 }  // namespace softcot

@@ -8,6 +8,7 @@
 
 #include "evaluation/report_html.h"
 #include "evaluation/report_training.h"
+#include "evaluation/report_votes.h"
 #include "evaluation/svg_plot.h"
 
 namespace softcot {
@@ -216,10 +217,9 @@ std::string provenance_section(const RunRecord& run) {
 }  // namespace
 
 std::vector<std::string> verdict_sentences(const Comparison& comparison) {
-  const MethodResult* baseline = row_of(comparison, comparison.options.baseline);
   std::vector<const MethodResult*> rows;
   for (const MethodResult& row : comparison.rows) {
-    if (baseline != nullptr && row.contrast) rows.push_back(&row);
+    if (row.contrast && row_of(comparison, row.baseline) != nullptr) rows.push_back(&row);
   }
   const auto change = [](const MethodResult* row) {
     const auto& nll = row->contrast->nll;
@@ -230,7 +230,7 @@ std::vector<std::string> verdict_sentences(const Comparison& comparison) {
   });
   std::vector<std::string> sentences;
   for (const MethodResult* row : rows)
-    sentences.push_back(verdict(*row, *baseline, *row->contrast));
+    sentences.push_back(verdict(*row, *row_of(comparison, row->baseline), *row->contrast));
   return sentences;
 }
 
@@ -248,7 +248,9 @@ std::string render_report(const RunRecord& run, const ReportOptions& options) {
     body += "<p class=\"verdict\">" + html_text(sentence) + "</p>\n";
   for (const std::string& remark : run.remarks)
     body += "<p class=\"soft\">" + html_text(remark) + "</p>\n";
-  if (run.comparison) body += comparison_section(run, options);
+  if (run.comparison) {
+    body += comparison_section(run, options) + voting_section(*run.comparison, options.gnuplot);
+  }
   body += training_section(run, options.gnuplot);
   body += questions_section(run, options);
   body += provenance_section(run);

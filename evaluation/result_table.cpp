@@ -17,6 +17,7 @@ constexpr Extractor kExtractors[] = {Extractor::kStrict, Extractor::kFlexible,
 // What is known of one question under one method.
 struct Question {
   std::map<std::int64_t, const Sample*> samples;  // By sample index.
+  ScoringQuirks quirks;
 
   // Sample 0's, else that of the first sample that has one.
   const Sample* with_nll() const {
@@ -27,19 +28,29 @@ struct Question {
   }
   double share_correct(Extractor extractor) const {
     const auto right = std::count_if(samples.begin(), samples.end(), [&](const auto& entry) {
-      return entry.second->read_by(extractor).correct;
+      return answer_in(*entry.second, extractor).correct;
     });
     return static_cast<double>(right) / static_cast<double>(samples.size());
+  }
+  ExtractedAnswer answer_in(const Sample& sample, Extractor extractor) const {
+    ExtractedAnswer read = sample.read_by(extractor);
+    const bool negative = read.answer && read.answer->size() > 1 && read.answer->front() == '-';
+    if (!quirks.lost_sign || !negative) return read;
+    read.answer->erase(0, 1);
+    read.correct = answers_equal(AnswerType::kNumber, *read.answer, sample.reference);
+    return read;
   }
 };
 
 using Questions =
     std::map<std::string, Question>;  // In the order of their ids, whatever the file's.
 
-Questions by_question(const std::vector<Sample>& samples) {
+Questions by_question(const MethodSamples& method) {
   Questions questions;
-  for (const Sample& sample : samples) {
-    questions[sample.question_id].samples.emplace(sample.sample_index, &sample);
+  for (const Sample& sample : method.samples) {
+    Question& question = questions[sample.question_id];
+    question.quirks = method.quirks;
+    question.samples.emplace(sample.sample_index, &sample);
   }
   return questions;
 }
@@ -76,19 +87,53 @@ std::optional<Estimate> nll_of(const Questions& questions, const BootstrapOption
   return ratio_of_sums(nll, tokens, options);
 }
 
-std::optional<Contrast> contrast_of(const Questions& own, const Questions& baseline,
-                                    const ComparisonOptions& options) {
+/// A method's samples with all that decides how they count.
+struct Scored {
+  Questions questions;
+  Extractor headline = Extractor::kFlexible;
+  VoteRule vote = VoteRule::kStrict;
+  std::size_t seeds = 1;
+
+  /// Samples that every question has under each seed.
+  std::size_t samples_each() const {
+    std::size_t least = questions.begin()->second.samples.size();
+    for (const auto& [id, question] : questions) least = std::min(least, question.samples.size());
+    return std::max<std::size_t>(1, least / seeds);
+  }
+  /// Whether the vote of a question's first k samples is right.
+  bool solves(const Question& question, std::size_t k) const {
+    std::vector<VotingAnswer> votes;
+    for (const auto& [index, sample] : question.samples) {
+      if (votes.size() == k) break;
+      const ExtractedAnswer read = question.answer_in(*sample, headline);
+      votes.push_back({read.answer, read.correct});
+    }
+    return vote_is_right(votes, vote);
+  }
+};
+
+Scored scored(const MethodSamples& method, const ComparisonOptions& options) {
+  return {.questions = by_question(method),
+          .headline = headline_of(options, method.quirks),
+          .vote = method.quirks.none_votes_once ? VoteRule::kReference : options.vote,
+          .seeds = method.seeds};
+}
+
+std::optional<Contrast> contrast_of(const Scored& own, const Scored& baseline,
+                                    const BootstrapOptions& bootstrap) {
+  if (own.questions.empty() || baseline.questions.empty()) return std::nullopt;
   Contrast contrast;
+  contrast.votes = std::min(own.samples_each(), baseline.samples_each());
   std::vector<double> columns[4];
   std::vector<double> shares[2];
-  for (const auto& [id, question] : own) {
-    const auto other = baseline.find(id);
-    if (other == baseline.end()) continue;
+  for (const auto& [id, question] : own.questions) {
+    const auto other = baseline.questions.find(id);
+    if (other == baseline.questions.end()) continue;
     ++contrast.questions;
-    const bool solved = question.samples.begin()->second->read_by(options.headline).correct;
-    const bool by_other = other->second.samples.begin()->second->read_by(options.headline).correct;
-    shares[0].push_back(question.share_correct(options.headline));
-    shares[1].push_back(other->second.share_correct(options.headline));
+    const bool solved = own.solves(question, contrast.votes);
+    const bool by_other = baseline.solves(other->second, contrast.votes);
+    shares[0].push_back(question.share_correct(own.headline));
+    shares[1].push_back(other->second.share_correct(baseline.headline));
     contrast.only_this += solved && !by_other ? 1 : 0;
     contrast.only_baseline += by_other && !solved ? 1 : 0;
     const Sample* left = question.with_nll();
@@ -101,10 +146,10 @@ std::optional<Contrast> contrast_of(const Questions& own, const Questions& basel
   }
   if (contrast.questions == 0) return std::nullopt;
   contrast.mcnemar_p = mcnemar_exact_p(contrast.only_this, contrast.only_baseline);
-  contrast.accuracy = paired_mean_difference(shares[0], shares[1], options.bootstrap);
+  contrast.accuracy = paired_mean_difference(shares[0], shares[1], bootstrap);
   if (!columns[0].empty()) {
     contrast.nll =
-        paired_ratio_difference(columns[0], columns[1], columns[2], columns[3], options.bootstrap);
+        paired_ratio_difference(columns[0], columns[1], columns[2], columns[3], bootstrap);
   }
   return contrast;
 }
@@ -120,7 +165,7 @@ std::vector<std::vector<VotingAnswer>> votes_of(const Questions& questions, std:
     std::size_t position = 0;
     for (const auto& [index, sample] : question.samples) {
       if (position++ % (count / seeds) == 0) votes.emplace_back();
-      const ExtractedAnswer& read = sample->read_by(extractor);
+      const ExtractedAnswer read = question.answer_in(*sample, extractor);
       votes.back().push_back({read.answer, read.correct});
     }
   }
@@ -141,11 +186,14 @@ Spread over_seeds(const std::vector<std::vector<VotingAnswer>>& votes, std::size
   return spread(accuracies);
 }
 
-MethodResult result_of(const MethodSamples& method, const Questions& questions,
+MethodResult result_of(const MethodSamples& method, const Scored& own,
                        const ComparisonOptions& options) {
+  const Questions& questions = own.questions;
   MethodResult result;
   result.method = method.method;
   result.title = method.title;
+  result.quirks = method.quirks;
+  result.baseline = method.baseline.empty() ? options.baseline : method.baseline;
   result.questions = questions.size();
   result.nll_per_token = nll_of(questions, options.bootstrap);
   for (const Extractor extractor : kExtractors) {
@@ -159,11 +207,11 @@ MethodResult result_of(const MethodSamples& method, const Questions& questions,
       result.truncated += sample->finish == "length" ? 1 : 0;
     }
   }
-  const auto votes = votes_of(questions, method.seeds, options.headline);
+  const auto votes = votes_of(questions, own.seeds, own.headline);
   if (!votes.empty()) {
-    result.over_seeds = over_seeds(votes, method.seeds);
+    result.over_seeds = over_seeds(votes, own.seeds);
     if (votes[0].size() > 1) {
-      result.voting = self_consistency(votes, options.vote, options.bootstrap.seed);
+      result.voting = self_consistency(votes, own.vote, options.bootstrap.seed);
     }
   }
   result.mean_new_tokens = tokens / static_cast<double>(result.samples);
@@ -172,19 +220,30 @@ MethodResult result_of(const MethodSamples& method, const Questions& questions,
 
 }  // namespace
 
+Extractor headline_of(const ComparisonOptions& options, const ScoringQuirks& quirks) {
+  return quirks.reference_extractor ? Extractor::kReference : options.headline;
+}
+
+std::size_t most_votes(const Comparison& comparison) {
+  std::size_t most = 0;
+  for (const MethodResult& row : comparison.rows) {
+    if (row.voting) most = std::max(most, row.voting->majority.size());
+  }
+  return most;
+}
+
 Comparison compare_methods(std::span<const MethodSamples> methods,
                            const ComparisonOptions& options) {
   Comparison comparison{.options = options, .rows = {}};
-  Questions baseline;
+  std::map<std::string, Scored> all;
+  for (const MethodSamples& method : methods) all[method.method] = scored(method, options);
   for (const MethodSamples& method : methods) {
-    if (method.method == options.baseline) baseline = by_question(method.samples);
-  }
-  for (const MethodSamples& method : methods) {
-    const Questions questions = by_question(method.samples);
-    if (questions.empty()) continue;
-    MethodResult result = result_of(method, questions, options);
-    if (method.method != options.baseline) {
-      result.contrast = contrast_of(questions, baseline, options);
+    const Scored& own = all.at(method.method);
+    if (own.questions.empty()) continue;
+    MethodResult result = result_of(method, own, options);
+    const auto baseline = all.find(result.baseline);
+    if (method.method != result.baseline && baseline != all.end()) {
+      result.contrast = contrast_of(own, baseline->second, options.bootstrap);
     }
     comparison.rows.push_back(std::move(result));
   }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "data/compat.h"
 #include "evaluation/answer_extraction.h"
 #include "evaluation/sample_log.h"
 #include "evaluation/self_consistency.h"
@@ -23,6 +24,8 @@ struct MethodSamples {
   std::vector<Sample> samples;
   /// The samples of a question fall into so many equal parts, by index: one for each seed.
   std::size_t seeds = 1;
+  ScoringQuirks quirks = {};  ///< Under which they are read and counted.
+  std::string baseline = {};  ///< The method they are compared with; empty for the comparison's.
 };
 
 /// How often a method was right, over questions (a question's value is the mean of its samples).
@@ -38,7 +41,10 @@ struct Accuracy {
 struct Contrast {
   std::size_t questions = 0;
   std::optional<PairedRatios> nll;  ///< Missing when either has no answer NLL.
-  std::size_t only_this = 0;        ///< Questions whose sample 0 only this method solves.
+  /// Samples of a question whose majority decides whether it is solved: the first seed's, as many
+  /// as both methods have.
+  std::size_t votes = 1;
+  std::size_t only_this = 0;  ///< Questions that only this method solves.
   std::size_t only_baseline = 0;
   double mcnemar_p = 1;
   Estimate accuracy;  ///< This method's share of right samples - the baseline's, over questions.
@@ -48,6 +54,8 @@ struct Contrast {
 struct MethodResult {
   std::string method;
   std::string title;
+  ScoringQuirks quirks;
+  std::string baseline;  ///< Of `contrast`.
   std::size_t questions = 0;
   std::size_t samples = 0;
   std::optional<Estimate> nll_per_token;     ///< Nats; 95 % interval over questions.
@@ -73,9 +81,15 @@ struct Comparison {
   std::vector<MethodResult> rows;  ///< In the order given.
 };
 
+/// The extractor of a row's headline accuracy: the comparison's, unless a quirk says otherwise.
+Extractor headline_of(const ComparisonOptions& options, const ScoringQuirks& quirks);
+
 /// Methods without samples are left out. Pure: the order of a method's samples does not matter.
 Comparison compare_methods(std::span<const MethodSamples> methods,
                            const ComparisonOptions& options);
+
+/// The largest K of all rows' votes; 0 where there are none.
+std::size_t most_votes(const Comparison& comparison);
 
 /// The table as text of at most 100 columns: two lines a method, figures and below them their 95 %
 /// intervals, then what they mean. Plain UTF-8, no control characters.

@@ -27,16 +27,47 @@ std::string cell(const std::string& text) {
   return out;
 }
 
+/// A second table, of votes among k samples; nothing where no method has several.
+std::string voting_markdown(const Comparison& comparison) {
+  const std::size_t most = most_votes(comparison);
+  if (most == 0) return "";
+  std::string head = "\n| right, in %, out of k samples |  |";
+  std::string rule = "| --- | --- |";
+  for (std::size_t k = 1; k <= most; ++k) {
+    head += fmt::format(" {} |", k);
+    rule += " ---: |";
+  }
+  std::string out = head + "\n" + rule + "\n";
+  for (const MethodResult& row : comparison.rows) {
+    if (!row.voting) continue;
+    const auto line = [&](const char* what, const std::vector<double>& curve) {
+      out += fmt::format("| {} | {} |", cell(row.title), what);
+      for (std::size_t k = 0; k < most; ++k) {
+        out += k < curve.size() ? fmt::format(" {} |", percent(curve[k])) : "  |";
+      }
+      out += "\n";
+    };
+    line("majority vote", row.voting->majority);
+    line("pass@k", row.voting->pass);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string format_csv(const Comparison& comparison) {
-  std::string out = "method,title,questions,samples,nll_per_token,nll_low,nll_high,nll_difference,"
-                    "nll_difference_low,nll_difference_high";
+  std::string out =
+      "method,title,questions,samples,nll_per_token,nll_low,nll_high,nll_difference,"
+      "nll_difference_low,nll_difference_high";
   for (const char* extractor : {"flexible", "reference", "strict"}) {
     out += fmt::format(",accuracy_{0},accuracy_{0}_standard_error", extractor);
   }
-  out += ",accuracy_difference,accuracy_difference_low,accuracy_difference_high,mcnemar_p,seeds,"
-         "accuracy_sd_over_seeds,majority_vote,pass_at,mean_new_tokens,cut_off\n";
+  out +=
+      ",accuracy_difference,accuracy_difference_low,accuracy_difference_high,mcnemar_p,seeds,"
+      "accuracy_sd_over_seeds,majority_vote,pass_at,mean_new_tokens,cut_off,compat,baseline";
+  const std::size_t most = most_votes(comparison);
+  for (std::size_t k = 1; k <= most; ++k) out += fmt::format(",vote_{0},pass_{0}", k);
+  out += "\n";
   for (const MethodResult& row : comparison.rows) {
     std::vector<std::string> fields = {row.method, row.title, std::to_string(row.questions),
                                        std::to_string(row.samples)};
@@ -64,7 +95,15 @@ std::string format_csv(const Comparison& comparison) {
     fields.push_back(row.voting ? number(row.voting->pass.back()) : "");
     fields.push_back(number(row.mean_new_tokens));
     fields.push_back(std::to_string(row.truncated));
-    for (std::size_t i = 0; i < fields.size(); ++i) out += (i == 0 ? "" : ",") + csv_field(fields[i]);
+    fields.push_back(quirks_name(row.quirks));
+    fields.push_back(row.contrast ? row.baseline : "");
+    for (std::size_t k = 0; k < most; ++k) {
+      const bool there = row.voting && k < row.voting->majority.size();
+      fields.push_back(there ? number(row.voting->majority[k]) : "");
+      fields.push_back(there ? number(row.voting->pass[k]) : "");
+    }
+    for (std::size_t i = 0; i < fields.size(); ++i)
+      out += (i == 0 ? "" : ",") + csv_field(fields[i]);
     out += "\n";
   }
   return out;
@@ -86,14 +125,14 @@ std::string format_markdown(const Comparison& comparison) {
     } else {
       out += " – |";
     }
-    const auto found = row.accuracy.find(extractor);
-    out += found == row.accuracy.end()
-               ? " – |"
-               : fmt::format(" {} ± {} |", percent(found->second.value),
-                             percent(found->second.standard_error));
+    const auto headline = headline_of(comparison.options, row.quirks);
+    const auto found = row.accuracy.find(std::string(extractor_name(headline)));
+    out += found == row.accuracy.end() ? " – |"
+                                       : fmt::format(" {} ± {} |", percent(found->second.value),
+                                                     percent(found->second.standard_error));
     out += row.contrast ? fmt::format(" {:.3g} |\n", row.contrast->mcnemar_p) : " – |\n";
   }
-  return out;
+  return out + voting_markdown(comparison);
 }
 
 }  // namespace softcot

@@ -25,16 +25,23 @@ Json to_json(const Accuracy& accuracy) {
 }
 
 Json to_json(const Contrast& contrast) {
-  Json json = {{"questions", contrast.questions},
-               {"only_this_right", contrast.only_this},
-               {"only_baseline_right", contrast.only_baseline},
-               {"mcnemar_p", contrast.mcnemar_p},
-               {"accuracy_difference", to_json(contrast.accuracy)}};
+  Json json = {
+      {"questions", contrast.questions},       {"votes", contrast.votes},
+      {"only_this_right", contrast.only_this}, {"only_baseline_right", contrast.only_baseline},
+      {"mcnemar_p", contrast.mcnemar_p},       {"accuracy_difference", to_json(contrast.accuracy)}};
   if (contrast.nll) {
     json["nll_difference"] = to_json(contrast.nll->difference);
     json["nll_relative"] = to_json(contrast.nll->relative);
   }
   return json;
+}
+
+std::vector<std::string> quirk_list(const ScoringQuirks& quirks) {
+  std::vector<std::string> names;
+  for (const auto& quirk : all_quirks<ScoringQuirks>()) {
+    if (quirks.*quirk.flag) names.emplace_back(quirk.name);
+  }
+  return names;
 }
 
 Json to_json(const MethodResult& row) {
@@ -44,6 +51,8 @@ Json to_json(const MethodResult& row) {
                {"samples", row.samples},
                {"mean_new_tokens", row.mean_new_tokens},
                {"truncated", row.truncated}};
+  if (row.quirks != ScoringQuirks{}) json["compat"] = quirk_list(row.quirks);
+  json["baseline"] = row.baseline;
   if (row.nll_per_token) json["nll_per_token"] = to_json(*row.nll_per_token);
   for (const auto& [name, accuracy] : row.accuracy) json["accuracy"][name] = to_json(accuracy);
   if (row.over_seeds.count > 0) {
@@ -106,6 +115,7 @@ Contrast to_contrast(const Reader& reader) {
   contrast.only_this = reader.get<std::size_t>("only_this_right");
   contrast.only_baseline = reader.get<std::size_t>("only_baseline_right");
   contrast.mcnemar_p = reader.get<double>("mcnemar_p");
+  if (reader.has("votes")) contrast.votes = reader.get<std::size_t>("votes");
   if (reader.has("accuracy_difference")) contrast.accuracy = reader.estimate("accuracy_difference");
   if (reader.has("nll_difference")) {
     contrast.nll = {reader.estimate("nll_difference"), reader.estimate("nll_relative")};
@@ -113,8 +123,12 @@ Contrast to_contrast(const Reader& reader) {
   return contrast;
 }
 
-MethodResult to_row(const Reader& reader) {
+MethodResult to_row(const Reader& reader, const std::string& baseline) {
   MethodResult row;
+  row.baseline = reader.has("baseline") ? reader.get<std::string>("baseline") : baseline;
+  if (reader.has("compat")) {
+    row.quirks = quirks_of<ScoringQuirks>(reader.get<std::vector<std::string>>("compat"));
+  }
   row.method = reader.get<std::string>("method");
   row.title = reader.get<std::string>("title");
   row.questions = reader.get<std::size_t>("questions");
@@ -195,8 +209,8 @@ Comparison comparison_from_json(const nlohmann::json& json, const std::string& w
                                   .level = bootstrap.get<double>("level")};
   const Reader methods = reader.at("methods");
   for (std::size_t i = 0; i < methods.json().size(); ++i) {
-    comparison.rows.push_back(
-        to_row({methods.json().at(i), where + " method " + std::to_string(i)}));
+    comparison.rows.push_back(to_row({methods.json().at(i), where + " method " + std::to_string(i)},
+                                     comparison.options.baseline));
   }
   return comparison;
 }

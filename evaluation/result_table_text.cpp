@@ -2,6 +2,7 @@
 
 #include <array>
 #include <string_view>
+#include <utility>
 
 #include "evaluation/result_table.h"
 
@@ -60,8 +61,18 @@ std::string signed_interval(const Interval& interval, double scale, int digits) 
 
 std::string percent(double share) { return fmt::format("{:.1f}", 100 * share); }
 
+// A title over two lines where one is too short for it.
+std::pair<std::string, std::string> two_lines(const std::string& title) {
+  const std::string whole = fitted(title, 2 * kWidths[0]);
+  if (columns_of(whole) <= kWidths[0]) return {whole, ""};
+  const std::size_t space = fitted(whole, kWidths[0] + 1).rfind(' ');
+  const std::size_t end = space == std::string::npos ? fitted(whole, kWidths[0]).size() : space;
+  return {whole.substr(0, end), whole.substr(end + (space == std::string::npos ? 0 : 1))};
+}
+
 std::string rows_of(const MethodResult& row, const std::string& extractor) {
-  Cells figures = {row.title,
+  const auto [title, rest] = two_lines(row.title);
+  Cells figures = {title,
                    std::to_string(row.questions),
                    "–",
                    "–",
@@ -69,7 +80,7 @@ std::string rows_of(const MethodResult& row, const std::string& extractor) {
                    "–",
                    fmt::format("{:.1f}", row.mean_new_tokens),
                    std::to_string(row.truncated)};
-  Cells intervals;
+  Cells intervals = {rest};
   if (row.nll_per_token) {
     figures[2] = fmt::format("{:.4f}", row.nll_per_token->value);
     intervals[2] = interval_of(row.nll_per_token->interval, 3);
@@ -90,28 +101,47 @@ std::string rows_of(const MethodResult& row, const std::string& extractor) {
   return line_of(figures) + line_of(intervals);
 }
 
-// "1: 3.1, 2: 4.0, 4: 5.2": powers of two, and the last.
-std::string curve_of(const std::vector<double>& curve) {
-  std::string text;
-  for (std::size_t k = 1; k <= curve.size(); ++k) {
-    if ((k & (k - 1)) != 0 && k != curve.size()) continue;
-    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", k, percent(curve[k - 1]));
-  }
-  return text;
+// What several seeds say of a method; nothing for one.
+std::string over_seeds(const MethodResult& row) {
+  if (!row.over_seeds.deviation) return "";
+  return fmt::format(" {} seeds: {} ± {} % (mean ± sd).", row.over_seeds.count,
+                     percent(row.over_seeds.mean), percent(*row.over_seeds.deviation));
 }
 
-// What several samples or seeds say of a method; nothing for one of each.
-std::string over_samples(const MethodResult& row) {
-  std::string words;
-  if (row.over_seeds.deviation) {
-    words += fmt::format(" {} seeds: {} ± {} % (mean ± sd).", row.over_seeds.count,
-                         percent(row.over_seeds.mean), percent(*row.over_seeds.deviation));
+// The numbers of samples that a table of votes shows: all up to eight, else powers of two and the
+// last, at most eleven.
+std::vector<std::size_t> shown_counts(const Comparison& comparison) {
+  const std::size_t most = most_votes(comparison);
+  std::vector<std::size_t> counts;
+  for (std::size_t k = 1; k <= most; ++k) {
+    const bool power = (k & (k - 1)) == 0;
+    if (most <= 8 || k == most || (power && counts.size() < 10)) counts.push_back(k);
   }
-  if (row.voting) {
-    words += fmt::format(" Right by the vote of k samples, in %: {}. A right one among k: {}.",
-                         curve_of(row.voting->majority), curve_of(row.voting->pass));
+  return counts;
+}
+
+// One line a method and curve; nothing where no method has several samples.
+std::string voting_table(const Comparison& comparison) {
+  const auto counts = shown_counts(comparison);
+  if (counts.empty()) return "";
+  std::string out = fmt::format("{:<33}", "\nRight, in %, out of k samples");
+  for (const std::size_t k : counts) out += fmt::format("{:>6}", k);
+  out += "\n";
+  for (const MethodResult& row : comparison.rows) {
+    if (!row.voting) continue;
+    const auto line = [&](const std::string& title, const char* what,
+                          const std::vector<double>& curve) {
+      const std::string name = fitted(title, 25);
+      out += name + std::string(26 - columns_of(name), ' ') + what;
+      for (const std::size_t k : counts) {
+        out += fmt::format("{:>6}", k <= curve.size() ? percent(curve[k - 1]) : "");
+      }
+      out += "\n";
+    };
+    line(row.title, "vote  ", row.voting->majority);
+    line("", "pass@k", row.voting->pass);
   }
-  return words;
+  return out + "\n";
 }
 
 // Wraps words at 100 columns.
@@ -149,8 +179,11 @@ std::string format_table(const Comparison& comparison) {
   std::string out = line_of(
       {"Method", "Quest", "NLL per token", "Δ nats/token", "Δ %", "Accuracy %", "New", "Cut"});
   out += line_of({"", "ions", "", "", "", extractor, "tokens", "off"}) + rule;
-  for (const MethodResult& row : comparison.rows) out += rows_of(row, extractor);
-  out += rule;
+  for (const MethodResult& row : comparison.rows) {
+    const auto headline = headline_of(comparison.options, row.quirks);
+    out += rows_of(row, std::string(extractor_name(headline)));
+  }
+  out += rule + voting_table(comparison);
   out += paragraph(fmt::format(
       "NLL: negative log-likelihood in nats per token of the reference rationale and answer, lower "
       "is "
@@ -168,12 +201,14 @@ std::string format_table(const Comparison& comparison) {
     if (row.contrast) {
       const Contrast& contrast = *row.contrast;
       words += fmt::format(
-          " paired over {} questions; only it right {}, only {} right {}, McNemar p = {:.3g}.",
-          contrast.questions, contrast.only_this, baseline, contrast.only_baseline,
+          " paired over {} questions{}; only it right {}, only {} right {}, McNemar p = {:.3g}.",
+          contrast.questions,
+          contrast.votes > 1 ? fmt::format(" by the vote of {} samples", contrast.votes) : "",
+          contrast.only_this, title_of(comparison, row.baseline), contrast.only_baseline,
           contrast.mcnemar_p);
     }
     if (words.back() == ',') words.back() = '.';
-    out += paragraph(words + over_samples(row));
+    out += paragraph(words + over_seeds(row));
   }
   return out;
 }

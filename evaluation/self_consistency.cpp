@@ -8,22 +8,13 @@
 namespace softcot {
 namespace {
 
-constexpr int kDraws = 100;  // Of k samples, for each question and k.
+constexpr std::size_t kMostChoices = 256;  // Of k samples, for each question and k.
 
-bool vote_is_right(const std::vector<VotingAnswer>& samples,
-                   const std::vector<std::size_t>& chosen, VoteRule rule) {
-  std::vector<std::optional<std::string>> answers;
-  for (const auto i : chosen) answers.push_back(samples[i].answer);
-  const Vote vote = majority_vote(answers, std::equal_to<>(), rule);
-  if (!vote.answer) return false;
-  return std::any_of(chosen.begin(), chosen.end(), [&](std::size_t i) {
-    return samples[i].answer == vote.answer && samples[i].correct;
-  });
-}
+using Chosen = std::vector<std::size_t>;
 
 /// k of n in rising order, each set equally likely.
-std::vector<std::size_t> draw(std::size_t k, std::size_t n, RandomStream& stream) {
-  std::vector<std::size_t> all(n);
+Chosen draw(std::size_t k, std::size_t n, RandomStream& stream) {
+  Chosen all(n);
   std::iota(all.begin(), all.end(), 0);
   for (std::size_t i = 0; i < k; ++i) std::swap(all[i], all[i + stream.below(n - i)]);
   all.resize(k);
@@ -31,22 +22,54 @@ std::vector<std::size_t> draw(std::size_t k, std::size_t n, RandomStream& stream
   return all;
 }
 
+/// The next k of n in lexical order; false after the last.
+bool advance(Chosen& chosen, std::size_t n) {
+  for (std::size_t i = chosen.size(); i-- > 0;) {
+    if (chosen[i] == n - chosen.size() + i) continue;
+    ++chosen[i];
+    for (std::size_t j = i + 1; j < chosen.size(); ++j) chosen[j] = chosen[j - 1] + 1;
+    return true;
+  }
+  return false;
+}
+
+/// All choices of k out of n if they are few enough, else so many drawn ones.
+std::vector<Chosen> choices(std::size_t k, std::size_t n, RandomStream stream) {
+  std::vector<Chosen> all;
+  Chosen next(k);
+  std::iota(next.begin(), next.end(), 0);
+  do {
+    all.push_back(next);
+  } while (all.size() <= kMostChoices && advance(next, n));
+  if (all.size() <= kMostChoices) return all;
+  all.clear();
+  while (all.size() < kMostChoices) all.push_back(draw(k, n, stream));
+  return all;
+}
+
 double majority_of(const std::vector<VotingAnswer>& samples, std::size_t k, VoteRule rule,
-                   RandomStream stream) {
-  const std::size_t n = samples.size();
-  if (k == n) return vote_is_right(samples, draw(n, n, stream), rule) ? 1 : 0;
+                   const RandomStream& stream) {
+  const auto all = choices(k, samples.size(), stream);
   double right = 0;
-  if (k == 1) {
-    for (std::size_t i = 0; i < n; ++i) right += vote_is_right(samples, {i}, rule) ? 1 : 0;
-    return right / static_cast<double>(n);
+  for (const Chosen& chosen : all) {
+    std::vector<VotingAnswer> votes;
+    for (const std::size_t i : chosen) votes.push_back(samples[i]);
+    right += vote_is_right(votes, rule) ? 1 : 0;
   }
-  for (int d = 0; d < kDraws; ++d) {
-    right += vote_is_right(samples, draw(k, n, stream), rule) ? 1 : 0;
-  }
-  return right / kDraws;
+  return right / static_cast<double>(all.size());
 }
 
 }  // namespace
+
+bool vote_is_right(std::span<const VotingAnswer> samples, VoteRule rule) {
+  std::vector<std::optional<std::string>> answers;
+  for (const VotingAnswer& sample : samples) answers.push_back(sample.answer);
+  const Vote vote = majority_vote(answers, std::equal_to<>(), rule);
+  if (!vote.answer) return false;
+  return std::any_of(samples.begin(), samples.end(), [&](const VotingAnswer& sample) {
+    return sample.answer == vote.answer && sample.correct;
+  });
+}
 
 SelfConsistency self_consistency(std::span<const std::vector<VotingAnswer>> questions,
                                  VoteRule rule, std::uint64_t seed) {
@@ -59,8 +82,8 @@ SelfConsistency self_consistency(std::span<const std::vector<VotingAnswer>> ques
       const auto& samples = questions[q];
       const auto correct = static_cast<std::size_t>(
           std::count_if(samples.begin(), samples.end(), [](const auto& s) { return s.correct; }));
-      majority += majority_of(samples, k, rule,
-                              RandomStream(seed, RandomPurpose::kBootstrap, {q, k}));
+      majority +=
+          majority_of(samples, k, rule, RandomStream(seed, RandomPurpose::kBootstrap, {q, k}));
       pass += pass_at_k(most, correct, k);
     }
     result.majority.push_back(majority / static_cast<double>(questions.size()));

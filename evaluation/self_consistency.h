@@ -23,9 +23,12 @@ struct SelfConsistency {
   std::vector<double> pass;      ///< Share of questions with a right sample among k (pass@k).
 };
 
+/// Whether the majority vote of the samples, in their order, is right.
+bool vote_is_right(std::span<const VotingAnswer> samples, VoteRule rule);
+
 /// Each question has the same number K ≥ 1 of samples, in the order in which they were drawn.
-/// majority[K - 1] is the vote of them all and majority[0] the mean accuracy; between them it is
-/// the mean over seeded draws of k samples a question, kept in their order. Pure.
+/// majority[k - 1] is the mean over all choices of k samples of a question, kept in their order,
+/// where these are at most 256 (so for K ≤ 10), else over 256 seeded draws. Pure.
 SelfConsistency self_consistency(std::span<const std::vector<VotingAnswer>> questions,
                                  VoteRule rule, std::uint64_t seed);
 

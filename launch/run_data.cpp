@@ -23,7 +23,8 @@ RecordRange range_of(std::int64_t offset, std::int64_t limit) {
 
 /// The records of data.file that train-share leaves to training or takes from it.
 std::vector<Record> shared_file(const DataOptions& data, bool for_training, RecordRange range) {
-  std::vector<Record> records = read_benchmark(data.task, data.file);
+  std::vector<Record> records =
+      read_benchmark(data.task, data.file, {}, for_training ? data.quirks : TrainingQuirks{});
   // A share such as 0.29 of 100 must not come out as 28 for the rounding of its last bit.
   constexpr double kRounding = 1e-9;
   const double share = data.train_share * static_cast<double>(records.size());
@@ -103,7 +104,7 @@ void require_eval(const DataOptions& data) {
 Split train_split(const DataOptions& data) {
   const RecordRange range = range_of(data.offset, data.limit);
   if (data.train_share < 1) return {"train", shared_file(data, true, range)};
-  return {"train", read_benchmark(data.task, data.file, range)};
+  return {"train", read_benchmark(data.task, data.file, range, data.quirks)};
 }
 
 std::optional<Split> eval_split(const DataOptions& data) {
@@ -179,6 +180,10 @@ std::string model_hash(const std::filesystem::path& folder, Communicator& world)
   const std::string hash =
       world.rank() == 0 ? SafetensorsFolder::open(folder).content_hash() : std::string();
   return broadcast_bytes(world, hash, 0);
+}
+
+LastToken last_token(const DataOptions& data) {
+  return data.quirks.last_token_cut ? LastToken::kCut : LastToken::kKept;
 }
 
 ModelOptions assistant_of(const RunOptions& run) {

@@ -152,6 +152,10 @@ void add_train(OptionSet& options, RunOptions& run) {
       .add("train.keep-every", &train.retention.keep_every,
            "Also keep checkpoints whose step is a multiple of this, 0 for none.", at_least(0))
       .unit = "steps";
+  options.add("train.compat", &run.compat,
+              "Habits of the paper's code to train with (docs/compat.md): strict has none of them, "
+              "reference all.",
+              quirk_choices<TrainingQuirks>());
   options.add("train.pack", &train.work.pack, "Rows one after another, without padding.");
   options.add("train.target-logits", &train.work.target_logits,
               "Output probabilities only where there is something to learn.");
@@ -218,6 +222,11 @@ void add_evaluate(OptionSet& options, EvaluateOptions& evaluate) {
   options.add("evaluate.also-greedy", &evaluate.also_greedy,
               "Methods that also answer at temperature 0, in a line of their own.",
               method_names(/*trained_only=*/false));
+  options.add(
+      "evaluate.compat", &evaluate.compat,
+      "Habits of the paper's code to answer and score with (docs/compat.md): strict has none "
+      "of them, reference all; strict,reference shows each method both ways.",
+      quirk_choices<ScoringQuirks>());
   options.add("evaluate.seed", &evaluate.seed, "Decides every sampled token.", any_number());
   options
       .add("evaluate.seeds", &evaluate.seeds,
@@ -243,6 +252,13 @@ void settle_run_options(RunOptions& run) {
                             .got = run.method});
   }
   if (run.evaluate.methods.empty()) run.evaluate.methods = {"zero_shot_cot", run.method};
+  const auto& compat = run.compat;
+  if (compat.size() > 1 && std::find(compat.begin(), compat.end(), "strict") != compat.end()) {
+    fail(ExitCode::kUsage, {.what = "training is strict or it is not",
+                            .where = "train.compat",
+                            .fix = "name strict alone, or leave it out"});
+  }
+  run.data.quirks = quirks_of<TrainingQuirks>(compat);
   const Benchmark& benchmark = benchmark_of(run.data.task);
   if (run.prompts.empty()) {
     run.prompts = std::filesystem::path("configs/prompts") / benchmark.prompts;

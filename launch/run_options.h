@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data/compat.h"
 #include "data/prompt.h"
 #include "data/row.h"
 #include "data/thought_cache_key.h"
@@ -41,6 +42,7 @@ struct DataOptions {
   std::int64_t eval_limit = 0;
   std::int64_t max_length = 2048;  ///< Tokens of the longest legal row.
   OnLongRow on_long_row = OnLongRow::kFail;
+  TrainingQuirks quirks;  ///< train.compat: of rows that are trained, never of held-out ones.
 
   bool has_eval() const { return !eval_file.empty() || train_share < 1; }
 };
@@ -81,6 +83,8 @@ struct EvaluateOptions {
   std::uint64_t seed = 41;
   std::int64_t seeds = 1;    ///< From `seed` on.
   std::int64_t samples = 1;  ///< Continuations of each question under each seed.
+  /// "strict", "reference" or quirks (data/compat.h): "strict" beside others means both ways.
+  std::vector<std::string> compat = {"strict"};
   bool every_stage = false;  ///< Coconut after each of its stages, not only the last.
 };
 
@@ -91,7 +95,8 @@ struct RunOptions {
   DataOptions data;
   ThoughtOptions thoughts;
   TrainOptions train;
-  std::string method = "softcot";  ///< train.method
+  std::string method = "softcot";                ///< train.method
+  std::vector<std::string> compat = {"strict"};  ///< train.compat; read it as data.quirks.
   LoraChoice lora;
   CoconutOptions coconut;
   EvaluateOptions evaluate;

@@ -65,8 +65,10 @@ std::vector<Line> lines_of(const Suite& suite, const std::filesystem::path& fold
     if (!own) run = transfer_folder(run, task);
     const RunPaths paths{run};
     if (!std::filesystem::exists(paths.results())) continue;
-    append_samples(line.samples, paths.samples(cell.entry.method));
     const auto json = read_json_file(paths.results());
+    const MethodResult first = comparison_from_json(json, paths.results().string()).rows.at(0);
+    line.samples.quirks = first.quirks;
+    append_samples(line.samples, paths.samples(first.method));
     const auto provenance = provenance_from_json(json, paths.results().string());
     line.row.trained = provenance.trained_parameters;
     ++line.seeds;
@@ -74,11 +76,29 @@ std::vector<Line> lines_of(const Suite& suite, const std::filesystem::path& fold
   return lines;
 }
 
+/// Zero-shot CoT scored in the same way, where the suite has it.
+std::string baseline_of(const std::vector<Line>& lines, const Line& line) {
+  if (line.samples.quirks == ScoringQuirks{}) return kBaseline;
+  for (const Line& other : lines) {
+    const bool zero_shot = other.row.entry.method == kBaseline;
+    if (zero_shot && !other.samples.samples.empty() &&
+        other.samples.quirks == line.samples.quirks) {
+      return other.samples.method;
+    }
+  }
+  return kBaseline;
+}
+
 std::string percent(double share) { return fmt::format("{:.1f}", 100 * share); }
+
+const Accuracy& headline_accuracy(const MethodResult& result) {
+  const Extractor extractor = headline_of({}, result.quirks);
+  return result.accuracy.at(std::string(extractor_name(extractor)));
+}
 
 std::string accuracy_text(const SuiteRow& row) {
   if (!row.result) return "–";
-  const Accuracy& accuracy = row.result->accuracy.at("flexible");
+  const Accuracy& accuracy = headline_accuracy(*row.result);
   if (row.result->over_seeds.deviation) {
     return fmt::format("{} ± {} sd", percent(accuracy.value),
                        percent(*row.result->over_seeds.deviation));
@@ -141,6 +161,7 @@ std::vector<SuiteRow> suite_rows(const Suite& suite, const std::filesystem::path
     std::vector<Line> lines = lines_of(suite, folder, task);
     std::vector<MethodSamples> samples;
     for (Line& line : lines) {
+      line.samples.baseline = baseline_of(lines, line);
       line.samples.seeds = std::max<std::size_t>(1, line.seeds);
       samples.push_back(line.samples);
     }
@@ -150,9 +171,9 @@ std::vector<SuiteRow> suite_rows(const Suite& suite, const std::filesystem::path
         if (result.method == line.samples.method) line.row.result = result;
       }
       for (const PublishedFigure& figure : suite.published) {
-        const bool native = line.row.trained_on.empty() || line.row.trained_on == task ||
-                            std::find(suite.tasks.begin(), suite.tasks.end(), task) ==
-                                suite.tasks.end();
+        const bool native =
+            line.row.trained_on.empty() || line.row.trained_on == task ||
+            std::find(suite.tasks.begin(), suite.tasks.end(), task) == suite.tasks.end();
         if (native && figure.task == task && figure.entry == line.row.entry.name()) {
           line.row.published = figure.accuracy;
         }
@@ -172,12 +193,13 @@ std::string format_suite(const Suite& suite, const std::vector<SuiteRow>& rows) 
     for (const SuiteRow& row : rows) {
       if (row.task != task) continue;
       out += fmt::format("{:<32} {:>7} {:>9} {:>22} {:>14} {:>6} {:>5}\n",
-                         title_of(row).substr(0, 32), row.thoughts, nll_text(row),
-                         change_text(row), accuracy_text(row), p_text(row), published_text(row));
+                         title_of(row).substr(0, 32), row.thoughts, nll_text(row), change_text(row),
+                         accuracy_text(row), p_text(row), published_text(row));
     }
   }
-  out += "\nΔ: held-out NLL per token against zero-shot CoT on the same questions. Accuracy: "
-         "flexible\nextractor, ± standard error, or sd over training seeds. p: McNemar, exact.";
+  out +=
+      "\nΔ: held-out NLL per token against zero-shot CoT on the same questions. Accuracy: "
+      "flexible\nextractor, ± standard error, or sd over training seeds. p: McNemar, exact.";
   if (!suite.source.empty()) out += "\npaper: " + suite.source;
   return out + "\n";
 }
@@ -196,9 +218,10 @@ std::string suite_markdown(const Suite& suite, const std::vector<SuiteRow>& rows
                          published_text(row));
     }
   }
-  out += "\nΔ is the held-out NLL per token of the reference rationale and answer against zero-shot "
-         "CoT on the same questions. Accuracy by the flexible extractor, ± standard error over "
-         "questions, or sd over training seeds where there are several.\n";
+  out +=
+      "\nΔ is the held-out NLL per token of the reference rationale and answer against zero-shot "
+      "CoT on the same questions. Accuracy by the flexible extractor, ± standard error over "
+      "questions, or sd over training seeds where there are several.\n";
   if (!suite.source.empty()) out += "\nPublished figures: " + suite.source + "\n";
   return out;
 }
@@ -214,10 +237,10 @@ std::string suite_csv(const std::vector<SuiteRow>& rows) {
       out += ",,,,,,,,,,";
     } else {
       const MethodResult& result = *row.result;
-      const Accuracy& accuracy = result.accuracy.at("flexible");
-      out += fmt::format(",{},{},{}", result.questions, result.over_seeds.count,
-                         result.nll_per_token ? fmt::format("{:.6g}", result.nll_per_token->value)
-                                              : "");
+      const Accuracy& accuracy = headline_accuracy(result);
+      out += fmt::format(
+          ",{},{},{}", result.questions, result.over_seeds.count,
+          result.nll_per_token ? fmt::format("{:.6g}", result.nll_per_token->value) : "");
       if (result.contrast && result.contrast->nll) {
         const Estimate& change = result.contrast->nll->relative;
         out += fmt::format(",{:.6g},{:.6g},{:.6g}", change.value, change.interval.low,
@@ -225,11 +248,10 @@ std::string suite_csv(const std::vector<SuiteRow>& rows) {
       } else {
         out += ",,,";
       }
-      out += fmt::format(",{:.6g},{:.6g},{},{}", accuracy.value, accuracy.standard_error,
-                         result.over_seeds.deviation
-                             ? fmt::format("{:.6g}", *result.over_seeds.deviation)
-                             : "",
-                         result.contrast ? fmt::format("{:.6g}", result.contrast->mcnemar_p) : "");
+      out += fmt::format(
+          ",{:.6g},{:.6g},{},{}", accuracy.value, accuracy.standard_error,
+          result.over_seeds.deviation ? fmt::format("{:.6g}", *result.over_seeds.deviation) : "",
+          result.contrast ? fmt::format("{:.6g}", result.contrast->mcnemar_p) : "");
     }
     out += "," + published_text(row) + "\n";
   }
@@ -237,12 +259,10 @@ std::string suite_csv(const std::vector<SuiteRow>& rows) {
 }
 
 nlohmann::ordered_json suite_json(const Suite& suite, const std::vector<SuiteRow>& rows) {
-  nlohmann::ordered_json json = {{"schema", "softcot-suite/1"},
-                                 {"title", suite.title},
-                                 {"suite_hash", suite.hash},
-                                 {"version", SOFTCOT_VERSION},
-                                 {"source", suite.source},
-                                 {"rows", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json json = {
+      {"schema", "softcot-suite/1"}, {"title", suite.title},
+      {"suite_hash", suite.hash},    {"version", SOFTCOT_VERSION},
+      {"source", suite.source},      {"rows", nlohmann::ordered_json::array()}};
   for (const SuiteRow& row : rows) {
     nlohmann::ordered_json line = {{"task", row.task},
                                    {"method", row.entry.name()},

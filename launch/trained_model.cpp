@@ -129,6 +129,7 @@ nlohmann::json run_identity(const RunOptions& run, const std::optional<ThoughtCa
         {"warmup_steps", train.schedule.warmup_steps},
         {"seed", train.seed}}}};
   if (method.placeholders) identity["placeholders"] = run.thoughts.count;
+  if (run.data.quirks != TrainingQuirks{}) identity["compat"] = quirks_name(run.data.quirks);
   if (key) {
     for (const auto& [name, value] : to_attributes(*key)) {
       std::visit([&, field = name](const auto& v) { identity["thoughts"][field] = v; }, value);

@@ -35,6 +35,8 @@ struct Contestant {
   std::string title;
   std::optional<Stage> stage;
   bool greedy = false;  ///< At temperature 0, whatever the options say.
+  ScoringQuirks quirks = {};
+  std::string baseline = {};  ///< The sample file that it is compared with.
 };
 
 const std::filesystem::path& trained_folder(const RunOptions& run) {
@@ -62,6 +64,38 @@ std::vector<Contestant> contestants_of(const RunOptions& run, const std::string&
   all.back().name = method.name;
   all.back().title = method.title;
   if (!run.evaluate.every_stage) all.erase(all.begin(), all.end() - 1);
+  return all;
+}
+
+/// The ways in which evaluate.compat wants each method scored.
+std::vector<ScoringQuirks> ways_of(const std::vector<std::string>& compat) {
+  std::vector<ScoringQuirks> ways;
+  const auto quirks = quirks_of<ScoringQuirks>(compat);
+  const bool strict = std::find(compat.begin(), compat.end(), "strict") != compat.end();
+  if (strict || quirks == ScoringQuirks{}) ways.emplace_back();
+  if (quirks != ScoringQuirks{}) ways.push_back(quirks);
+  return ways;
+}
+
+/// What is compared, in the order of the table.
+std::vector<Contestant> all_contestants(const RunOptions& run) {
+  const std::string baseline = "zero_shot_cot";
+  std::vector<Contestant> all;
+  for (const ScoringQuirks& quirks : ways_of(run.evaluate.compat)) {
+    for (const auto& method : run.evaluate.methods) {
+      for (Contestant contestant : contestants_of(run, method)) {
+        contestant.baseline = baseline;
+        if (quirks != ScoringQuirks{}) {
+          const std::string name = quirks_name(quirks);
+          contestant.name += "-" + name;
+          contestant.title += fmt::format(" ({} scoring)", name);
+          contestant.baseline += "-" + name;
+          contestant.quirks = quirks;
+        }
+        all.push_back(std::move(contestant));
+      }
+    }
+  }
   return all;
 }
 
@@ -103,11 +137,14 @@ class Evaluation {
     Progress progress(fmt::format("evaluate {}", contestant.name),
                       mine.size() * static_cast<std::uint64_t>(options.seeds * options.samples),
                       "samples", first);
-    answer_questions(model, text_.tokenizer, mine, options, completed, [&](const Sample& sample) {
-      if (log) log->append(sample);
-      progress.advance(1);
-    });
+    const auto work = answer_questions(model, text_.tokenizer, mine, options, completed,
+                                       [&](const Sample& sample) {
+                                         if (log) log->append(sample);
+                                         progress.advance(1);
+                                       });
     progress.finish();
+    log_info("{}: read {} prompt tokens of {} questions, wrote {}", contestant.title,
+             work.prompt_tokens, mine.size(), work.new_tokens);
     if (log) log->flush();
     log.reset();
     groups_.world->barrier();
@@ -155,11 +192,22 @@ class Evaluation {
         question.soft = trained_->parts.soft(SoftPromptModel(*backbone_, run_.train.work),
                                              {question.row}, states);
       }
+      if (contestant.quirks.no_generation_prompt) question.unopened = opening_of(question.row);
       // Placeholders that nothing fills are read as the tokens they are.
       if (!question.soft.defined() && !method.coconut) question.row.thought_count = 0;
       questions.push_back(std::move(question));
     }
     return questions;
+  }
+
+  /// The tokens at the end of a prompt that open the turn; 0 where more than words stands there.
+  std::int64_t opening_of(const SoftRow& row) const {
+    const auto& opening = builder_.turn_opening();
+    const auto size = static_cast<std::int64_t>(opening.size());
+    const bool ends_so =
+        row.target_begin > size &&
+        std::equal(opening.begin(), opening.end(), row.ids.begin() + row.target_begin - size);
+    return ends_so ? size : 0;
   }
 
   SplitRows rows_of(const Contestant& contestant, std::int64_t thoughts) const {
@@ -179,6 +227,7 @@ class Evaluation {
     options.generation = run_.evaluate.generation;
     options.generation.stop_tokens = builder_.tokens().stop;
     options.seed = run_.evaluate.seed;
+    options.one_noise_stream = contestant.quirks.one_noise_stream;
     if (contestant.greedy) {
       options.generation.sampling = {};
     } else {
@@ -243,6 +292,7 @@ class Evaluation {
     if (method.written) {
       for (const Row& row : rows_) key += hash_bytes(std::as_bytes(std::span(row.ids)));
     }
+    if (contestant.quirks != ScoringQuirks{}) key += " " + quirks_name(contestant.quirks);
     return hash_bytes(key);
   }
 
@@ -272,7 +322,7 @@ ExitCode run_evaluate(Invocation& invocation) {
       "For each method: the likelihood of the reference rationale and answer, and the model's own\n"
       "answers. Samples go to samples/METHOD.jsonl as they come; a stopped evaluation goes on "
       "from\n"
-      "them. The table is printed and saved as results.json.");
+      "them. The table is printed and saved as results.json, results.csv and results.md.");
   options.add_example("mpirun -n 2 softcot evaluate --config configs/quickstart.cfg",
                       "two ranks share the questions");
   if (!invocation.read(options)) return ExitCode::kOk;
@@ -290,17 +340,18 @@ ExitCode run_evaluate(Invocation& invocation) {
   if (folder) folder->save_config();
   std::vector<MethodSamples> samples;
   const RunPaths paths{run.folder};
-  for (const auto& method : run.evaluate.methods) {
-    for (const Contestant& contestant : contestants_of(run, method)) {
-      evaluation.run(contestant);
-      if (world.rank() != 0) continue;
-      samples.push_back({contestant.name, contestant.title,
-                         read_samples(paths.samples(contestant.name)),
-                         static_cast<std::size_t>(contestant.greedy ? 1 : run.evaluate.seeds)});
-    }
+  for (const Contestant& contestant : all_contestants(run)) {
+    evaluation.run(contestant);
+    if (world.rank() != 0) continue;
+    samples.push_back({contestant.name, contestant.title,
+                       read_samples(paths.samples(contestant.name)),
+                       static_cast<std::size_t>(contestant.greedy ? 1 : run.evaluate.seeds),
+                       contestant.quirks, contestant.baseline});
   }
   if (world.rank() != 0) return ExitCode::kOk;
-  const Comparison comparison = compare_methods(samples, {});
+  ComparisonOptions how;
+  how.baseline = samples.front().baseline;
+  const Comparison comparison = compare_methods(samples, how);
   Provenance provenance = evaluation.provenance();
   provenance.config_hash = fmt::format("{:016x}", options.values_hash());
   write_results(paths.results(), comparison, provenance);

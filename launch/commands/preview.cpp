@@ -50,7 +50,8 @@ void show(const RunOptions& run, const PreviewOptions& preview) {
   const Split split = chosen_split(run.data, preview.eval);
   const TextModel backbone = TextModel::open(run.model.path);
   const TextModel assistant = TextModel::open(assistant_of(run).path);
-  const RowBuilder for_backbone(backbone.tokenizer, backbone.family, prompt);
+  const RowBuilder for_backbone(backbone.tokenizer, backbone.family, prompt,
+                                preview.eval ? LastToken::kKept : last_token(run.data));
   const RowBuilder for_assistant(assistant.tokenizer, assistant.family, prompt);
   const std::int64_t thoughts =
       preview.eval ? run.thoughts.count_in_evaluation() : run.thoughts.count;

@@ -112,8 +112,10 @@ ExitCode run_train(Invocation& invocation) {
   const auto assistant_hash =
       assistant.path == text.path ? backbone_hash : model_hash(assistant.path, *groups.world);
   const auto prompt = PromptTemplate::load(run.prompts, run.thoughts.prompt);
-  const RowBuilder builder(text.tokenizer, text.family, prompt);
+  const RowBuilder builder(text.tokenizer, text.family, prompt, last_token(run.data));
+  const RowBuilder heldout_builder(text.tokenizer, text.family, prompt);
   const Sources sources{run, builder, assistant, assistant_hash, prompt};
+  const Sources heldout_sources{run, heldout_builder, assistant, assistant_hash, prompt};
   const Split train = train_split(run.data);
   const auto eval = eval_split(run.data);
   const auto schedule = stages_of(run, train);
@@ -122,7 +124,8 @@ ExitCode run_train(Invocation& invocation) {
   for (const Stage& stage : schedule) {
     stages.push_back({stage, &rows.emplace_back(open_rows(sources, train, stage.number)).thoughts});
     if (!eval) continue;
-    stages.back().heldout = &rows.emplace_back(open_rows(sources, *eval, stage.number)).thoughts;
+    stages.back().heldout =
+        &rows.emplace_back(open_rows(heldout_sources, *eval, stage.number)).thoughts;
   }
 
   // 3. The frozen backbone and what is trained beside it.

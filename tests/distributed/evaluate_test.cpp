@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "evaluation/sample_log.h"
 #include "support/job.h"
@@ -53,6 +54,11 @@ class Evaluate : public ::testing::Test {
     const ChildResult result = run_softcot(evaluate_call(run, options, tp), on_ranks(ranks));
     ASSERT_EQ(result.status, 0) << result.err;
     EXPECT_THAT(result.out, HasSubstr("SoftCoT"));
+  }
+
+  static void evaluate_alone(const std::string& run, const std::vector<std::string>& options) {
+    const ChildResult result = run_softcot(evaluate_call(run, options), on_ranks(0));
+    ASSERT_EQ(result.status, 0) << result.err;
   }
 
   static std::map<SampleKey, Sample> samples_of(const std::string& run, const std::string& method) {
@@ -196,6 +202,95 @@ TEST_F(Evaluate, AFinishedEvaluationIsNotDoneAgain) {
   const auto before = slurp(project_->path(run) / "samples" / "softcot.jsonl");
   evaluate(run, kGreedy, 2);
   EXPECT_EQ(slurp(project_->path(run) / "samples" / "softcot.jsonl"), before);
+}
+
+TEST_F(Evaluate, SamplesAskedForLaterJoinThoseThatAreThere) {
+  const auto options = [](const std::string& samples) {
+    return std::vector<std::string>{"--evaluate.temperature", "1", "--evaluate.samples", samples};
+  };
+  const auto prompt_tokens = [](const ChildResult& result) {
+    const auto lines = lines_with(result.err, "prompt tokens of");
+    EXPECT_EQ(lines.size(), 2U) << result.err;
+    std::vector<std::string> counts;
+    for (const std::string& line : lines) {
+      const auto begin = line.find("read ");
+      counts.push_back(line.substr(begin, line.find(" questions") - begin));
+    }
+    return counts;
+  };
+  const auto run_on = [&](const std::string& run, const std::string& samples) {
+    ChildResult result = run_softcot(evaluate_call(run, options(samples)), on_ranks(0));
+    EXPECT_EQ(result.status, 0) << result.err;
+    return result;
+  };
+  const std::string whole = new_run();
+  const std::string grown = new_run();
+  const auto all_at_once = prompt_tokens(run_on(whole, "4"));
+  EXPECT_EQ(prompt_tokens(run_on(grown, "1")), all_at_once) << "four samples read prompts once";
+  EXPECT_EQ(prompt_tokens(run_on(grown, "4")), all_at_once) << "and so do the three that lack";
+  expect_same(grown, whole, 4);
+}
+
+TEST_F(Evaluate, ReferenceScoringStandsBesideStrict) {
+  const std::string run = new_run();
+  evaluate(run, {"--evaluate.compat", "strict,reference", "--evaluate.temperature", "1"}, 2);
+  const auto results = results_of(run);
+  ASSERT_EQ(results["methods"].size(), 4U);
+  EXPECT_EQ(results["methods"][3]["title"], "SoftCoT (reference scoring)");
+  EXPECT_EQ(results["methods"][3]["compat"].size(), 5U);
+  EXPECT_EQ(results["methods"][3]["baseline"], "zero_shot_cot-reference");
+  EXPECT_FALSE(results["methods"][1].contains("compat"));
+  // The same likelihood, since targets follow the opened turn, but other prompts and samples.
+  const auto strict = samples_of(run, "softcot");
+  const auto reference = samples_of(run, "softcot-reference");
+  ASSERT_EQ(strict.size(), reference.size());
+  for (const auto& [key, sample] : strict) {
+    EXPECT_NE(reference.at(key).prompt_hash, sample.prompt_hash);
+    EXPECT_EQ(*reference.at(key).answer_nll, *sample.answer_nll);
+  }
+}
+
+TEST_F(Evaluate, OneNoiseStreamForAllQuestions) {
+  // One question three times: only its place in the file tells the lines apart.
+  std::ifstream file(project_->path("eval.jsonl"));
+  std::string line;
+  std::getline(file, line);
+  spill(project_->path("thrice.jsonl"), line + "\n" + line + "\n" + line + "\n");
+  const auto texts = [&](const std::string& compat) {
+    const std::string run = new_run();
+    evaluate_alone(run,
+                   {"--data.eval-file", project_->path("thrice.jsonl"), "--evaluate.methods",
+                    "zero_shot_cot", "--evaluate.temperature", "1", "--evaluate.compat", compat});
+    std::set<std::vector<std::int64_t>> different;
+    const std::string suffix = compat == "strict" ? "" : "-" + compat;
+    for (const auto& [key, sample] : samples_of(run, "zero_shot_cot" + suffix)) {
+      different.insert(sample.ids);
+    }
+    return different.size();
+  };
+  EXPECT_GT(texts("strict"), 1U);
+  EXPECT_GT(texts("lost_sign"), 1U);
+  EXPECT_EQ(texts("one_noise_stream"), 1U);
+}
+
+TEST_F(Evaluate, TrainingQuirksAreAnotherRun) {
+  const auto train = [](const std::string& compat, const std::string& more) {
+    std::vector<std::string> call =
+        project_->call_in("quirks", "train", {"--train.compat", compat, "--train.steps", "4"});
+    if (!more.empty()) call.push_back(more);
+    return call;
+  };
+  const ChildResult trained = run_softcot(train("answer_line_is_step", ""));
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  expect_refused(train("strict", "--run.resume"), 5, {"compat"});
+  expect_refused(train("strict,reference", ""), 2, {"train.compat"});
+  // The prompts are the same and the targets are not.
+  const auto targets = [](const std::string& run) {
+    const auto first = lines_with(slurp(project_->path(run) / "metrics.jsonl"), "\"step\":1,");
+    EXPECT_EQ(first.size(), 1U) << run;
+    return nlohmann::json::parse(first.at(0)).at("targets").get<std::int64_t>();
+  };
+  EXPECT_GT(targets("quirks"), targets("trained"));
 }
 
 }  // namespace

@@ -119,6 +119,26 @@ TEST(Report, SaysSoWhenNothingCanBeToldApart) {
   EXPECT_THAT(verdict_sentences(compare_methods(alone, {})), testing::IsEmpty());
 }
 
+TEST(Report, ShowsTheCurvesOfSeveralSamples) {
+  std::vector<MethodSamples> methods = samples(1.2, 0.05);
+  for (MethodSamples& method : methods) {
+    const auto first = method.samples;
+    for (Sample again : first) {
+      again.sample_index = 1;
+      again.flexible = {"6", false};
+      method.samples.push_back(again);
+    }
+  }
+  RunRecord run;
+  run.comparison = compare_methods(methods, {});
+  const std::string page = render_report(run, {});
+  EXPECT_THAT(page, AllOf(HasSubstr("Several samples of a question"), HasSubstr("pass@k"),
+                          HasSubstr("samples of a question (k)"), HasSubstr("SoftCoT, vote")));
+  EXPECT_THAT(render_report(run, {.gnuplot = kNoGnuplot}), HasSubstr("majority vote"));
+  run.comparison = compare_methods(samples(1.2, 0.05), {});
+  EXPECT_THAT(render_report(run, {}), Not(HasSubstr("Several samples")));
+}
+
 TEST(Report, PartsOfARunAreEnough) {
   const TemporaryFolder folder;
   write(folder.path() / "metrics.jsonl",

@@ -61,7 +61,8 @@ TEST(RunOptions, RefuseWhatWouldBeNoRun) {
   for (const char* argument :
        {"--thoughts.count=0", "--parallel.tp=0", "--train.batch=0", "--train.learning-rate=nan",
         "--train.learning-rate=0", "--evaluate.top-p=0", "--evaluate.methods=softcot,sofcot",
-        "--train.epochs=0", "--evaluate.temperature=-1"}) {
+        "--train.epochs=0", "--evaluate.temperature=-1", "--evaluate.compat=refrence",
+        "--train.compat=lost_sign"}) {
     RunOptions run;
     OptionSet options("train", "Train.");
     add_run_options(options, run, kAll);
@@ -72,6 +73,20 @@ TEST(RunOptions, RefuseWhatWouldBeNoRun) {
       EXPECT_EQ(errors.problems().size(), 1U) << argument;
       EXPECT_THAT(errors.what(), HasSubstr("illegal value")) << argument;
     }
+  }
+}
+
+TEST(RunOptions, CompatReachesTheRowsThatAreTrained) {
+  for (const auto& [given, expected] :
+       {std::pair("strict", "strict"), std::pair("reference", "reference"),
+        std::pair("calculator_kept,last_token_cut", "last_token_cut+calculator_kept")}) {
+    RunOptions run;
+    OptionSet options("train", "Train.");
+    add_run_options(options, run, kAll);
+    options.read(
+        {"--model=/m", "--data.file=/d", "--run.folder=/r", std::string("--train.compat=") + given},
+        {});
+    EXPECT_EQ(quirks_name(run.data.quirks), expected);
   }
 }
 
