@@ -201,6 +201,8 @@ std::string provenance_section(const RunRecord& run) {
     if (!value.empty())
       table.rows.push_back({html_text(what), "<code>" + html_text(value) + "</code>"});
   };
+  add("evaluated on", run.provenance.task);
+  add("trained on", run.provenance.trained_on);
   add("configuration hash", run.provenance.config_hash);
   add("prompt hash", run.provenance.prompt_hash);
   for (const auto& [role, hash] : run.provenance.model_hashes) add(role, hash);

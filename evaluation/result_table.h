@@ -97,6 +97,8 @@ std::string format_table(const Comparison& comparison);
 
 /// What the figures were made from, for those who want to make them again.
 struct Provenance {
+  std::string task = {};        ///< "svamp": whose questions were answered.
+  std::string trained_on = {};  ///< "gsm8k"; empty if nothing was trained.
   std::string config_hash;
   std::string prompt_hash;
   std::map<std::string, std::string>

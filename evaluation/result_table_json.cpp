@@ -182,6 +182,8 @@ Json results_to_json(const Comparison& comparison, const Provenance& provenance)
                  {"level", comparison.options.bootstrap.level}}},
                {"methods", Json::array()}};
   for (const MethodResult& row : comparison.rows) json["methods"].push_back(to_json(row));
+  json["task"] = provenance.task;
+  json["trained_on"] = provenance.trained_on;
   json["config_hash"] = provenance.config_hash;
   json["prompt_hash"] = provenance.prompt_hash;
   json["model_hashes"] = Json(provenance.model_hashes);
@@ -217,7 +219,12 @@ Comparison comparison_from_json(const nlohmann::json& json, const std::string& w
 
 Provenance provenance_from_json(const nlohmann::json& json, const std::string& where) {
   const Reader reader(json, where);
-  return {.config_hash = reader.get<std::string>("config_hash"),
+  const auto text = [&](const char* key) {
+    return reader.has(key) ? reader.get<std::string>(key) : "";
+  };
+  return {.task = text("task"),
+          .trained_on = text("trained_on"),
+          .config_hash = reader.get<std::string>("config_hash"),
           .prompt_hash = reader.get<std::string>("prompt_hash"),
           .model_hashes = reader.texts("model_hashes"),
           .versions = reader.texts("versions"),

@@ -38,6 +38,19 @@ std::string describe(const std::vector<ConfigDifference>& differences) {
 
 }  // namespace
 
+std::string task_of_run(const std::filesystem::path& folder) {
+  for (const char* name : {"config.cfg", "evaluate.cfg"}) {
+    const auto file = folder / name;
+    if (!std::filesystem::exists(file)) continue;
+    std::vector<Problem> problems;
+    for (const Assignment& assignment : read_config_file(file, problems)) {
+      if (assignment.name == "data.task") return assignment.value;
+    }
+    if (!problems.empty()) throw OptionErrors(std::move(problems));
+  }
+  return "";
+}
+
 std::vector<ConfigDifference> config_differences(const std::filesystem::path& file,
                                                  const OptionSet& options) {
   std::vector<Problem> problems;

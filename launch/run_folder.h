@@ -19,6 +19,8 @@ struct RunPaths {
     return folder / "samples" / (method + ".jsonl");
   }
   std::filesystem::path results() const { return folder / "results.json"; }
+  /// The folder of an evaluation on another task than the run was made for.
+  std::filesystem::path transfer(const std::string& task) const { return folder / ("on-" + task); }
   std::filesystem::path lock() const { return folder / "run.lock"; }
 };
 
@@ -33,6 +35,10 @@ struct ConfigDifference {
 /// the file cannot be read. Options of sections that the command does not use are passed over.
 std::vector<ConfigDifference> config_differences(const std::filesystem::path& file,
                                                  const OptionSet& options);
+
+/// The task that a run was trained on, or if it was not trained, evaluated on, as its configuration
+/// has it; empty where there is none. Local.
+std::string task_of_run(const std::filesystem::path& folder);
 
 /// The right to write into a run folder: one job at a time, held by its rank 0 for as long as this
 /// object lives; it ends with the process whatever becomes of that.

@@ -152,7 +152,7 @@ std::vector<std::string> tasks_of(const Suite& suite) {
 }  // namespace
 
 std::filesystem::path transfer_folder(const std::filesystem::path& cell, const std::string& task) {
-  return cell / ("on-" + task);
+  return RunPaths{cell}.transfer(task);
 }
 
 std::vector<SuiteRow> suite_rows(const Suite& suite, const std::filesystem::path& folder) {

@@ -99,6 +99,16 @@ std::vector<Contestant> all_contestants(const RunOptions& run) {
   return all;
 }
 
+/// What a run made for another task is asked here goes to a folder of its own inside of it.
+void settle_transfer(RunOptions& run) {
+  const std::string task = task_of_run(run.folder);
+  if (!run.evaluate.trained.empty() || task.empty() || task == run.data.task) return;
+  run.evaluate.trained = run.folder;
+  run.folder = RunPaths{run.folder}.transfer(run.data.task);
+  log_info("{} is a run on {}: its results on {} go to {}", run.evaluate.trained.string(), task,
+           run.data.task, run.folder.string());
+}
+
 /// One evaluation job, the same on every rank.
 class Evaluation {
  public:
@@ -110,6 +120,7 @@ class Evaluation {
         prompt_(PromptTemplate::load(run.prompts, run.thoughts.prompt)),
         builder_(text_.tokenizer, text_.family, prompt_),
         split_(*eval_split(run.data)) {
+    provenance_.task = run.data.task;
     provenance_.prompt_hash = prompt_.content_hash();
     provenance_.model_hashes["backbone"] = backbone_hash_;
     provenance_.versions["softcot"] = SOFTCOT_VERSION;
@@ -172,7 +183,9 @@ class Evaluation {
       trained_.emplace(load_trained(trained_folder(run_), backbone_->config(), step));
       require_trained_with(*trained_, "method", method.name, trained_->method());
       require_backbone(*trained_, backbone_hash_);
-      log_info("{} from {}", method.title, trained_->checkpoint.string());
+      provenance_.trained_on = task_of_run(trained_folder(run_));
+      log_info("{} from {}, trained on {}, evaluated on {}", method.title,
+               trained_->checkpoint.string(), provenance_.trained_on, run_.data.task);
       provenance_.trained_parameters = parameter_summary(trained_->parts);
       provenance_.model_hashes["trained"] = trained_->content_hash;
       if (method.full) load_trained_weights(*trained_, *backbone_);
@@ -322,11 +335,14 @@ ExitCode run_evaluate(Invocation& invocation) {
       "For each method: the likelihood of the reference rationale and answer, and the model's own\n"
       "answers. Samples go to samples/METHOD.jsonl as they come; a stopped evaluation goes on "
       "from\n"
-      "them. The table is printed and saved as results.json, results.csv and results.md.");
+      "them. The table is printed and saved as results.json, results.csv and results.md. A run "
+      "that was\n"
+      "trained on another task is evaluated in its folder on-TASK.");
   options.add_example("mpirun -n 2 softcot evaluate --config configs/quickstart.cfg",
                       "two ranks share the questions");
   if (!invocation.read(options)) return ExitCode::kOk;
   require_eval(run.data);
+  settle_transfer(run);
 
   ProcessWorld& world = invocation.world();
   const ProcessGroups groups = start_groups(invocation, run.parallel);
@@ -356,6 +372,10 @@ ExitCode run_evaluate(Invocation& invocation) {
   provenance.config_hash = fmt::format("{:016x}", options.values_hash());
   write_results(paths.results(), comparison, provenance);
   write_standard_output(format_table(comparison));
+  if (!provenance.trained_on.empty() && provenance.trained_on != provenance.task) {
+    write_standard_output(fmt::format("Transfer: trained on {}, evaluated on {}.\n",
+                                      provenance.trained_on, provenance.task));
+  }
   return ExitCode::kOk;
 }
 

@@ -273,6 +273,32 @@ TEST_F(Evaluate, OneNoiseStreamForAllQuestions) {
   EXPECT_EQ(texts("one_noise_stream"), 1U);
 }
 
+TEST_F(Evaluate, AnotherTaskGetsAFolderOfItsOwn) {
+  const std::string run = new_run();
+  evaluate(run, kGreedy, 0);
+  const auto before = slurp(project_->path(run) / "results.json");
+  const auto config = slurp(project_->path(run) / "evaluate.cfg");
+  spill(project_->path("own.jsonl"),
+        "{\"question\": \"What is 3 + 4?\", \"rationale\": [\"3 + 4 = 7\"], \"answer\": \"7\", "
+        "\"type\": \"number\"}\n");
+  const std::vector<std::string> other = {
+      "--data.task", "jsonl", "--data.eval-file", project_->path("own.jsonl"), "--data.file", ""};
+  const ChildResult made = run_softcot(project_->call("precompute", other));
+  ASSERT_EQ(made.status, 0) << made.err;
+  for (int again = 0; again < 2; ++again) {
+    const ChildResult result = run_softcot(project_->call_in(run, "evaluate", other), on_ranks(2));
+    ASSERT_EQ(result.status, 0) << result.err;
+    EXPECT_THAT(result.out, HasSubstr("Transfer: trained on gsm8k, evaluated on jsonl."));
+  }
+  EXPECT_EQ(slurp(project_->path(run) / "results.json"), before);
+  EXPECT_EQ(slurp(project_->path(run) / "evaluate.cfg"), config);
+  const auto results = results_of(run + "/on-jsonl");
+  EXPECT_EQ(results["task"], "jsonl");
+  EXPECT_EQ(results["trained_on"], "gsm8k");
+  EXPECT_EQ(results["methods"][1]["questions"], 1);
+  EXPECT_EQ(results_of(run)["trained_on"], "gsm8k");
+}
+
 TEST_F(Evaluate, TrainingQuirksAreAnotherRun) {
   const auto train = [](const std::string& compat, const std::string& more) {
     std::vector<std::string> call =
