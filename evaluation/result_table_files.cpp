@@ -126,10 +126,13 @@ std::string format_markdown(const Comparison& comparison) {
       out += " – |";
     }
     const auto headline = headline_of(comparison.options, row.quirks);
+    const std::string by = headline == comparison.options.headline
+                               ? ""
+                               : fmt::format(" ({})", extractor_name(headline));
     const auto found = row.accuracy.find(std::string(extractor_name(headline)));
     out += found == row.accuracy.end() ? " – |"
-                                       : fmt::format(" {} ± {} |", percent(found->second.value),
-                                                     percent(found->second.standard_error));
+                                       : fmt::format(" {} ± {}{} |", percent(found->second.value),
+                                                     percent(found->second.standard_error), by);
     out += row.contrast ? fmt::format(" {:.3g} |\n", row.contrast->mcnemar_p) : " – |\n";
   }
   return out + voting_markdown(comparison);

@@ -161,6 +161,17 @@ std::string paragraph(const std::string& text) {
   return out + line + "\n";
 }
 
+// ", but reference for Zero-shot CoT (reference scoring)": rows that are read differently.
+std::string other_extractor(const Comparison& comparison) {
+  std::string rows;
+  for (const MethodResult& row : comparison.rows) {
+    const Extractor headline = headline_of(comparison.options, row.quirks);
+    if (headline == comparison.options.headline) continue;
+    rows += fmt::format("{} {}", rows.empty() ? ", but reference for" : ",", fitted(row.title, 40));
+  }
+  return rows;
+}
+
 std::string title_of(const Comparison& comparison, const std::string& method) {
   for (const MethodResult& row : comparison.rows) {
     if (row.method == method) return fitted(row.title, 40);
@@ -190,9 +201,9 @@ std::string format_table(const Comparison& comparison) {
       "better. Δ: paired difference to {} on the same questions. In brackets 95 % intervals: "
       "bootstrap "
       "over questions ({} resamples, seed {}), Wilson for accuracy. Accuracy ± standard error over "
-      "questions, {} extractor.",
+      "questions, extractor: {}.",
       baseline, comparison.options.bootstrap.resamples, comparison.options.bootstrap.seed,
-      extractor));
+      extractor + other_extractor(comparison)));
   for (const MethodResult& row : comparison.rows) {
     std::string words = fitted(row.title, 40) + ":";
     for (const auto& [name, accuracy] : row.accuracy) {

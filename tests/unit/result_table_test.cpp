@@ -322,6 +322,8 @@ TEST(ScoringQuirks, BothWaysOfScoringStandInOneTable) {
   EXPECT_THAT(table, HasSubstr("SoftCoT (reference"));
   EXPECT_THAT(table, HasSubstr("\nscoring)"));
   EXPECT_THAT(table, HasSubstr("only Zero-shot CoT (reference scoring) right 0"));
+  EXPECT_THAT(table, HasSubstr("flexible, but reference for Zero-shot"));
+  EXPECT_THAT(format_markdown(comparison), HasSubstr("± 0.0 (reference) |"));
   const Comparison back = comparison_from_json(results_to_json(comparison, {}), "results.json");
   EXPECT_EQ(back.rows[3].quirks, comparison.rows[3].quirks);
   EXPECT_EQ(back.rows[3].baseline, "zero_shot_cot-reference");
