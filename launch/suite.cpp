@@ -86,8 +86,8 @@ class SuiteReader {
     const std::string section = assignment.name.substr(0, dot);
     const std::string rest = dot == std::string::npos ? "" : assignment.name.substr(dot + 1);
     if (section == "suite") {
-      const std::set<std::string> keys = {"title", "source", "methods", "tasks", "transfer",
-                                          "seeds"};
+      const std::set<std::string> keys = {"title", "source",   "methods",
+                                          "tasks", "transfer", "seeds"};
       if (!keys.contains(rest)) problem("unknown key of a suite", assignment.origin + ": " + rest);
       head_[rest] = assignment.value;
     } else if (section == "published") {
@@ -160,8 +160,8 @@ class SuiteReader {
       for (const auto& [name, part] : parts) {
         if (used[kind].contains(name)) continue;
         const auto nearest = nearest_name(name, {used[kind].begin(), used[kind].end()});
-        problem(fmt::format("section for a {} that the suite does not have", kind), part.origin,
-                "", nearest ? fmt::format("did you mean [{}.{}]?", kind, *nearest) : "");
+        problem(fmt::format("section for a {} that the suite does not have", kind), part.origin, "",
+                nearest ? fmt::format("did you mean [{}.{}]?", kind, *nearest) : "");
       }
     }
   }
@@ -223,7 +223,8 @@ class SuiteReader {
       options.read({"--config", file}, {});
     } catch (const OptionErrors& errors) {
       for (Problem found : errors.problems()) {
-        found.where = fmt::format("{}, cell {}: {}", file_.string(), cell.folder(), found.where);
+        const std::string name = found.where.substr(0, found.where.find(','));
+        found.where = fmt::format("{}, cell {}: {}", file_.string(), cell.folder(), name);
         const auto same = [&](const Problem& known) {
           return known.what == found.what && known.got == found.got && known.fix == found.fix;
         };
@@ -246,9 +247,9 @@ class SuiteReader {
       const auto known_task = std::find_if(all_tasks.begin(), all_tasks.end(), [&](const auto& t) {
         return normal_name(t) == normal_name(task);
       });
-      const auto known = std::find_if(suite.entries.begin(), suite.entries.end(), [&](const auto& e) {
-        return normal_name(e.name()) == normal_name(entry);
-      });
+      const auto known =
+          std::find_if(suite.entries.begin(), suite.entries.end(),
+                       [&](const auto& e) { return normal_name(e.name()) == normal_name(entry); });
       double accuracy = 0;
       const std::string& text = figure.value;
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), accuracy);

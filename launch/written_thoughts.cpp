@@ -84,9 +84,9 @@ std::map<std::string, std::string> written_thoughts(const RunOptions& run, const
   const TextModel text = TextModel::open(assistant_of(run).path);
   const auto key = key_of(run, text, split, prompt, *groups.world);
   const std::string hash = hash_bytes(key.dump());
-  const auto folder = run.thoughts.cache / fmt::format("written-N{}-{}",
-                                                       run.thoughts.count_in_evaluation(),
-                                                       hash.substr(0, 12));
+  const auto folder =
+      run.thoughts.cache /
+      fmt::format("written-N{}-{}", run.thoughts.count_in_evaluation(), hash.substr(0, 12));
   const SampleParts parts{folder, "texts", hash};
   if (groups.world->rank() == 0) {
     std::filesystem::create_directories(folder);

@@ -10,8 +10,8 @@ namespace softcot {
 
 /// What the assistant writes about each question of `split`, in at most N =
 /// thoughts.count_in_evaluation() tokens: by question id. Kept in the folder of the thought caches,
-/// under a hash of all that decides it, one line a question as it comes: what is there is read, what
-/// a stopped call left out is made. Collective over the world; all ranks get all texts.
+/// under a hash of all that decides it, one line a question as it comes: what is there is read,
+/// what a stopped call left out is made. Collective over the world; all ranks get all texts.
 std::map<std::string, std::string> written_thoughts(const RunOptions& run, const Split& split,
                                                     const PromptTemplate& prompt,
                                                     const ProcessGroups& groups);

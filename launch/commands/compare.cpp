@@ -126,7 +126,8 @@ class Comparing {
       if (stop_requested()) return status;
       if (status != 0) {
         const std::string reason = error_line(log);
-        log_warning("{}: {} failed with status {}: {}", cell.folder(), step.command, status, reason);
+        log_warning("{}: {} failed with status {}: {}", cell.folder(), step.command, status,
+                    reason);
         write_file_atomically(folder(cell) / "cell.failed",
                               fmt::format("{} {}\n{}\n", step.command, status, reason));
         return status;
@@ -164,7 +165,8 @@ class Comparing {
 
 ExitCode run_compare(Invocation& invocation) {
   CompareOptions compare;
-  OptionSet options("compare", "Run a suite of methods, tasks and seeds, and make one table of it.");
+  OptionSet options("compare",
+                    "Run a suite of methods, tasks and seeds, and make one table of it.");
   options.add("suite", &compare.suite, "Suite file (docs/comparing.md).").required = true;
   options.add("out", &compare.out, "Where cells and table go; runs/NAME of the suite if empty.");
   options.add("ranks", &compare.ranks, "MPI ranks of each step.", at_least(1)).unit = "ranks";

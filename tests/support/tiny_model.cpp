@@ -30,6 +30,12 @@ Make notes on: {question}
 [assistant.reply.uncounted]
 The notes:
 
+[assistant.write]
+In {n} tokens, say what matters in: {question}
+
+[backbone.written]
+Somebody wrote: {text}
+
 [target.step]
 {i}. {step}
 
