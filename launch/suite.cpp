@@ -10,6 +10,7 @@
 #include "launch/method.h"
 #include "launch/nearest_name.h"
 #include "launch/option_sources.h"
+#include "launch/run_data.h"
 #include "launch/run_options.h"
 #include "runtime/atomic_file.h"
 #include "runtime/hash.h"
@@ -36,8 +37,10 @@ std::vector<std::string> list_of(const std::string& text) {
 /// A suite file while it is read.
 class SuiteReader {
  public:
-  explicit SuiteReader(const std::filesystem::path& file) : file_(file) {
+  SuiteReader(const std::filesystem::path& file, const Settings& overrides)
+      : file_(file), overrides_(overrides) {
     for (const Assignment& assignment : read_config_file(file, problems_)) sort_in(assignment);
+    for (const auto& [name, value] : overrides) require_free(name, "given beside the suite");
   }
 
   Suite read() {
@@ -68,6 +71,7 @@ class SuiteReader {
 
  private:
   struct Part {
+    std::string title;
     Settings settings;
     std::string origin;
   };
@@ -96,9 +100,31 @@ class SuiteReader {
       const auto end = rest.find('.');
       Part& part = parts_[section][rest.substr(0, end)];
       part.origin = assignment.origin;
-      if (end != std::string::npos) part.settings[rest.substr(end + 1)] = assignment.value;
+      const std::string key = end == std::string::npos ? "" : rest.substr(end + 1);
+      if (section == "variant" && key == "title") {
+        part.title = assignment.value;
+      } else {
+        require_free(key, assignment.origin);
+        part.settings[key] = assignment.value;
+      }
     } else {
+      require_free(assignment.name, assignment.origin);
       shared_[assignment.name] = assignment.value;
+    }
+  }
+
+  /// A cell's place in the suite decides these.
+  void require_free(const std::string& option, const std::string& origin) {
+    const std::map<std::string, std::string> decided = {{"data.task", "tasks"},
+                                                        {"train.method", "methods"},
+                                                        {"evaluate.methods", "methods"},
+                                                        {"train.seed", "seeds"}};
+    const auto found = decided.find(option);
+    if (found != decided.end()) {
+      problem("the suite decides this option", fmt::format("{}, {}", option, origin),
+              "it in [suite] " + found->second);
+    } else if (option == "evaluate.trained" || option.starts_with("run.")) {
+      problem("compare decides this option", fmt::format("{}, {}", option, origin));
     }
   }
 
@@ -133,7 +159,8 @@ class SuiteReader {
       if (!parts_["variant"].contains(normal_name(entry.variant))) {
         problem("unknown variant of a method", name, "a section [variant." + entry.variant + "]");
       }
-      entry.title += ", " + entry.variant;
+      const std::string& title = parts_["variant"][normal_name(entry.variant)].title;
+      entry.title += ", " + (title.empty() ? entry.variant : title);
     }
     suite.entries.push_back(entry);
   }
@@ -180,6 +207,7 @@ class SuiteReader {
     apply(settings, "task", task);
     apply(settings, "method", entry.method);
     apply(settings, "variant", entry.variant);
+    for (const auto& [name, value] : overrides_) settings[name] = value;
     settings["evaluate.methods"] = entry.method;
     if (method_of(entry.method).trained()) settings["train.method"] = entry.method;
     return settings;
@@ -191,10 +219,14 @@ class SuiteReader {
       SuiteCell cell{entry, task, seed, settings_of(entry, task), {}};
       if (trained) cell.settings["train.seed"] = std::to_string(seed);
       for (const std::string& other : suite.transfer) {
-        if (other != task) cell.transfers[other] = transferred(cell, other);
+        // What trains nothing answers each task once.
+        const bool has_cell =
+            std::find(suite.tasks.begin(), suite.tasks.end(), other) != suite.tasks.end();
+        const bool again = !trained && (has_cell || task != suite.tasks.front());
+        if (other != task && !again) cell.transfers[other] = transferred(cell, other);
       }
-      check(cell, cell.settings);
-      for (const auto& [other, settings] : cell.transfers) check(cell, settings);
+      check(cell, cell.settings, trained);
+      for (const auto& [other, settings] : cell.transfers) check(cell, settings, false);
       suite.cells.push_back(std::move(cell));
     }
   }
@@ -202,13 +234,14 @@ class SuiteReader {
   /// The cell's settings on the data of another task.
   Settings transferred(const SuiteCell& cell, const std::string& task) const {
     Settings settings = settings_of(cell.entry, task);
-    std::erase_if(settings, [](const auto& item) { return item.first == "data.file"; });
-    if (cell.seed != 0) settings["train.seed"] = std::to_string(cell.seed);
+    // Its thoughts are not wanted; but with a train-share the file holds the held-out questions.
+    if (settings.contains("data.eval-file")) settings.erase("data.file");
+    if (cell.trained()) settings["train.seed"] = std::to_string(cell.seed);
     return settings;
   }
 
   /// Whatever the commands would say of the settings.
-  void check(const SuiteCell& cell, Settings settings) {
+  void check(const SuiteCell& cell, Settings settings, bool trains) {
     settings["run.folder"] = "somewhere";
     const auto file = std::filesystem::temp_directory_path() /
                       fmt::format("softcot-suite-{}.cfg", hash_bytes(config_text(settings)));
@@ -218,20 +251,27 @@ class SuiteReader {
     add_run_options(options, run,
                     {"model", "assistant", "parallel", "data", "thoughts", "train", "lora",
                      "coconut", "evaluate", "run", "prompts"});
-    options.find("data.file")->required = false;
+    options.find("data.file")->required = trains;
     try {
       options.read({"--config", file}, {});
+      require_eval(run.data);
     } catch (const OptionErrors& errors) {
-      for (Problem found : errors.problems()) {
-        const std::string name = found.where.substr(0, found.where.find(','));
-        found.where = fmt::format("{}, cell {}: {}", file_.string(), cell.folder(), name);
-        const auto same = [&](const Problem& known) {
-          return known.what == found.what && known.got == found.got && known.fix == found.fix;
-        };
-        if (std::none_of(problems_.begin(), problems_.end(), same)) problems_.push_back(found);
-      }
+      for (const Problem& found : errors.problems()) cell_problem(cell, found);
+    } catch (const Error& error) {
+      cell_problem(cell, error.problem());
     }
     std::filesystem::remove(file);
+  }
+
+  /// The same problem in many cells is told once.
+  void cell_problem(const SuiteCell& cell, Problem found) {
+    const auto same = [&](const Problem& known) {
+      return known.what == found.what && known.got == found.got && known.fix == found.fix;
+    };
+    if (std::any_of(problems_.begin(), problems_.end(), same)) return;
+    const std::string name = found.where.substr(0, found.where.find(", "));
+    found.where = fmt::format("{}, cell {}: {}", file_.string(), cell.folder(), name);
+    problems_.push_back(std::move(found));
   }
 
   void add_published(Suite& suite) {
@@ -239,11 +279,7 @@ class SuiteReader {
       const auto dot = figure.name.find('.');
       const std::string task = figure.name.substr(0, dot);
       const std::string entry = dot == std::string::npos ? "" : figure.name.substr(dot + 1);
-      const auto all_tasks = [&] {
-        auto tasks = suite.tasks;
-        tasks.insert(tasks.end(), suite.transfer.begin(), suite.transfer.end());
-        return tasks;
-      }();
+      const auto all_tasks = suite.all_tasks();
       const auto known_task = std::find_if(all_tasks.begin(), all_tasks.end(), [&](const auto& t) {
         return normal_name(t) == normal_name(task);
       });
@@ -264,6 +300,7 @@ class SuiteReader {
   }
 
   std::filesystem::path file_;
+  Settings overrides_;
   std::vector<Problem> problems_;
   Settings head_;
   Settings shared_;
@@ -274,31 +311,8 @@ class SuiteReader {
 
 }  // namespace
 
-std::string SuiteCell::folder() const {
-  std::string name = entry.method;
-  if (!entry.variant.empty()) name += "-" + entry.variant;
-  name += "-" + task;
-  return seed == 0 ? name : fmt::format("{}-seed{}", name, seed);
-}
-
-Suite Suite::read(const std::filesystem::path& file) { return SuiteReader(file).read(); }
-
-std::string config_text(const std::map<std::string, std::string>& settings) {
-  std::string text;
-  std::string section;
-  for (const auto& [name, value] : settings) {
-    const auto dot = name.find('.');
-    if (dot == std::string::npos) {
-      text = name + " = " + value + "\n" + text;
-      continue;
-    }
-    if (name.substr(0, dot) != section) {
-      section = name.substr(0, dot);
-      text += "[" + section + "]\n";
-    }
-    text += name.substr(dot + 1) + " = " + value + "\n";
-  }
-  return text;
+Suite Suite::read(const std::filesystem::path& file, const Settings& overrides) {
+  return SuiteReader(file, overrides).read();
 }
 
 }  // namespace softcot

@@ -28,18 +28,21 @@ struct PublishedFigure {
 };
 
 /// One run of the commands: an entry trained on a task under a seed, and evaluated. Entries that
-/// train nothing have one cell a task, with seed 0.
+/// train nothing have one cell a task, whatever the seeds.
 struct SuiteCell {
   SuiteEntry entry;
   std::string task;
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;  ///< train.seed.
   /// All settings but for run.folder, by option name.
   std::map<std::string, std::string> settings;
   /// The settings under which it is also evaluated on other tasks, by task.
   std::map<std::string, std::map<std::string, std::string>> transfers;
 
-  /// Of its run folder: "softcot-n4-gsm8k-seed41".
+  bool trained() const;
+  /// Of its run folder: "softcot-n4-gsm8k-seed41", "zero_shot_cot-gsm8k".
   std::string folder() const;
+  /// Of all that decides its results.
+  std::string hash() const;
 };
 
 /// A suite file: docs/comparing.md has the format.
@@ -53,10 +56,15 @@ struct Suite {
   std::vector<SuiteCell> cells;  ///< In the order in which they are run.
   std::string hash;              ///< Of the file.
 
-  /// Throws kUsage, every problem at once: an unreadable file, an unknown key, section, method (the
-  /// nearest is named), task or variant, a published figure of no cell, and whatever the commands
-  /// would refuse in a cell's settings. Local.
-  static Suite read(const std::filesystem::path& file);
+  /// `overrides` are settings that go over those of the file in every cell, by option name. Throws
+  /// kUsage, every problem at once: an unreadable file, an unknown key, section, method (the
+  /// nearest is named), task or variant, a published figure of no cell, a setting that the suite
+  /// itself decides, and whatever the commands would refuse in a cell's settings. Local.
+  static Suite read(const std::filesystem::path& file,
+                    const std::map<std::string, std::string>& overrides = {});
+
+  /// All tasks that it evaluates on, each once.
+  std::vector<std::string> all_tasks() const;
 };
 
 /// The settings as a config file that the commands read.

@@ -2,16 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
+#include <sstream>
 
 #include "launch/method.h"
 #include "launch/run_folder.h"
+#include "launch/run_options.h"
+#include "runtime/atomic_file.h"
 #include "runtime/json_file.h"
 
 namespace softcot {
 namespace {
 
 constexpr const char* kBaseline = "zero_shot_cot";
+constexpr std::uint64_t kLongestMark = 64 << 10;  // bytes
 
 std::string setting(const SuiteCell& cell, const std::string& name, const std::string& otherwise) {
   const auto found = cell.settings.find(name);
@@ -21,17 +26,55 @@ std::string setting(const SuiteCell& cell, const std::string& name, const std::s
 std::string thoughts_of(const SuiteCell& cell) {
   const Method& method = method_of(cell.entry.method);
   if (!method.placeholders && !method.written) return "";
-  const std::string train = setting(cell, "thoughts.count", "32");
+  const std::string train =
+      setting(cell, "thoughts.count", fmt::format("{}", ThoughtOptions{}.count));
   const std::string eval = setting(cell, "thoughts.eval-count", "0");
-  return eval == "0" || eval == train ? train : train + " / " + eval;
+  if (eval == "0" || eval == train) return train;
+  return method.trained() ? train + " / " + eval : eval;
 }
 
-/// The samples of one line: those of all its training seeds, one after another.
+/// The hash in the mark of a finished cell; nothing where there is none.
+std::optional<std::string> hash_of_done(const SuiteCell& cell,
+                                        const std::filesystem::path& folder) {
+  const auto mark = folder / cell.folder() / "cell.done";
+  if (!std::filesystem::exists(mark)) return std::nullopt;
+  const std::string text = read_file(mark, kLongestMark);
+  return text.substr(0, text.find('\n'));
+}
+
+/// Numbers in what a line of parameter_summary tells of: "30 × ([16, 576], [576, 16])" has 552,960.
+double numbers_in(const std::string& line) {
+  double sum = 0;
+  for (auto at = line.find('['); at != std::string::npos; at = line.find('[', at + 1)) {
+    double product = 1;
+    std::istringstream sizes(line.substr(at + 1, line.find(']', at) - at - 1));
+    for (std::string size; std::getline(sizes, size, ',');) product *= std::stod(size);
+    sum += product;
+  }
+  const auto times = line.find(" × ");
+  if (times == std::string::npos) return sum;
+  return sum * std::stod(line.substr(line.rfind(' ', times - 1) + 1));
+}
+
+/// The samples of one line: those of all its training seeds, one after another. A question's first
+/// sample has the answer NLL under all of them, and their tokens: its ratio is their mean.
 void append_samples(MethodSamples& all, const std::filesystem::path& file) {
   std::int64_t first = 0;
-  for (const Sample& sample : all.samples) first = std::max(first, sample.sample_index + 1);
+  std::map<std::string, std::size_t> with_nll;
+  for (std::size_t i = 0; i < all.samples.size(); ++i) {
+    first = std::max(first, all.samples[i].sample_index + 1);
+    if (all.samples[i].answer_nll) with_nll.emplace(all.samples[i].question_id, i);
+  }
   for (Sample& sample : read_samples(file)) {
     sample.sample_index += first;
+    const auto known = with_nll.find(sample.question_id);
+    if (known != with_nll.end() && sample.answer_nll) {
+      Sample& sum = all.samples[known->second];
+      sum.answer_nll = *sum.answer_nll + *sample.answer_nll;
+      sum.target_tokens += sample.target_tokens;
+      sample.answer_nll.reset();
+      sample.target_tokens = 0;
+    }
     all.samples.push_back(std::move(sample));
   }
 }
@@ -39,7 +82,7 @@ void append_samples(MethodSamples& all, const std::filesystem::path& file) {
 struct Line {
   SuiteRow row;
   MethodSamples samples;
-  std::size_t seeds = 0;
+  std::size_t seeds = 0;  // Training seeds, times those of the evaluation.
 };
 
 /// Every line of one task, with the samples that are there.
@@ -50,28 +93,36 @@ std::vector<Line> lines_of(const Suite& suite, const std::filesystem::path& fold
     const bool own = cell.task == task;
     if (!own && !cell.transfers.contains(task)) continue;
     const bool trained = method_of(cell.entry.method).trained();
-    if (!own && !trained && cell.task != suite.tasks.front()) continue;  // the same from each task
     const std::string trained_on = trained ? cell.task : "";
     const auto there = std::find_if(lines.begin(), lines.end(), [&](const Line& line) {
       return line.row.entry.name() == cell.entry.name() && line.row.trained_on == trained_on;
     });
-    Line& line = there == lines.end() ? lines.emplace_back() : *there;
-    if (there == lines.end()) {
-      line.row = {cell.entry, trained_on, task, thoughts_of(cell), {}, {}, {}};
+    const bool fresh = there == lines.end();
+    Line& line = fresh ? lines.emplace_back() : *there;
+    if (fresh) {
+      line.row = {.entry = cell.entry,
+                  .trained_on = trained_on,
+                  .task = task,
+                  .thoughts = thoughts_of(cell),
+                  .result = {},
+                  .published = {},
+                  .runs = {}};
       line.samples = {cell.entry.name() + "/" + trained_on, cell.entry.title, {}};
       if (cell.entry.name() == kBaseline) line.samples.method = kBaseline;
     }
-    auto run = folder / cell.folder();
-    if (!own) run = transfer_folder(run, task);
-    const RunPaths paths{run};
+    const auto made = hash_of_done(cell, folder);
+    if (made && *made != cell.hash()) continue;
+    const auto run =
+        own ? std::filesystem::path(cell.folder()) : transfer_folder(cell.folder(), task);
+    const RunPaths paths{folder / run};
     if (!std::filesystem::exists(paths.results())) continue;
     const auto json = read_json_file(paths.results());
-    const MethodResult first = comparison_from_json(json, paths.results().string()).rows.at(0);
+    const std::string where = paths.results().string();
+    const MethodResult first = comparison_from_json(json, where).rows.at(0);
     line.samples.quirks = first.quirks;
     append_samples(line.samples, paths.samples(first.method));
-    const auto provenance = provenance_from_json(json, paths.results().string());
-    line.row.trained = provenance.trained_parameters;
-    ++line.seeds;
+    line.row.runs.push_back({run.string(), cell.hash(), provenance_from_json(json, where)});
+    line.seeds += std::max<std::size_t>(1, first.over_seeds.count);
   }
   return lines;
 }
@@ -89,75 +140,44 @@ std::string baseline_of(const std::vector<Line>& lines, const Line& line) {
   return kBaseline;
 }
 
-std::string percent(double share) { return fmt::format("{:.1f}", 100 * share); }
-
-const Accuracy& headline_accuracy(const MethodResult& result) {
-  const Extractor extractor = headline_of({}, result.quirks);
-  return result.accuracy.at(std::string(extractor_name(extractor)));
-}
-
-std::string accuracy_text(const SuiteRow& row) {
-  if (!row.result) return "–";
-  const Accuracy& accuracy = headline_accuracy(*row.result);
-  if (row.result->over_seeds.deviation) {
-    return fmt::format("{} ± {} sd", percent(accuracy.value),
-                       percent(*row.result->over_seeds.deviation));
-  }
-  return fmt::format("{} ± {}", percent(accuracy.value), percent(accuracy.standard_error));
-}
-
-std::string nll_text(const SuiteRow& row) {
-  return row.result && row.result->nll_per_token
-             ? fmt::format("{:.4f}", row.result->nll_per_token->value)
-             : "–";
-}
-
-std::string change_text(const SuiteRow& row) {
-  if (!row.result || !row.result->contrast || !row.result->contrast->nll) return "–";
-  const Estimate& change = row.result->contrast->nll->relative;
-  return fmt::format("{:+.1f} [{:+.1f}, {:+.1f}]", 100 * change.value, 100 * change.interval.low,
-                     100 * change.interval.high);
-}
-
-std::string p_text(const SuiteRow& row) {
-  if (!row.result || !row.result->contrast) return "–";
-  return fmt::format("{:.2g}", row.result->contrast->mcnemar_p);
-}
-
-std::string title_of(const SuiteRow& row) {
-  if (row.trained_on.empty() || row.trained_on == row.task) return row.entry.title;
-  return fmt::format("{} ({})", row.entry.title, row.trained_on);
-}
-
-std::string published_text(const SuiteRow& row) {
-  return row.published ? fmt::format("{:.2f}", *row.published) : "";
-}
-
-/// One line a row, behind a heading for each task.
-std::string questions_of(const std::vector<SuiteRow>& rows, const std::string& task) {
-  for (const SuiteRow& row : rows) {
-    if (row.task == task && row.result) return fmt::format("{} questions", row.result->questions);
-  }
-  return "nothing yet";
-}
-
-std::vector<std::string> tasks_of(const Suite& suite) {
-  std::vector<std::string> tasks = suite.tasks;
-  for (const std::string& task : suite.transfer) {
-    if (std::find(tasks.begin(), tasks.end(), task) == tasks.end()) tasks.push_back(task);
-  }
-  return tasks;
-}
-
 }  // namespace
 
 std::filesystem::path transfer_folder(const std::filesystem::path& cell, const std::string& task) {
   return RunPaths{cell}.transfer(task);
 }
 
-std::vector<SuiteRow> suite_rows(const Suite& suite, const std::filesystem::path& folder) {
-  std::vector<SuiteRow> rows;
-  for (const std::string& task : tasks_of(suite)) {
+const Accuracy& headline_accuracy(const MethodResult& result) {
+  const Extractor extractor = headline_of({}, result.quirks);
+  return result.accuracy.at(std::string(extractor_name(extractor)));
+}
+
+std::optional<std::string> missing_cell(const SuiteCell& cell,
+                                        const std::filesystem::path& folder) {
+  const auto made = hash_of_done(cell, folder);
+  if (made == cell.hash()) return std::nullopt;
+  const auto failed = folder / cell.folder() / "cell.failed";
+  if (std::filesystem::exists(failed)) {
+    const std::string text = read_file(failed, kLongestMark);
+    const auto end = std::min(text.find('\n'), text.size() - 1);
+    return fmt::format("failed: {}: {}", text.substr(0, end),
+                       text.substr(end + 1, text.find('\n', end + 1) - end - 1));
+  }
+  return made ? "made under other settings" : "not run";
+}
+
+std::string SuiteRow::parameters() const {
+  if (method_of(entry.method).full) return "all";
+  double count = 0;
+  if (!runs.empty()) {
+    for (const auto& line : runs[0].provenance.trained_parameters) count += numbers_in(line);
+  }
+  if (count == 0) return "";
+  return count < 1e6 ? fmt::format("{:.0f}k", count / 1e3) : fmt::format("{:.2f}M", count / 1e6);
+}
+
+SuiteTable read_suite_table(const Suite& suite, const std::filesystem::path& folder) {
+  SuiteTable table;
+  for (const std::string& task : suite.all_tasks()) {
     std::vector<Line> lines = lines_of(suite, folder, task);
     std::vector<MethodSamples> samples;
     for (Line& line : lines) {
@@ -178,105 +198,13 @@ std::vector<SuiteRow> suite_rows(const Suite& suite, const std::filesystem::path
           line.row.published = figure.accuracy;
         }
       }
-      rows.push_back(std::move(line.row));
+      table.rows.push_back(std::move(line.row));
     }
   }
-  return rows;
-}
-
-std::string format_suite(const Suite& suite, const std::vector<SuiteRow>& rows) {
-  std::string out = suite.title + "\n";
-  for (const std::string& task : tasks_of(suite)) {
-    out += fmt::format("\n{}, {}\n", task, questions_of(rows, task));
-    out += fmt::format("{:<32} {:>7} {:>9} {:>22} {:>14} {:>6} {:>5}\n", "method (trained on)", "N",
-                       "NLL/token", "Δ % [95 %]", "accuracy %", "p", "paper");
-    for (const SuiteRow& row : rows) {
-      if (row.task != task) continue;
-      out += fmt::format("{:<32} {:>7} {:>9} {:>22} {:>14} {:>6} {:>5}\n",
-                         title_of(row).substr(0, 32), row.thoughts, nll_text(row), change_text(row),
-                         accuracy_text(row), p_text(row), published_text(row));
-    }
+  for (const SuiteCell& cell : suite.cells) {
+    if (auto reason = missing_cell(cell, folder)) table.missing.push_back({cell.folder(), *reason});
   }
-  out +=
-      "\nΔ: held-out NLL per token against zero-shot CoT on the same questions. Accuracy: "
-      "flexible\nextractor, ± standard error, or sd over training seeds. p: McNemar, exact.";
-  if (!suite.source.empty()) out += "\npaper: " + suite.source;
-  return out + "\n";
-}
-
-std::string suite_markdown(const Suite& suite, const std::vector<SuiteRow>& rows) {
-  std::string out = "# " + suite.title + "\n";
-  for (const std::string& task : tasks_of(suite)) {
-    out += fmt::format(
-        "\n## {} ({})\n\n| method (trained on) | N | NLL per token | Δ % [95 %] | accuracy % | "
-        "McNemar p | published % |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
-        task, questions_of(rows, task));
-    for (const SuiteRow& row : rows) {
-      if (row.task != task) continue;
-      out += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", title_of(row), row.thoughts,
-                         nll_text(row), change_text(row), accuracy_text(row), p_text(row),
-                         published_text(row));
-    }
-  }
-  out +=
-      "\nΔ is the held-out NLL per token of the reference rationale and answer against zero-shot "
-      "CoT on the same questions. Accuracy by the flexible extractor, ± standard error over "
-      "questions, or sd over training seeds where there are several.\n";
-  if (!suite.source.empty()) out += "\nPublished figures: " + suite.source + "\n";
-  return out;
-}
-
-std::string suite_csv(const std::vector<SuiteRow>& rows) {
-  std::string out =
-      "task,method,trained_on,thoughts,questions,seeds,nll_per_token,nll_relative,"
-      "nll_relative_low,nll_relative_high,accuracy,standard_error,sd_over_seeds,mcnemar_p,"
-      "published_percent\n";
-  for (const SuiteRow& row : rows) {
-    out += fmt::format("{},{},{},{}", row.task, row.entry.name(), row.trained_on, row.thoughts);
-    if (!row.result) {
-      out += ",,,,,,,,,,";
-    } else {
-      const MethodResult& result = *row.result;
-      const Accuracy& accuracy = headline_accuracy(result);
-      out += fmt::format(
-          ",{},{},{}", result.questions, result.over_seeds.count,
-          result.nll_per_token ? fmt::format("{:.6g}", result.nll_per_token->value) : "");
-      if (result.contrast && result.contrast->nll) {
-        const Estimate& change = result.contrast->nll->relative;
-        out += fmt::format(",{:.6g},{:.6g},{:.6g}", change.value, change.interval.low,
-                           change.interval.high);
-      } else {
-        out += ",,,";
-      }
-      out += fmt::format(
-          ",{:.6g},{:.6g},{},{}", accuracy.value, accuracy.standard_error,
-          result.over_seeds.deviation ? fmt::format("{:.6g}", *result.over_seeds.deviation) : "",
-          result.contrast ? fmt::format("{:.6g}", result.contrast->mcnemar_p) : "");
-    }
-    out += "," + published_text(row) + "\n";
-  }
-  return out;
-}
-
-nlohmann::ordered_json suite_json(const Suite& suite, const std::vector<SuiteRow>& rows) {
-  nlohmann::ordered_json json = {
-      {"schema", "softcot-suite/1"}, {"title", suite.title},
-      {"suite_hash", suite.hash},    {"version", SOFTCOT_VERSION},
-      {"source", suite.source},      {"rows", nlohmann::ordered_json::array()}};
-  for (const SuiteRow& row : rows) {
-    nlohmann::ordered_json line = {{"task", row.task},
-                                   {"method", row.entry.name()},
-                                   {"trained_on", row.trained_on},
-                                   {"thoughts", row.thoughts},
-                                   {"trained_parameters", row.trained}};
-    if (row.published) line["published_percent"] = *row.published;
-    if (row.result) {
-      const Comparison one{.options = {.baseline = kBaseline}, .rows = {*row.result}};
-      line["result"] = results_to_json(one, {}).at("methods").at(0);
-    }
-    json["rows"].push_back(line);
-  }
-  return json;
+  return table;
 }
 
 }  // namespace softcot

@@ -8,6 +8,7 @@
 #include "support/job.h"
 #include "support/thought_caches.h"
 #include "support/tiny_model.h"
+#include "support/tiny_tokenizer.h"
 
 namespace softcot::test {
 namespace {
@@ -21,6 +22,7 @@ class Compare : public ::testing::Test {
     std::string questions;
     for (int i = 0; i < 6; ++i) {
       const nlohmann::json line = {{"question", "What is " + std::to_string(i) + " + 2?"},
+                                   {"rationale", "Add 2."},
                                    {"answer", std::to_string(i + 2)},
                                    {"type", "number"}};
       questions += line.dump() + "\n";
@@ -65,8 +67,8 @@ TEST_F(Compare, MakesOneTableAndRunsNothingTwice) {
   const ChildResult first = run_softcot(call(file, out));
   ASSERT_EQ(first.status, 0) << first.err;
   EXPECT_THAT(first.out, AllOf(HasSubstr("gsm8k, 10 questions"), HasSubstr("jsonl, 6 questions"),
-                               HasSubstr("81.03"), HasSubstr("SoftCoT (gsm8k)"),
-                               HasSubstr("3 / 1"), HasSubstr(" sd")));
+                               HasSubstr("81.03"), HasSubstr("SoftCoT (gsm8k)"), HasSubstr("3 / 1"),
+                               HasSubstr(" sd")));
   const auto table = slurp(out / "table.md");
   const auto json = nlohmann::json::parse(slurp(out / "result.json"));
   EXPECT_EQ(json.at("rows").size(), 10U);  // five entries on two tasks
@@ -97,10 +99,10 @@ TEST_F(Compare, MakesOneTableAndRunsNothingTwice) {
 
 TEST_F(Compare, WhatTheAssistantWritesIsTheSameOnAnyNumberOfRanks) {
   const auto text_of = [&](const std::string& cache, int ranks) {
-    const ChildResult made = run_softcot(
-        project_.call("precompute", {"--thoughts.cache", project_.path(cache),
-                                     "--evaluate.methods", "zero_shot_assist_cot"}),
-        on_ranks(ranks));
+    const ChildResult made =
+        run_softcot(project_.call("precompute", {"--thoughts.cache", project_.path(cache),
+                                                 "--evaluate.methods", "zero_shot_assist_cot"}),
+                    on_ranks(ranks));
     EXPECT_EQ(made.status, 0) << made.err;
     std::map<std::string, std::string> texts;
     for (const std::string& name : names_below(project_.path(cache))) {

@@ -1,0 +1,59 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "launch/method.h"
+#include "launch/suite.h"
+#include "runtime/hash.h"
+
+namespace softcot {
+
+bool SuiteCell::trained() const { return method_of(entry.method).trained(); }
+
+std::string SuiteCell::folder() const {
+  std::string name = entry.method;
+  if (!entry.variant.empty()) name += "-" + entry.variant;
+  name += "-" + task;
+  return trained() ? fmt::format("{}-seed{}", name, seed) : name;
+}
+
+std::string SuiteCell::hash() const {
+  // Ranks and the place of caches change no result.
+  const auto deciding = [](std::map<std::string, std::string> all) {
+    std::erase_if(all, [](const auto& item) {
+      return item.first.starts_with("parallel.") || item.first == "thoughts.cache";
+    });
+    return config_text(all);
+  };
+  std::string text = std::string(SOFTCOT_VERSION) + "\n" + deciding(settings);
+  for (const auto& [other, its_settings] : transfers) text += "\n" + deciding(its_settings);
+  return hash_bytes(text);
+}
+
+std::vector<std::string> Suite::all_tasks() const {
+  std::vector<std::string> all = tasks;
+  for (const std::string& task : transfer) {
+    if (std::find(all.begin(), all.end(), task) == all.end()) all.push_back(task);
+  }
+  return all;
+}
+
+std::string config_text(const std::map<std::string, std::string>& settings) {
+  std::string text;
+  std::string section;
+  for (const auto& [name, value] : settings) {
+    const auto dot = name.find('.');
+    if (dot == std::string::npos) {
+      text = name + " = " + value + "\n" + text;
+      continue;
+    }
+    if (name.substr(0, dot) != section) {
+      section = name.substr(0, dot);
+      text += "[" + section + "]\n";
+    }
+    text += name.substr(dot + 1) + " = " + value + "\n";
+  }
+  return text;
+}
+
+}  // namespace softcot

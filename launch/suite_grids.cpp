@@ -1,0 +1,191 @@
+#include "launch/suite_grids.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+
+namespace softcot {
+namespace {
+
+constexpr const char* kNothing = "–";
+
+std::string percent(double share) { return fmt::format("{:.1f}", 100 * share); }
+
+std::string accuracy_text(const SuiteRow& row) {
+  if (!row.result) return kNothing;
+  const Accuracy& accuracy = headline_accuracy(*row.result);
+  if (row.result->over_seeds.deviation) {
+    return fmt::format("{} ± {} sd", percent(accuracy.value),
+                       percent(*row.result->over_seeds.deviation));
+  }
+  return fmt::format("{} ± {}", percent(accuracy.value), percent(accuracy.standard_error));
+}
+
+std::string nll_text(const SuiteRow& row) {
+  return row.result && row.result->nll_per_token
+             ? fmt::format("{:.4f}", row.result->nll_per_token->value)
+             : kNothing;
+}
+
+const Estimate* change_of(const SuiteRow& row) {
+  const bool there = row.result && row.result->contrast && row.result->contrast->nll;
+  return there ? &row.result->contrast->nll->relative : nullptr;
+}
+
+std::string change_text(const SuiteRow& row) {
+  const Estimate* change = change_of(row);
+  if (change == nullptr) return kNothing;
+  return fmt::format("{:+.1f} [{:+.1f}, {:+.1f}]", 100 * change->value, 100 * change->interval.low,
+                     100 * change->interval.high);
+}
+
+std::string p_text(const SuiteRow& row) {
+  if (!row.result || !row.result->contrast) return kNothing;
+  return fmt::format("{:.2g}", row.result->contrast->mcnemar_p);
+}
+
+std::string number_of(const std::optional<double>& figure) {
+  return figure ? fmt::format("{:.2f}", *figure) : "";
+}
+
+/// Where there are votes it stands beside these.
+std::string published_text(const SuiteRow& row) {
+  return row.result && row.result->voting ? "" : number_of(row.published);
+}
+
+std::string title_of(const SuiteRow& row) {
+  if (row.trained_on.empty() || row.trained_on == row.task) return row.entry.title;
+  return fmt::format("{} ({})", row.entry.title, row.trained_on);
+}
+
+std::string size_of(const std::vector<SuiteRow>& rows, const std::string& task) {
+  for (const SuiteRow& row : rows) {
+    if (row.task == task && row.result) return fmt::format("{} questions", row.result->questions);
+  }
+  return "nothing yet";
+}
+
+SuiteGrid details(const Suite& suite, const std::vector<SuiteRow>& rows, const std::string& task) {
+  SuiteGrid grid{fmt::format("{}, {}", task, size_of(rows, task)),
+                 {"method", "N", "params", "NLL", "Δ % [95 %]", "accuracy %", "p"},
+                 {}};
+  const bool published = !suite.published.empty();
+  if (published) grid.heads.emplace_back("paper");
+  for (const SuiteRow& row : rows) {
+    if (row.task != task) continue;
+    grid.lines.push_back({title_of(row), row.thoughts, row.parameters(), nll_text(row),
+                          change_text(row), accuracy_text(row), p_text(row)});
+    if (published) grid.lines.back().push_back(published_text(row));
+  }
+  return grid;
+}
+
+using RowText = std::function<std::string(const SuiteRow&)>;
+
+/// One line for all rows of the same label, one column a task.
+SuiteGrid by_task(const Suite& suite, const std::vector<const SuiteRow*>& rows, std::string title,
+                  const RowText& label, const RowText& figure) {
+  SuiteGrid grid{std::move(title), {"method"}, {}};
+  const std::vector<std::string> tasks = suite.all_tasks();
+  grid.heads.insert(grid.heads.end(), tasks.begin(), tasks.end());
+  for (const SuiteRow* row : rows) {
+    const std::string name = label(*row);
+    auto line = std::find_if(grid.lines.begin(), grid.lines.end(),
+                             [&](const auto& cells) { return cells[0] == name; });
+    if (line == grid.lines.end()) {
+      line = grid.lines.insert(line, std::vector<std::string>(tasks.size() + 1, kNothing));
+      line->front() = name;
+    }
+    const auto column = std::find(tasks.begin(), tasks.end(), row->task) - tasks.begin();
+    (*line)[static_cast<std::size_t>(column) + 1] = figure(*row);
+  }
+  return grid;
+}
+
+/// All methods on all tasks, each as it was trained for that task.
+std::optional<SuiteGrid> overview(const Suite& suite, const std::vector<SuiteRow>& rows) {
+  if (suite.all_tasks().size() < 2) return std::nullopt;
+  std::vector<const SuiteRow*> own;
+  for (const SuiteRow& row : rows) {
+    // What has no training questions is answered by what was trained on the only other task.
+    const bool only = suite.tasks.size() == 1;
+    if (row.trained_on.empty() || row.trained_on == row.task || only) own.push_back(&row);
+  }
+  const bool published = !suite.published.empty();
+  return by_task(
+      suite, own, published ? "Accuracy %, in brackets the published one" : "Accuracy %",
+      [](const SuiteRow& row) { return row.entry.title; },
+      [](const SuiteRow& row) {
+        const std::string paper = published_text(row);
+        const std::string ours =
+            row.result ? percent(headline_accuracy(*row.result).value) : kNothing;
+        return paper.empty() ? ours : fmt::format("{} ({})", ours, paper);
+      });
+}
+
+/// Trained on one task, tested on all; nothing without such tests.
+std::vector<SuiteGrid> transfer(const Suite& suite, const std::vector<SuiteRow>& rows) {
+  std::vector<const SuiteRow*> all;
+  bool any = false;
+  for (const SuiteRow& row : rows) {
+    any = any || (!row.trained_on.empty() && row.trained_on != row.task);
+    all.push_back(&row);
+  }
+  if (!any) return {};
+  const RowText label = [](const SuiteRow& row) {
+    return row.trained_on.empty() ? row.entry.title
+                                  : fmt::format("{} ({})", row.entry.title, row.trained_on);
+  };
+  const RowText change = [](const SuiteRow& row) {
+    const Estimate* estimate = change_of(row);
+    return estimate == nullptr ? kNothing : fmt::format("{:+.1f}", 100 * estimate->value);
+  };
+  return {by_task(suite, all, "Transfer, accuracy % (trained on the task in brackets)", label,
+                  accuracy_text),
+          by_task(suite, all, "Transfer, Δ % of the NLL (trained on the task in brackets)", label,
+                  change)};
+}
+
+/// The share of questions whose vote among k samples is right.
+std::optional<SuiteGrid> votes(const Suite& suite, const std::vector<SuiteRow>& rows) {
+  SuiteGrid grid{"Right by the vote of k samples, %", {"method"}, {}};
+  std::size_t most = 0;
+  for (const SuiteRow& row : rows) {
+    if (row.result && row.result->voting)
+      most = std::max(most, row.result->voting->majority.size());
+  }
+  if (most == 0) return std::nullopt;
+  std::vector<std::size_t> shown;
+  for (std::size_t k = 1; k < most; k *= 2) shown.push_back(k);
+  shown.push_back(most);
+  for (const std::size_t k : shown) grid.heads.push_back(fmt::format("k = {}", k));
+  if (!suite.published.empty()) grid.heads.emplace_back("paper");
+  for (const SuiteRow& row : rows) {
+    if (!row.result || !row.result->voting) continue;
+    std::vector<std::string> line = {fmt::format("{}: {}", row.task, title_of(row))};
+    const std::vector<double>& curve = row.result->voting->majority;
+    for (const std::size_t k : shown) {
+      line.push_back(k <= curve.size() ? percent(curve[k - 1]) : kNothing);
+    }
+    if (!suite.published.empty()) line.push_back(number_of(row.published));
+    grid.lines.push_back(std::move(line));
+  }
+  return grid;
+}
+
+}  // namespace
+
+std::vector<SuiteGrid> suite_grids(const Suite& suite, const SuiteTable& table) {
+  std::vector<SuiteGrid> grids;
+  if (auto grid = overview(suite, table.rows)) grids.push_back(std::move(*grid));
+  for (const std::string& task : suite.all_tasks()) {
+    grids.push_back(details(suite, table.rows, task));
+  }
+  for (SuiteGrid& grid : transfer(suite, table.rows)) grids.push_back(std::move(grid));
+  if (auto grid = votes(suite, table.rows)) grids.push_back(std::move(*grid));
+  return grids;
+}
+
+}  // namespace softcot
