@@ -14,8 +14,8 @@ constexpr const char* kWords =
     "NLL: negative log-likelihood in nats per token of the reference rationale and answer on "
     "held-out questions, lower is better. Δ: paired difference to zero-shot CoT on the same "
     "questions, with a 95 % interval over questions. Accuracy ± standard error over questions, or "
-    "± sd over seeds where there are several; flexible extractor. p: McNemar, exact, against "
-    "zero-shot CoT.";
+    "± sd over seeds where there are several; flexible extractor, or as evaluate.compat has it. "
+    "p: McNemar, exact, against zero-shot CoT.";
 
 std::size_t width_of(const std::string& text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
