@@ -8,12 +8,17 @@
 #include "checkpoints/reader.h"
 #include "data/thought_cache_manifest.h"
 #include "data/thought_cache_verify.h"
+#include "evaluation/sample_log.h"
 #include "launch/run_folder.h"
+#include "runtime/atomic_file.h"
 #include "runtime/error.h"
+#include "runtime/hash.h"
 #include "runtime/json_file.h"
 
 namespace softcot {
 namespace {
+
+constexpr const char* kWrittenKeyName = "key.json";  // launch/written_thoughts.cpp
 
 std::string text_of(const ThoughtCacheField& field) {
   if (const auto* number = std::get_if<std::int64_t>(&field)) return std::to_string(*number);
@@ -135,6 +140,30 @@ FolderReport report_run(const std::filesystem::path& folder, InspectDepth depth)
   return report;
 }
 
+FolderReport report_written(const std::filesystem::path& folder, InspectDepth depth) {
+  FolderReport report{.kind = "written thoughts", .facts = {}};
+  const auto file = folder / kWrittenKeyName;
+  const JsonLimits limits{.code = ExitCode::kCache};
+  // In the order of the file, which the hash is over.
+  const auto key = nlohmann::ordered_json::parse(read_file(file, limits.max_bytes), nullptr,
+                                                 /*allow_exceptions=*/false);
+  const std::string hash = hash_bytes(key.dump());
+  if (!key.is_object() || !std::filesystem::weakly_canonical(folder).filename().string().ends_with(
+                              hash.substr(0, 12))) {
+    fail(ExitCode::kCache, {.what = "key of written thoughts is damaged",
+                            .where = file.string(),
+                            .fix = "remove the folder and run softcot precompute again"});
+  }
+  for (const auto& [name, value] : key.items()) {
+    report.add(name, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  if (depth.verify) {
+    const auto texts = read_samples(folder / "texts.jsonl").size();
+    report.add("verified", fmt::format("{} texts, every line", texts));
+  }
+  return report;
+}
+
 FolderReport report_folder(const std::filesystem::path& folder, InspectDepth depth) {
   if (!std::filesystem::is_directory(folder)) {
     fail(ExitCode::kUsage, {.what = "no such folder", .where = folder.string()});
@@ -147,6 +176,7 @@ FolderReport report_folder(const std::filesystem::path& folder, InspectDepth dep
   }
   if (holds("config.json")) return report_model(folder, depth);
   if (looks_like_cache(folder)) return report_cache(folder, depth);
+  if (holds(kWrittenKeyName)) return report_written(folder, depth);
   if (holds("config.cfg")) return report_run(folder, depth);
   fail(ExitCode::kUsage,
        {.what = "not a folder that softcot knows",

@@ -15,7 +15,7 @@ struct InspectDepth {
 
 /// What a folder is and what it holds, as rows of a table.
 struct FolderReport {
-  std::string kind;  ///< "model", "cache", "checkpoint", "run".
+  std::string kind;  ///< "model", "cache", "written thoughts", "checkpoint", "run".
   std::vector<std::pair<std::string, std::string>> facts;
 
   void add(const std::string& name, const std::string& value);
@@ -29,6 +29,7 @@ FolderReport report_folder(const std::filesystem::path& folder, InspectDepth dep
 FolderReport report_model(const std::filesystem::path& folder, InspectDepth depth);
 FolderReport report_cache(const std::filesystem::path& folder, InspectDepth depth);
 FolderReport report_checkpoint(const std::filesystem::path& folder, InspectDepth depth);
+FolderReport report_written(const std::filesystem::path& folder, InspectDepth depth);
 FolderReport report_run(const std::filesystem::path& folder, InspectDepth depth);
 
 /// "134.5 M", "1.2 G": numbers as people say them.

@@ -76,21 +76,44 @@ void write_missing(const RunOptions& run, const TextModel& text, const Split& sp
   if (log) log->flush();
 }
 
+/// Where the texts of this key are kept.
+SampleParts parts_of(const RunOptions& run, const nlohmann::ordered_json& key) {
+  const std::string hash = hash_bytes(key.dump());
+  const auto folder =
+      run.thoughts.cache /
+      fmt::format("written-N{}-{}", run.thoughts.count_in_evaluation(), hash.substr(0, 12));
+  return {folder, "texts", hash};
+}
+
+std::map<std::string, std::string> texts_of(const SampleParts& parts) {
+  std::map<std::string, std::string> texts;
+  for (const Sample& sample : read_samples(parts.whole())) {
+    texts[sample.question_id] = sample.text;
+  }
+  return texts;
+}
+
 }  // namespace
+
+std::map<std::string, std::string> kept_written_thoughts(const RunOptions& run, const Split& split,
+                                                         const PromptTemplate& prompt) {
+  SingleCommunicator alone;
+  const TextModel text = TextModel::open(assistant_of(run).path);
+  const SampleParts parts = parts_of(run, key_of(run, text, split, prompt, alone));
+  return std::filesystem::exists(parts.whole()) ? texts_of(parts)
+                                                : std::map<std::string, std::string>();
+}
 
 std::map<std::string, std::string> written_thoughts(const RunOptions& run, const Split& split,
                                                     const PromptTemplate& prompt,
                                                     const ProcessGroups& groups) {
   const TextModel text = TextModel::open(assistant_of(run).path);
   const auto key = key_of(run, text, split, prompt, *groups.world);
-  const std::string hash = hash_bytes(key.dump());
-  const auto folder =
-      run.thoughts.cache /
-      fmt::format("written-N{}-{}", run.thoughts.count_in_evaluation(), hash.substr(0, 12));
-  const SampleParts parts{folder, "texts", hash};
+  const SampleParts parts = parts_of(run, key);
+  const auto& folder = parts.folder;
   if (groups.world->rank() == 0) {
-    std::filesystem::create_directories(folder);
-    write_file_atomically(folder / "key.json", key.dump(2) + "\n");
+    make_folder(folder);
+    write_file_atomically(folder / kWrittenKeyName, key.dump(2) + "\n");
     parts.merge();
   }
   groups.world->barrier();
@@ -103,11 +126,7 @@ std::map<std::string, std::string> written_thoughts(const RunOptions& run, const
     if (groups.world->rank() == 0) parts.merge();
   }
   groups.world->barrier();
-  std::map<std::string, std::string> texts;
-  for (const Sample& sample : read_samples(parts.whole())) {
-    texts[sample.question_id] = sample.text;
-  }
-  return texts;
+  return texts_of(parts);
 }
 
 }  // namespace softcot

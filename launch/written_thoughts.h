@@ -8,6 +8,9 @@
 
 namespace softcot {
 
+/// Inside of a folder of written thoughts: all that decides the texts, by name.
+inline constexpr const char* kWrittenKeyName = "key.json";
+
 /// What the assistant writes about each question of `split`, in at most N =
 /// thoughts.count_in_evaluation() tokens: by question id. Kept in the folder of the thought caches,
 /// under a hash of all that decides it, one line a question as it comes: what is there is read,
@@ -15,5 +18,9 @@ namespace softcot {
 std::map<std::string, std::string> written_thoughts(const RunOptions& run, const Split& split,
                                                     const PromptTemplate& prompt,
                                                     const ProcessGroups& groups);
+
+/// Those of them that are there already, which may be none or some. Local.
+std::map<std::string, std::string> kept_written_thoughts(const RunOptions& run, const Split& split,
+                                                         const PromptTemplate& prompt);
 
 }  // namespace softcot

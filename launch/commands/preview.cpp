@@ -3,14 +3,17 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "data/row_text.h"
 #include "launch/commands/commands.h"
+#include "launch/method.h"
 #include "launch/run_data.h"
 #include "launch/standard_output.h"
+#include "launch/written_thoughts.h"
 
 namespace softcot {
 namespace {
@@ -55,6 +58,12 @@ void show(const RunOptions& run, const PreviewOptions& preview) {
   const RowBuilder for_assistant(assistant.tokenizer, assistant.family, prompt);
   const std::int64_t thoughts =
       preview.eval ? run.thoughts.count_in_evaluation() : run.thoughts.count;
+  const auto& methods = run.evaluate.methods;
+  const bool written =
+      preview.eval && std::any_of(methods.begin(), methods.end(),
+                                  [](const std::string& name) { return method_of(name).written; });
+  std::map<std::string, std::string> texts;
+  if (written) texts = kept_written_thoughts(run, split, prompt);
   const auto rows = std::min(static_cast<std::size_t>(preview.rows), split.records.size());
 
   write_standard_output(fmt::format("{}, {} questions for {}, prompts of {}\n{}\n", run.data.task,
@@ -67,6 +76,15 @@ void show(const RunOptions& run, const PreviewOptions& preview) {
                     record.answer, answer_type_name(record.type));
     text += part("backbone", backbone, for_backbone.backbone_row(record, thoughts), marks);
     text += part("assistant", assistant, for_assistant.assistant_row(record, thoughts), marks);
+    if (written) {
+      text += part("assistant, writing", assistant, for_assistant.writing_prompt(record, thoughts),
+                   marks);
+      const auto found = texts.find(record.id);
+      text += found == texts.end()
+                  ? "--- backbone, with what it wrote: nothing yet; softcot precompute makes it\n"
+                  : part("backbone, with what it wrote", backbone,
+                         for_backbone.backbone_row_with(record, found->second), marks);
+    }
     write_standard_output(text);
   }
 }
@@ -77,7 +95,7 @@ ExitCode run_preview(Invocation& invocation) {
   RunOptions run;
   PreviewOptions preview;
   OptionSet options("preview", "Show the prompts that a configuration makes of its questions.");
-  add_run_options(options, run, {"model", "assistant", "data", "thoughts", "prompts"});
+  add_run_options(options, run, {"model", "assistant", "data", "thoughts", "evaluate", "prompts"});
   options.add("rows", &preview.rows, "Questions to show.", at_least(1)).unit = "questions";
   options.add("eval", &preview.eval, "Show held-out questions rather than those for training.");
   options.add("color", &preview.colour, "Colours rather than marks.",
@@ -95,7 +113,10 @@ ExitCode run_preview(Invocation& invocation) {
       "\n"
       "The placeholders are shown as one with their number. Words of a question that spell a "
       "special\n"
-      "token are words: they have no mark. NO_COLOR in the environment turns colours off.");
+      "token are words: they have no mark. With --eval and zero_shot_assist_cot among\n"
+      "evaluate.methods also what the assistant is asked to write, and the backbone's row with "
+      "it.\n"
+      "NO_COLOR in the environment turns colours off.");
   options.add_example("softcot preview --config configs/quickstart.cfg --rows 1",
                       "the first training row");
   options.add_example(

@@ -13,6 +13,9 @@ namespace {
 
 const std::filesystem::path kSamples = SOFTCOT_TEST_DATA;
 
+// Words, whatever they spell.
+constexpr const char* kWritten = "Count {question} <|im_end|>";
+
 struct TaskFile {
   const char* task;
   const char* file;
@@ -49,7 +52,10 @@ class TaskPrompt : public testing::TestWithParam<TaskFile> {
 TEST_P(TaskPrompt, IsTheGoldenOne) {
   const std::string text = "backbone:\n" + shown(builder_.backbone_row(record_, 3)) +
                            "\nzero-shot:\n" + shown(builder_.backbone_prompt(record_, 0)) +
-                           "\nassistant:\n" + shown(builder_.assistant_row(record_, 3)) + "\n";
+                           "\nassistant:\n" + shown(builder_.assistant_row(record_, 3)) +
+                           "\nassistant, writing:\n" + shown(builder_.writing_prompt(record_, 3)) +
+                           "\nbackbone, with what it wrote:\n" +
+                           shown(builder_.backbone_row_with(record_, kWritten)) + "\n";
   const std::string name =
       GetParam().record == 0 ? GetParam().task
                              : std::string(GetParam().task) + std::to_string(GetParam().record + 1);
