@@ -7,6 +7,7 @@
 
 #include "data/benchmark.h"
 #include "launch/method.h"
+#include "launch/peft_adapter.h"
 #include "runtime/error.h"
 
 namespace softcot {
@@ -172,6 +173,10 @@ void add_lora(OptionSet& options, LoraChoice& lora) {
   std::vector<std::string> names;
   for (const LoraTarget target : all_lora_targets()) names.emplace_back(lora_target_name(target));
   options.add("lora.targets", &lora.targets, "Matrices that are changed.", names);
+  options.add(
+      "lora.adapter", &lora.adapter,
+      "PEFT adapter folder to begin with, whose rank, alpha, targets and dropout then hold; "
+      "empty for new pairs.");
 }
 
 void add_coconut(OptionSet& options, CoconutOptions& coconut) {
@@ -210,7 +215,7 @@ void add_evaluate(OptionSet& options, EvaluateOptions& evaluate) {
   options.add(
       "evaluate.trained", &evaluate.trained,
       "Run whose training is evaluated, run.folder if empty: so that what was trained on one "
-      "task is tested on another, in a folder of its own.");
+      "task is tested on another, in a folder of its own. Or a PEFT adapter folder, for lora.");
   options.add("evaluate.max-new-tokens", &generation.max_new_tokens, "Longest answer.", at_least(1))
       .unit = "tokens";
   options.add("evaluate.temperature", &generation.sampling.temperature,
@@ -303,7 +308,10 @@ void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std:
   options.add("run.resume", &run.resume, "Go on from the run folder's newest checkpoint.");
   options.add("prompts.file", &run.prompts,
               "Prompt file (docs/prompts.md); empty for the task's own of configs/prompts.");
-  options.after_read([&run] { settle_run_options(run); });
+  options.after_read([&options, &run, lora = uses("lora")] {
+    settle_run_options(run);
+    if (lora && method_of(run.method).lora) settle_adapter(options, run.lora);
+  });
 
   const std::vector<std::pair<std::string, std::string>> aliases = {
       {"model", "model.path"},        {"assistant", "assistant.path"},

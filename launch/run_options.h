@@ -64,6 +64,7 @@ struct LoraChoice {
   double alpha = 32;
   double dropout = 0.1;
   std::vector<std::string> targets = {"q_proj", "v_proj"};
+  std::filesystem::path adapter = {};  ///< PEFT folder to begin with; empty for new pairs.
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LoraChoice, rank, alpha, dropout, targets)
 

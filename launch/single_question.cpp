@@ -42,8 +42,10 @@ struct Thinking {
 Thinking load_thinking(const RunOptions& run, const SingleQuestion& question,
                        const PromptTemplate& prompt, const ModelConfig& backbone) {
   TrainedRun trained = load_trained(run.folder, backbone);
-  require_trained_with(trained, "prompt file", prompt.content_hash(),
-                       trained.identity.at("prompt_hash").get<std::string>());
+  if (trained.identity.contains("prompt_hash")) {  // adapters of other programs say nothing
+    require_trained_with(trained, "prompt file", prompt.content_hash(),
+                         trained.identity.at("prompt_hash").get<std::string>());
+  }
   std::int64_t placeholders = 0;
   if (method_of(trained.method()).placeholders) {
     placeholders = question.default_thoughts

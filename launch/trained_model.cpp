@@ -11,6 +11,7 @@
 #include "checkpoints/layout.h"
 #include "checkpoints/reader.h"
 #include "launch/method.h"
+#include "launch/peft_adapter.h"
 #include "launch/run_folder.h"
 #include "runtime/error.h"
 #include "runtime/hash.h"
@@ -96,6 +97,16 @@ LoadedCheckpoint checkpoint_of(const std::filesystem::path& run_or_checkpoint,
                                .fix = "train to the end first"});
 }
 
+/// An adapter as if a run had trained it; on which backbone is known only if we wrote it.
+TrainedRun adapter_run(const std::filesystem::path& folder, const ModelConfig& backbone) {
+  PeftAdapter adapter = read_peft_adapter(folder, backbone);
+  nlohmann::json identity = {{"method", "lora"}, {"lora", adapter.choice}};
+  if (!adapter.backbone_hash.empty()) identity["backbone"]["hash"] = adapter.backbone_hash;
+  TrainedParts parts;
+  parts.lora.emplace(backbone, lora_options(adapter.choice), adapter.tensors);
+  return {std::move(parts), folder, std::move(identity), adapter.content_hash};
+}
+
 std::string trained_hash(const LoadedCheckpoint& checkpoint) {
   Hasher hasher;
   for (const auto& [name, host] : checkpoint.state.tensors) {
@@ -110,7 +121,8 @@ std::string trained_hash(const LoadedCheckpoint& checkpoint) {
 
 nlohmann::json run_identity(const RunOptions& run, const std::optional<ThoughtCacheKey>& key,
                             const PromptTemplate& prompt, const std::string& backbone_hash,
-                            const std::vector<Stage>& stages) {
+                            const std::vector<Stage>& stages,
+                            const std::optional<TrainedRun>& initial) {
   const Method& method = method_of(run.method);
   const auto& train = run.train;
   nlohmann::json identity = {
@@ -136,6 +148,7 @@ nlohmann::json run_identity(const RunOptions& run, const std::optional<ThoughtCa
     }
   }
   if (method.lora) identity["lora"] = run.lora;
+  if (initial) identity["lora"]["adapter"] = initial->content_hash;
   if (method.coconut) {
     identity["coconut"] = run.coconut;
     identity["stages"] = nlohmann::json::array();
@@ -144,7 +157,16 @@ nlohmann::json run_identity(const RunOptions& run, const std::optional<ThoughtCa
   return identity;
 }
 
-TrainedParts new_parts(const RunOptions& run, Transformer& backbone, std::int64_t assistant_width) {
+std::optional<TrainedRun> initial_adapter(const RunOptions& run, const ModelConfig& backbone,
+                                          const std::string& backbone_hash) {
+  if (!method_of(run.method).lora || run.lora.adapter.empty()) return std::nullopt;
+  TrainedRun adapter = adapter_run(run.lora.adapter, backbone);
+  require_backbone(adapter, backbone_hash);
+  return adapter;
+}
+
+TrainedParts new_parts(const RunOptions& run, Transformer& backbone, std::int64_t assistant_width,
+                       const std::optional<TrainedRun>& initial) {
   const Method& method = method_of(run.method);
   const std::int64_t width = backbone.config().hidden;
   TrainedParts parts;
@@ -157,7 +179,11 @@ TrainedParts new_parts(const RunOptions& run, Transformer& backbone, std::int64_
                      ? TaskVectors::zeros(run.thoughts.count, width)
                      : TaskVectors::from_vocabulary(backbone, run.thoughts.count, run.train.seed);
   }
-  if (method.lora) {
+  if (method.lora && initial) {
+    const auto pairs = initial->parts.lora->tensors();
+    parts.lora.emplace(backbone.config(), lora_options(run.lora),
+                       std::map<std::string, at::Tensor>(pairs.begin(), pairs.end()));
+  } else if (method.lora) {
     parts.lora = Lora::random(backbone.config(), lora_options(run.lora), run.train.seed);
   }
   if (method.coconut) parts.filling = filling_of(run.coconut);
@@ -205,6 +231,7 @@ std::vector<std::string> parameter_summary(const TrainedParts& parts) {
 
 TrainedRun load_trained(const std::filesystem::path& run_or_checkpoint, const ModelConfig& backbone,
                         std::optional<std::uint64_t> step) {
+  if (is_peft_adapter(run_or_checkpoint)) return adapter_run(run_or_checkpoint, backbone);
   const auto loaded = checkpoint_of(run_or_checkpoint, step);
   const auto& identity = loaded.state.metadata;
   const Method& method = method_of(identity.at("method").get<std::string>());
@@ -240,6 +267,8 @@ Curriculum curriculum_of(const TrainedRun& trained) {
 }
 
 std::vector<Stage> stages_of(const TrainedRun& trained) {
+  require_trained_with(trained, "method", "one with stages",
+                       trained.identity.contains("stages") ? "one with stages" : trained.method());
   std::vector<Stage> stages;
   for (const auto& stage : trained.identity.at("stages")) {
     stages.push_back({stage.at(0).get<std::int64_t>(), stage.at(1).get<std::int64_t>()});
@@ -259,6 +288,7 @@ void require_trained_with(const TrainedRun& trained, const std::string& what,
 }
 
 void require_backbone(const TrainedRun& trained, const std::string& hash) {
+  if (!trained.identity.contains("backbone")) return;  // an adapter that another program made
   require_trained_with(trained, "backbone", hash,
                        trained.identity.at("backbone").at("hash").get<std::string>());
 }

@@ -15,18 +15,35 @@
 
 namespace softcot {
 
+/// What a run trained and the checkpoint it came from.
+struct TrainedRun {
+  TrainedParts parts;
+  std::filesystem::path checkpoint;
+  nlohmann::json identity;   ///< run_identity of the run that trained it; of an adapter a part.
+  std::string content_hash;  ///< Of every trained number.
+
+  std::string method() const { return identity.at("method").get<std::string>(); }
+};
+
 /// What decides the outcome of a training run, as its checkpoints record it: a resume must agree in
 /// all of it. Ranks and switches that only save work are not part of it.
 /// `key` is that of the training rows' thoughts, for methods with an assistant; `stages` are those
-/// of Coconut's curriculum.
+/// of Coconut's curriculum; `initial` is the adapter that the training begins with.
 nlohmann::json run_identity(const RunOptions& run, const std::optional<ThoughtCacheKey>& key,
                             const PromptTemplate& prompt, const std::string& backbone_hash,
-                            const std::vector<Stage>& stages);
+                            const std::vector<Stage>& stages,
+                            const std::optional<TrainedRun>& initial = {});
+
+/// The adapter that lora.adapter names, if run.method has a LoRA. Throws kInput for one that does
+/// not fit this backbone, kCheckpoint for one that we trained on another. Local.
+std::optional<TrainedRun> initial_adapter(const RunOptions& run, const ModelConfig& backbone,
+                                          const std::string& backbone_hash);
 
 /// What run.method trains, as it is at the first step: of full fine-tuning the weights of
-/// `backbone`, which become trained. `assistant_width` is read by methods with an assistant.
-/// Collective over the backbone's tp.
-TrainedParts new_parts(const RunOptions& run, Transformer& backbone, std::int64_t assistant_width);
+/// `backbone`, which become trained; of LoRA the pairs of `initial`, if there is one.
+/// `assistant_width` is read by methods with an assistant. Collective over the backbone's tp.
+TrainedParts new_parts(const RunOptions& run, Transformer& backbone, std::int64_t assistant_width,
+                       const std::optional<TrainedRun>& initial = {});
 
 /// The ids that all rows begin with, ending before any thought or target.
 std::vector<std::int64_t> shared_prefix(const std::vector<Row>& rows);
@@ -35,19 +52,10 @@ std::vector<std::int64_t> shared_prefix(const std::vector<Row>& rows);
 /// "lora q_proj 30 × ([16, 576], [576, 16])".
 std::vector<std::string> parameter_summary(const TrainedParts& parts);
 
-/// What a run trained and the checkpoint it came from.
-struct TrainedRun {
-  TrainedParts parts;
-  std::filesystem::path checkpoint;
-  nlohmann::json identity;   ///< run_identity of the run that trained it.
-  std::string content_hash;  ///< Of every trained number.
-
-  std::string method() const { return identity.at("method").get<std::string>(); }
-};
-
 /// The newest usable checkpoint of a run folder, or the one after `step` updates, or a checkpoint
-/// folder itself, for a backbone of this shape. Throws kCheckpoint when there is none or it belongs
-/// to another shape. Local.
+/// folder itself, or a PEFT adapter folder (method "lora"), for a backbone of this shape. Throws
+/// kCheckpoint when there is none or it belongs to another shape, kInput for an adapter that is bad
+/// or does not fit. Local.
 TrainedRun load_trained(const std::filesystem::path& run_or_checkpoint, const ModelConfig& backbone,
                         std::optional<std::uint64_t> step = {});
 

@@ -11,6 +11,7 @@ ExitCode run_augment(Invocation& invocation);
 ExitCode run_bench(Invocation& invocation);
 ExitCode run_compare(Invocation& invocation);
 ExitCode run_doctor(Invocation& invocation);
+ExitCode run_export(Invocation& invocation);
 ExitCode run_generate(Invocation& invocation);
 ExitCode run_inspect(Invocation& invocation);
 ExitCode run_evaluate(Invocation& invocation);

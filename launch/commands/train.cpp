@@ -109,6 +109,7 @@ ExitCode run_train(Invocation& invocation) {
   const TextModel text = TextModel::open(run.model.path);
   const TextModel assistant = TextModel::open(assistant_of(run).path);
   const auto backbone_hash = model_hash(text.path, *groups.world);
+  const auto adapter = initial_adapter(run, text.config, backbone_hash);
   const auto assistant_hash =
       assistant.path == text.path ? backbone_hash : model_hash(assistant.path, *groups.world);
   const auto prompt = PromptTemplate::load(run.prompts, run.thoughts.prompt);
@@ -130,7 +131,7 @@ ExitCode run_train(Invocation& invocation) {
 
   // 3. The frozen backbone and what is trained beside it.
   Transformer backbone(run.model.path, run.model.load, *groups.tp);
-  const TrainedParts parts = new_parts(run, backbone, assistant.config.hidden);
+  const TrainedParts parts = new_parts(run, backbone, assistant.config.hidden, adapter);
   SoftPromptModel model(backbone, run.train.work);
   if (parts.lora) model.set_lora(&*parts.lora);
   if (!parts.lora && !backbone.trains_weights()) {
@@ -143,7 +144,7 @@ ExitCode run_train(Invocation& invocation) {
   // 4. Train.
   TrainLoop loop(model, parts, std::move(stages), run.train, groups,
                  {.metrics = paths.metrics(), .checkpoints = paths.checkpoints()},
-                 run_identity(run, rows.front().key, prompt, backbone_hash, schedule));
+                 run_identity(run, rows.front().key, prompt, backbone_hash, schedule, adapter));
   if (run.resume) loop.resume();
   if (folder) folder->save_config();
   if (loop.run(stop_requested) == TrainEnd::kStopped) return ExitCode::kStopped;

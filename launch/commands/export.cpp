@@ -1,0 +1,112 @@
+#include <fmt/format.h>
+
+#include <span>
+
+#include "launch/commands/commands.h"
+#include "launch/method.h"
+#include "launch/option_sources.h"
+#include "launch/peft_adapter.h"
+#include "launch/run_folder.h"
+#include "launch/run_options.h"
+#include "launch/standard_output.h"
+#include "launch/trained_model.h"
+#include "runtime/atomic_file.h"
+#include "runtime/error.h"
+#include "runtime/safetensors_writer.h"
+
+namespace softcot {
+namespace {
+
+constexpr const char* kSoftName = "soft_prompt.safetensors";
+
+/// The backbone that the run's own configuration names.
+std::filesystem::path model_of(const RunPaths& run) {
+  std::vector<Problem> problems;
+  std::filesystem::path model;
+  for (const Assignment& assignment : read_config_file(run.config(), problems)) {
+    if (assignment.name == "model.path") model = assignment.value;
+  }
+  if (!problems.empty()) throw OptionErrors(std::move(problems));
+  return model;
+}
+
+/// Whatever fills placeholders: projection and task vectors.
+TensorViews soft_tensors(const TrainedParts& parts) {
+  TensorViews views;
+  for (const Parameter& parameter : parts.parameters()) {
+    const at::Tensor& value = parameter.value;
+    if (parameter.name.starts_with("lora.")) continue;
+    views[parameter.name] = {DType::kF32,
+                             {value.sizes().begin(), value.sizes().end()},
+                             std::as_bytes(std::span(value.const_data_ptr<float>(),
+                                                     static_cast<std::size_t>(value.numel())))};
+  }
+  return views;
+}
+
+void require_empty(const std::filesystem::path& folder) {
+  if (!std::filesystem::exists(folder)) return;
+  if (std::filesystem::is_directory(folder) && std::filesystem::is_empty(folder)) return;
+  fail(ExitCode::kUsage, {.what = "there is something already",
+                          .where = folder.string(),
+                          .fix = "give --out the name of a new folder"});
+}
+
+void export_run(const RunOptions& run, const std::filesystem::path& out, std::string base) {
+  const RunPaths paths{run.folder};
+  const auto model = run.model.path.empty() ? model_of(paths) : run.model.path;
+  const TrainedRun trained = load_trained(run.folder, read_model_config(model));
+  const TensorViews soft = soft_tensors(trained.parts);
+  if (soft.empty() && !trained.parts.lora) {
+    fail(ExitCode::kUsage,
+         {.what = "this method's weights are not exported",
+          .where = run.folder.string(),
+          .expected = "a run with a projection, prompt vectors or LoRA",
+          .got = trained.method(),
+          .fix = "its checkpoint's state.safetensors holds all weights by their usual names"});
+  }
+  require_empty(out);
+  make_folder(out);
+  const auto hash = trained.identity.at("backbone").at("hash").get<std::string>();
+  std::string written;
+  if (trained.parts.lora) {
+    if (base.empty()) base = model.string();
+    write_peft_adapter(out, *trained.parts.lora, {.base = std::move(base), .backbone_hash = hash});
+    written += fmt::format("PEFT adapter: {}\n", out.string());
+  }
+  if (!soft.empty()) {
+    write_safetensors(
+        out / kSoftName, soft,
+        {{"format", "pt"}, {"softcot.method", trained.method()}, {"softcot.backbone_hash", hash}});
+    written += fmt::format("soft prompt: {}\n", (out / kSoftName).string());
+  }
+  write_standard_output(written);
+}
+
+}  // namespace
+
+ExitCode run_export(Invocation& invocation) {
+  RunOptions run;
+  std::filesystem::path out;
+  std::string base;
+  OptionSet options("export", "Write what a run trained for other programs: LoRA as PEFT has it.");
+  add_run_options(options, run, {"model", "run"});
+  options.find("model.path")->required = false;
+  options.find("model.path")->help = "Backbone: a Hugging Face folder; empty for the run's.";
+  options.add("out", &out, "Folder to write; made when it is missing.").required = true;
+  options.add("base", &base,
+              "Base model that the adapter names to PEFT, as on a hub; empty for the backbone's "
+              "folder.");
+  options.set_notes(
+      "Of the newest checkpoint. A LoRA becomes adapter_config.json and "
+      "adapter_model.safetensors;\n"
+      "projection and prompt vectors become soft_prompt.safetensors. An adapter is taken back by\n"
+      "softcot train --lora.adapter and softcot evaluate --evaluate.trained.");
+  options.add_example("softcot export --run.folder runs/lora --out adapter",
+                      "for peft.PeftModel.from_pretrained(model, \"adapter\")");
+  if (!invocation.read(options)) return ExitCode::kOk;
+  if (invocation.rank() == 0) export_run(run, out, base);
+  return ExitCode::kOk;
+}
+
+}  // namespace softcot
