@@ -103,6 +103,18 @@ TEST(Report, NeedsNothingFromElsewhereAndRunsNothing) {
   EXPECT_THAT(page, HasSubstr("default-src 'none'"));
 }
 
+TEST(Report, VouchesForFrozenWeightsOnlyWhereTheTrainingDid) {
+  const TemporaryFolder folder;
+  const std::string steps = "{\"step\": 1, \"loss\": 2.5}\n";
+  const auto page = [&] { return render_report(read_run(folder.path()), {.gnuplot = kNoGnuplot}); };
+  write(folder.path() / "metrics.jsonl", steps);
+  EXPECT_THAT(page(), Not(HasSubstr("frozen")));
+  write(folder.path() / "metrics.jsonl",
+        steps + "{\"step\": 1, \"frozen_weights_unchanged\": \"7b94a8<\"}\n");
+  EXPECT_THAT(page(), AllOf(HasSubstr("is frozen"), HasSubstr("7b94a8&lt;")));
+  EXPECT_EQ(read_run(folder.path()).steps.size(), 1u);
+}
+
 TEST(Report, SaysSoWhenTheMethodLoses) {
   const TemporaryFolder folder;
   make_run(folder.path(), 1.8);
