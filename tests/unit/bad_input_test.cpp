@@ -155,6 +155,40 @@ TEST_F(BadInput, UnknownOptionNamesTheNearest) {
                  {"wrong.cfg:" + std::to_string(lines), "train.warmup-steps"});
 }
 
+TEST_F(BadInput, UnknownMethodNamesTheNearest) {
+  expect_refused(train({"--method", "softcott"}), 2, {"softcott", "did you mean softcot?"});
+  expect_refused(train({"--method", "zero_shot_cot"}), 2, {"train.method", "zero_shot_cot"});
+  expect_refused(shared_->call_in("run", "evaluate", {"--evaluate.methods", "zero_shot_asist_cot"}),
+                 2, {"zero_shot_asist_cot", "zero_shot_assist_cot"});
+  expect_refused(train({"--method", "lorra"}), 2, {"did you mean lora?"}, on_ranks(2));
+  EXPECT_FALSE(std::filesystem::exists(shared_->path("run")));
+}
+
+// From the command line to the end of the process; the readers' own tests have the other cases.
+TEST_F(BadInput, QuestionsThatContradictThemselvesOrTheirTask) {
+  const auto caches = shared_->path("none");
+  const auto refused = [&](const std::string& task, const std::string& text, const Words& parts,
+                           int ranks = 0) {
+    const auto file = write_text(shared_->path("questions.jsonl"), text);
+    const Words options = {
+        "--task", task, "--data.file", file, "--data.eval-file=", "--thoughts.cache", caches};
+    expect_refused(precompute(options), 3, parts, on_ranks(ranks));
+    expect_refused(train(options), 3, parts, on_ranks(ranks));
+  };
+  const std::string first = R"({"id": "a", "question": "Which?", "rationale": [], "answer": "B", )"
+                            R"("type": "choice", "choices": ["one", "two"]})"
+                            "\n";
+  std::string outside = first;
+  outside.replace(outside.find("\"B\""), 3, "\"C\"");
+  outside.replace(outside.find("\"a\""), 3, "\"b\"");
+  refused("jsonl", first + first, {"questions.jsonl:2", "one id", "questions.jsonl:1"});
+  refused("jsonl", first + outside, {"questions.jsonl:2", "C", "2 choices"});
+  refused("jsonl", first + outside, {"questions.jsonl:2", "2 choices"}, 2);
+  refused("gsm8k", first, {"questions.jsonl:1", "#### number"});
+  refused("strategyqa", first, {"questions.jsonl", "data.task"});
+  EXPECT_FALSE(std::filesystem::exists(caches));
+}
+
 TEST_F(BadInput, MalformedDatasetLine) {
   const std::string good = slurp(shared_->path("train.jsonl"));
   const auto file = shared_->path("damaged.jsonl");
