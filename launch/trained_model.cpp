@@ -1,5 +1,6 @@
 #include "launch/trained_model.h"
 
+#include <ATen/Functions.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
