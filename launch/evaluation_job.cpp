@@ -1,0 +1,218 @@
+#include "launch/evaluation_job.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <span>
+
+#include "data/sampler.h"
+#include "launch/open_thoughts.h"
+#include "launch/run_folder.h"
+#include "launch/sample_parts.h"
+#include "launch/written_thoughts.h"
+#include "runtime/hash.h"
+#include "runtime/log.h"
+#include "runtime/progress.h"
+
+namespace softcot {
+
+EvaluationJob::EvaluationJob(const RunOptions& run, const ProcessGroups& groups)
+    : run_(run),
+      groups_(groups),
+      text_(TextModel::open(run.model.path)),
+      backbone_hash_(model_hash(text_.path, *groups.world)),
+      prompt_(PromptTemplate::load(run.prompts, run.thoughts.prompt)),
+      builder_(text_.tokenizer, text_.family, prompt_),
+      split_(*eval_split(run.data)) {
+  provenance_.task = run.data.task;
+  provenance_.prompt_hash = prompt_.content_hash();
+  provenance_.model_hashes["backbone"] = backbone_hash_;
+  provenance_.versions["softcot"] = SOFTCOT_VERSION;
+}
+
+void EvaluationJob::run(const Contestant& contestant) {
+  open_backbone();
+  auto questions = questions_of(contestant);
+  const SampleParts parts{run_.folder / "samples", contestant.name, sample_key(contestant)};
+  const bool first = groups_.world->rank() == 0;
+  if (first) parts.merge();
+  groups_.world->barrier();
+  const auto completed = parts.completed();
+
+  SoftPromptModel model(*backbone_, run_.train.work);
+  if (trained_ && trained_->parts.lora) model.set_lora(&*trained_->parts.lora);
+  model.share_prefix(shared_prefix(rows_));
+  auto mine = share(questions);
+  if (trained_ && contestant.method->coconut) fill_latents(model, mine);
+  std::optional<SampleLog> log;
+  if (groups_.tp_index == 0) log.emplace(parts.part(groups_.dp_index), parts.key);
+  const QuestionOptions options = question_options(contestant);
+  // Replicas have equal shares: rank 0's tells of all.
+  Progress progress(fmt::format("evaluate {}", contestant.name),
+                    mine.size() * static_cast<std::uint64_t>(options.seeds * options.samples),
+                    "samples", first);
+  const auto work = answer_questions(model, text_.tokenizer, mine, options, completed,
+                                     [&](const Sample& sample) {
+                                       if (log) log->append(sample);
+                                       progress.advance(1);
+                                     });
+  progress.finish();
+  log_info("{}: read {} prompt tokens of {} questions, wrote {}", contestant.title,
+           work.prompt_tokens, mine.size(), work.new_tokens);
+  if (log) log->flush();
+  log.reset();
+  groups_.world->barrier();
+  if (first) parts.merge();
+}
+
+/// The backbone as it was given: full fine-tuning of another contestant is undone.
+void EvaluationJob::open_backbone() {
+  if (backbone_ && !(trained_ && method_of(trained_->method()).full)) return;
+  backbone_.reset();
+  backbone_ = std::make_unique<Transformer>(run_.model.path, run_.model.load, *groups_.tp);
+}
+
+/// What the contestant was trained to, if it was; of full fine-tuning into the backbone itself.
+void EvaluationJob::open_trained(const Contestant& contestant) {
+  trained_.reset();
+  const Method& method = *contestant.method;
+  if (!method.trained()) return;
+  std::optional<std::uint64_t> step;
+  if (contestant.stage) step = static_cast<std::uint64_t>(contestant.stage->end);
+  trained_.emplace(load_trained(trained_folder(run_), backbone_->config(), step));
+  require_trained_with(*trained_, "method", method.name, trained_->method());
+  require_backbone(*trained_, backbone_hash_);
+  provenance_.trained_on = task_of_run(trained_folder(run_));
+  log_info("{} from {}, trained on {}, evaluated on {}", method.title,
+           trained_->checkpoint.string(), provenance_.trained_on, run_.data.task);
+  provenance_.trained_parameters = parameter_summary(trained_->parts);
+  provenance_.model_hashes["trained"] = trained_->content_hash;
+  if (method.full) load_trained_weights(*trained_, *backbone_);
+}
+
+/// What the contestant puts to the backbone.
+std::vector<Question> EvaluationJob::questions_of(const Contestant& contestant) {
+  const at::NoGradGuard no_grad;
+  const Method& method = *contestant.method;
+  open_trained(contestant);
+  const std::int64_t count = method.placeholders ? run_.thoughts.count_in_evaluation() : 0;
+  SplitRows rows = rows_of(contestant, count);
+  rows_ = rows.rows;
+  std::optional<ThoughtRows> thoughts;
+  if (method.projection) thoughts.emplace(open_thoughts_of(rows, count));
+
+  std::vector<Question> questions;
+  for (std::size_t i = 0; i < rows.rows.size(); ++i) {
+    Question question{split_.records[rows.records[i]], to_soft_row(rows.rows[i]), {}};
+    if (trained_ && !method.coconut) {
+      const auto states =
+          thoughts ? thoughts->thoughts(static_cast<std::int64_t>(i)) : at::Tensor();
+      question.soft = trained_->parts.soft(SoftPromptModel(*backbone_, run_.train.work),
+                                           {question.row}, states);
+    }
+    if (contestant.quirks.no_generation_prompt) question.unopened = opening_of(question.row);
+    // Placeholders that nothing fills are read as the tokens they are.
+    if (!question.soft.defined() && !method.coconut) question.row.thought_count = 0;
+    questions.push_back(std::move(question));
+  }
+  return questions;
+}
+
+/// The tokens at the end of a prompt that open the turn; 0 where more than words stands there.
+std::int64_t EvaluationJob::opening_of(const SoftRow& row) const {
+  const auto& opening = builder_.turn_opening();
+  const auto size = static_cast<std::int64_t>(opening.size());
+  const bool ends_so =
+      row.target_begin > size &&
+      std::equal(opening.begin(), opening.end(), row.ids.begin() + row.target_begin - size);
+  return ends_so ? size : 0;
+}
+
+SplitRows EvaluationJob::rows_of(const Contestant& contestant, std::int64_t thoughts) const {
+  if (contestant.method->coconut) {
+    return latent_questions(builder_, split_, curriculum_of(*trained_), contestant.stage->number,
+                            run_.data);
+  }
+  if (contestant.method->written) {
+    return written_rows(builder_, split_, written_thoughts(run_, split_, prompt_, groups_),
+                        run_.data);
+  }
+  return backbone_rows(builder_, split_, thoughts, run_.data);
+}
+
+QuestionOptions EvaluationJob::question_options(const Contestant& contestant) const {
+  QuestionOptions options;
+  options.generation = run_.evaluate.generation;
+  options.generation.stop_tokens = builder_.tokens().stop;
+  options.seed = run_.evaluate.seed;
+  options.one_noise_stream = contestant.quirks.one_noise_stream;
+  if (contestant.greedy) {
+    options.generation.sampling = {};
+  } else {
+    options.seeds = run_.evaluate.seeds;
+    options.samples = run_.evaluate.samples;
+  }
+  return options;
+}
+
+/// Coconut's thoughts of the questions, some questions at a time.
+void EvaluationJob::fill_latents(const SoftPromptModel& model, std::vector<Question>& questions) const {
+  const at::NoGradGuard no_grad;
+  const auto batch = static_cast<std::size_t>(run_.evaluate.generation.rows_in_flight);
+  for (std::size_t begin = 0; begin < questions.size(); begin += batch) {
+    const std::size_t end = std::min(questions.size(), begin + batch);
+    std::vector<SoftRow> rows;
+    for (std::size_t i = begin; i < end; ++i) rows.push_back(questions[i].row);
+    const auto soft = trained_->parts.soft(model, rows, {});
+    if (!soft.defined()) continue;
+    std::int64_t at = 0;
+    for (std::size_t i = begin; i < end; ++i) {
+      questions[i].soft = soft.narrow(0, at, rows[i - begin].thought_count);
+      at += rows[i - begin].thought_count;
+    }
+  }
+}
+
+/// The cached thoughts of the questions, of the assistant that the projection was trained with.
+ThoughtRows EvaluationJob::open_thoughts_of(const SplitRows& rows, std::int64_t count) {
+  const TextModel assistant = TextModel::open(assistant_of(run_).path);
+  const std::string hash =
+      assistant.path == text_.path ? backbone_hash_ : model_hash(assistant.path, *groups_.world);
+  const auto key = thought_key(run_, assistant, hash, prompt_, split_, count);
+  require_assistant(*trained_, hash, key.assistant_layers);
+  provenance_.model_hashes["assistant"] = hash;
+  return {rows.rows, rows.records, open_thoughts(run_, key)};
+}
+
+/// This replica's questions.
+std::vector<Question> EvaluationJob::share(const std::vector<Question>& questions) const {
+  std::vector<std::int64_t> all(questions.size());
+  std::iota(all.begin(), all.end(), 0);
+  std::vector<Question> mine;
+  for (const auto i : rank_share(all, groups_.dp_index, groups_.mesh.dp())) {
+    mine.push_back(questions[i]);
+  }
+  return mine;
+}
+
+std::string EvaluationJob::sample_key(const Contestant& contestant) const {
+  const Method& method = *contestant.method;
+  const auto options = question_options(contestant);
+  const auto& generation = options.generation;
+  std::string key = fmt::format(
+      "{} {} {} {} {} {} {} {} {} {} {} {} {}", method.name, backbone_hash_,
+      toString(run_.model.load.dtype), prompt_.content_hash(), split_.content_hash(),
+      run_.data.max_length, method.placeholders ? run_.thoughts.count_in_evaluation() : 0,
+      trained_ ? trained_->content_hash : "", generation.max_new_tokens,
+      generation.sampling.temperature, generation.sampling.top_p, options.seed,
+      kExtractorVersion);
+  if (options.seeds > 1) key += fmt::format(" {}", options.samples);
+  if (method.written) {
+    for (const Row& row : rows_) key += hash_bytes(std::as_bytes(std::span(row.ids)));
+  }
+  if (contestant.quirks != ScoringQuirks{}) key += " " + quirks_name(contestant.quirks);
+  return hash_bytes(key);
+}
+
+}  // namespace softcot

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "evaluation/question.h"
+#include "evaluation/result_table.h"
+#include "launch/contestant.h"
+#include "launch/run_data.h"
+#include "launch/trained_model.h"
+#include "model/transformer.h"
+#include "runtime/process_world.h"
+#include "trainer/train_data.h"
+
+namespace softcot {
+
+/// One evaluation job, the same on every rank: the held-out questions, the backbone, and one
+/// contestant after another.
+class EvaluationJob {
+ public:
+  /// Reads questions, tokenizer and prompts. `run` and `groups` must outlive the job. Collective
+  /// over the world.
+  EvaluationJob(const RunOptions& run, const ProcessGroups& groups);
+
+  /// Answers what the contestant's sample file lacks: afterwards it holds all samples. Collective
+  /// over the world.
+  void run(const Contestant& contestant);
+
+  /// What the contestants so far were made from.
+  const Provenance& provenance() const { return provenance_; }
+
+ private:
+  void open_backbone();
+  void open_trained(const Contestant& contestant);
+  std::vector<Question> questions_of(const Contestant& contestant);
+  std::int64_t opening_of(const SoftRow& row) const;
+  SplitRows rows_of(const Contestant& contestant, std::int64_t thoughts) const;
+  QuestionOptions question_options(const Contestant& contestant) const;
+  void fill_latents(const SoftPromptModel& model, std::vector<Question>& questions) const;
+  ThoughtRows open_thoughts_of(const SplitRows& rows, std::int64_t count);
+  std::vector<Question> share(const std::vector<Question>& questions) const;
+  std::string sample_key(const Contestant& contestant) const;
+
+  const RunOptions& run_;
+  const ProcessGroups& groups_;
+  TextModel text_;
+  std::string backbone_hash_;
+  PromptTemplate prompt_;
+  RowBuilder builder_;
+  Split split_;
+  std::unique_ptr<Transformer> backbone_;
+  std::vector<Row> rows_;              // Of the present contestant,
+  std::optional<TrainedRun> trained_;  // as is this.
+  Provenance provenance_;
+};
+
+}  // namespace softcot
