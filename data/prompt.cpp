@@ -63,13 +63,14 @@ PromptTemplate PromptTemplate::load(const std::filesystem::path& path, ThoughtPr
     prompt.backbone_written_ = file.section("backbone.written", {"text"}, {});
   }
   prompt.write_hash_ = hash_texts({prompt.assistant_write_});
-  prompt.written_hash_ = hash_texts({prompt.assistant_write_, prompt.backbone_written_});
   prompt.target_step_ = file.section("target.step", {"step"}, {"i"});
   prompt.target_final_ = file.section("target.final", {"answer"}, {});
   prompt.assistant_hash_ = hash_texts({prompt.assistant_user_, prompt.assistant_reply_});
   prompt.content_hash_ =
       hash_texts({prompt.assistant_hash_, prompt.backbone_user_, prompt.backbone_hint_,
                   prompt.target_step_, prompt.target_final_});
+  prompt.written_hash_ =
+      hash_texts({prompt.content_hash_, prompt.assistant_write_, prompt.backbone_written_});
   return prompt;
 }
 

@@ -46,10 +46,11 @@ class PromptTemplate {
   /// answer.
   std::string target(const Record& record, std::int64_t hidden = 0) const;
 
-  /// 32 hexadecimal digits over all texts; over those that thoughts depend on.
+  /// 32 hexadecimal digits over the texts of prompts and targets, but for those that an assistant
+  /// writes; over those that thoughts depend on.
   const std::string& content_hash() const { return content_hash_; }
   const std::string& assistant_hash() const { return assistant_hash_; }
-  /// Over the texts of assistant_write; over those of backbone_user_with.
+  /// Over the texts of assistant_write; over all texts there are.
   const std::string& write_hash() const { return write_hash_; }
   const std::string& written_hash() const { return written_hash_; }
 

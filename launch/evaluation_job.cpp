@@ -33,6 +33,7 @@ EvaluationJob::EvaluationJob(const RunOptions& run, const ProcessGroups& groups)
 
 void EvaluationJob::run(const Contestant& contestant) {
   open_backbone();
+  if (contestant.method->written) provenance_.prompt_hash = prompt_.written_hash();
   auto questions = questions_of(contestant);
   const SampleParts parts{run_.folder / "samples", contestant.name, sample_key(contestant)};
   const bool first = groups_.world->rank() == 0;

@@ -29,6 +29,7 @@ void SampleParts::merge() const {
 
 std::set<SampleKey> SampleParts::completed() const {
   std::set<SampleKey> keys;
+  if (!std::filesystem::exists(whole())) return keys;
   for (const Sample& sample : read_samples(whole())) {
     keys.insert({sample.question_id, sample.sample_index});
   }

@@ -22,7 +22,7 @@ struct SampleParts {
   /// Adds the samples of all parts to the whole file and removes the parts. Local, for one rank
   /// while no other writes. Throws as SampleLog.
   void merge() const;
-  /// The samples of the whole file. Local.
+  /// The samples of the whole file; none where it is missing. Local.
   std::set<SampleKey> completed() const;
 };
 

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <optional>
 
+#include "data/cache_lock.h"
 #include "data/sampler.h"
 #include "evaluation/question.h"
 #include "launch/sample_parts.h"
@@ -111,8 +112,9 @@ std::map<std::string, std::string> written_thoughts(const RunOptions& run, const
   const auto key = key_of(run, text, split, prompt, *groups.world);
   const SampleParts parts = parts_of(run, key);
   const auto& folder = parts.folder;
-  if (groups.world->rank() == 0) {
-    make_folder(folder);
+  std::optional<CacheLock> lock;
+  if (groups.world->rank() == 0 && parts.completed().size() < split.records.size()) {
+    lock.emplace(folder);
     write_file_atomically(folder / kWrittenKeyName, key.dump(2) + "\n");
     parts.merge();
   }

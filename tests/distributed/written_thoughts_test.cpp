@@ -2,12 +2,14 @@
 // and however often they are killed, kept beside the thought caches, shown and checked.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <iostream>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "data/cache_lock.h"
 #include "evaluation/sample_log.h"
 #include "support/job.h"
 #include "support/thought_caches.h"
@@ -157,6 +159,15 @@ TEST_F(Written, ADamagedLineIsRefusedAndATornOneIsWrittenAgain) {
   broken.replace(broken.find("question_id"), 4, "\xff\xff{{");
   spill(file, broken);
   expect_refused(call("precompute", "damaged"), 3, {"texts.jsonl:2"});
+}
+
+TEST_F(Written, OneJobWritesAtATime) {
+  precompute("locked", 0);
+  const auto folder = folder_of("locked");
+  const CacheLock lock(folder);
+  precompute("locked", 0);  // Nothing to write, nothing to wait for.
+  std::filesystem::remove(folder / "texts.jsonl");
+  expect_refused(call("precompute", "locked"), 4, {folder.filename(), std::to_string(getpid())});
 }
 
 TEST_F(Written, EntersTheEvaluation) {
