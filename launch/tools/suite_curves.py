@@ -41,10 +41,10 @@ def main():
             shown = f'title "{title}"' if "pt 7" in look else "notitle"
             plots.append(f'{name} with {look} lc rgb "{colour}" {shown}')
     script = "\n".join(blocks) + f"""
-set terminal svg size 900,460 font "sans-serif,13" background rgb "white"
+set terminal svg size 760,560 font "sans-serif,13" background rgb "white"
 set xlabel "step"
 set ylabel "nats per token: training (dotted), held out (marked)"
-set key outside right
+set key below maxcols 2
 set grid lc rgb "#dddddd"
 plot {", ".join(plots)}
 """
