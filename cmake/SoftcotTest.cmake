@@ -1,6 +1,7 @@
-# softcot_add_test(NAME n SOURCES … LIBRARIES … LABELS … [RANKS 1 2 …] [TIMEOUT s] [TORCH])
+# softcot_add_test(NAME n SOURCES … LIBRARIES … LABELS … [RANKS 1 2 …] [UNDER program …] [TIMEOUT s] [TORCH])
 # One GoogleTest executable; with RANKS it is run under mpirun once for each number of ranks
-# (test names n.2, n.3 …), else once, alone. Labels: unit parity distributed recovery slow.
+# (test names n.2, n.3 …), with UNDER by that program, which may skip it with status 77, else once,
+# alone. Labels: unit parity distributed recovery slurm slow.
 find_package(GTest REQUIRED)
 
 # Tests without torch share a precompiled header and are not optimised: what they call is.
@@ -13,7 +14,7 @@ target_precompile_headers(softcot_test_pch PRIVATE <gmock/gmock.h> <gtest/gtest.
   <filesystem> <fstream> <map> <memory> <string> <vector>)
 
 function(softcot_add_test)
-  cmake_parse_arguments(ARG "TORCH" "NAME;TIMEOUT" "SOURCES;LIBRARIES;LABELS;RANKS" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH" "NAME;TIMEOUT" "SOURCES;LIBRARIES;LABELS;RANKS;UNDER" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SOURCES})
   target_link_libraries(${ARG_NAME} PRIVATE softcot_compile_options ${ARG_LIBRARIES} softcot_test_support
     GTest::gtest GTest::gmock)
@@ -34,8 +35,9 @@ function(softcot_add_test)
       set_tests_properties(${ARG_NAME}.${ranks} PROPERTIES PROCESSORS ${ranks})
     endforeach()
   else()
-    add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME})
+    add_test(NAME ${ARG_NAME} COMMAND ${ARG_UNDER} $<TARGET_FILE:${ARG_NAME}>)
     softcot_test_properties(${ARG_NAME} "${ARG_LABELS}" ${ARG_TIMEOUT})
+    set_tests_properties(${ARG_NAME} PROPERTIES SKIP_RETURN_CODE 77)
   endif()
 endfunction()
 

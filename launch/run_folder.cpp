@@ -17,7 +17,7 @@ namespace softcot {
 namespace {
 
 bool changes_results(const std::string& name) {
-  return name.rfind("run.", 0) != 0 && name.rfind("parallel.", 0) != 0;
+  return !name.starts_with("run.") && !name.starts_with("parallel.") && !name.starts_with("stop.");
 }
 
 std::string host_name() {

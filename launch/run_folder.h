@@ -31,8 +31,8 @@ struct ConfigDifference {
 };
 
 /// What the saved configuration `file` and the options in force disagree about, by name. The
-/// sections run and parallel do not count: they do not change a result. Throws OptionErrors when
-/// the file cannot be read. Options of sections that the command does not use are passed over.
+/// sections run, parallel and stop do not count: they do not change a result. Throws OptionErrors
+/// when the file cannot be read. Options of sections that the command does not use are passed over.
 std::vector<ConfigDifference> config_differences(const std::filesystem::path& file,
                                                  const OptionSet& options);
 

@@ -247,6 +247,23 @@ void add_evaluate(OptionSet& options, EvaluateOptions& evaluate) {
       .unit = "answers";
 }
 
+void add_stop(OptionSet& options, StopOptions& stop) {
+  options
+      .add("stop.max-minutes", &stop.time.max_minutes,
+           "Stop with a checkpoint so as to be done after this time, 0 for no limit. The last "
+           "steps' length is allowed for.",
+           at_least(0.0))
+      .unit = "minutes";
+  options
+      .add("stop.margin-seconds", &stop.time.margin_seconds,
+           "In a Slurm job: least time before its end (SLURM_JOB_END_TIME) at which to stop with a "
+           "checkpoint.",
+           at_least(0.0))
+      .unit = "seconds";
+  options.add("stop.signal", &stop.signal, "Signal that asks for a stop, as SIGTERM does.",
+              Choices<int>{{"usr1", SIGUSR1}, {"usr2", SIGUSR2}});
+}
+
 /// Fills in what depends on the task, and refuses what contradicts itself.
 void settle_run_options(RunOptions& run) {
   if (!method_of(run.method).trained()) {
@@ -296,6 +313,7 @@ void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std:
   section("evaluate", "How answers are written and compared.");
   section("run", "Where results go.");
   section("prompts", "The words around a question.");
+  section("stop", "When to stop with a checkpoint, to be gone on with --resume.");
   add_models(options, run);
   add_parallel(options, run.parallel);
   add_data(options, run.data);
@@ -304,6 +322,7 @@ void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std:
   add_lora(options, run.lora);
   add_coconut(options, run.coconut);
   add_evaluate(options, run.evaluate);
+  add_stop(options, run.stop);
   options.add("run.folder", &run.folder, "Run folder; made when it is missing.").required = true;
   options.add("run.resume", &run.resume, "Go on from the run folder's newest checkpoint.");
   options.add("prompts.file", &run.prompts,
@@ -318,7 +337,7 @@ void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std:
       {"dtype", "model.dtype"},       {"batch", "train.batch"},
       {"thoughts", "thoughts.count"}, {"max-new-tokens", "evaluate.max-new-tokens"},
       {"resume", "run.resume"},       {"task", "data.task"},
-      {"method", "train.method"}};
+      {"method", "train.method"},     {"max-minutes", "stop.max-minutes"}};
   for (const auto& [alias, name] : aliases) {
     if (uses(name.substr(0, name.find('.')))) options.add_alias(alias, name);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -13,6 +14,7 @@
 #include "evaluation/generation.h"
 #include "launch/option_set.h"
 #include "model/transformer.h"
+#include "runtime/time_limit.h"
 #include "trainer/curriculum.h"
 #include "trainer/train_options.h"
 
@@ -27,6 +29,12 @@ struct ModelOptions {
 struct ParallelOptions {
   int tp = 1;                    ///< Ranks that share one model; dp = ranks / tp.
   double timeout_seconds = 600;  ///< How long a collective waits for the other ranks.
+};
+
+/// When a training stops with a checkpoint before it is finished.
+struct StopOptions {
+  TimeLimitOptions time;
+  int signal = SIGUSR1;  ///< Besides SIGTERM and SIGINT.
 };
 
 struct DataOptions {
@@ -101,17 +109,18 @@ struct RunOptions {
   LoraChoice lora;
   CoconutOptions coconut;
   EvaluateOptions evaluate;
-  std::filesystem::path folder;   ///< run.folder
-  bool resume = false;            ///< run.resume
+  std::filesystem::path folder;  ///< run.folder
+  bool resume = false;           ///< run.resume
+  StopOptions stop;
   std::filesystem::path prompts;  ///< prompts.file; once read, never empty: the task's own.
 };
 
 /// Adds all sections, so that one config file serves every command, and uses those named: "model",
 /// "assistant", "parallel", "data", "thoughts", "train", "lora", "coconut",
-/// "evaluate", "run", "prompts".
+/// "evaluate", "run", "prompts", "stop".
 /// Aliases of those: --model, --assistant, --dtype, --batch, --thoughts, --max-new-tokens,
 /// --resume,
-/// --task, --method.
+/// --task, --method, --max-minutes.
 /// `run` must outlive `options`.
 void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std::string>& used);
 

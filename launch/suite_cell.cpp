@@ -21,7 +21,8 @@ std::string SuiteCell::hash() const {
   // Ranks and the place of caches change no result.
   const auto deciding = [](std::map<std::string, std::string> all) {
     std::erase_if(all, [](const auto& item) {
-      return item.first.starts_with("parallel.") || item.first == "thoughts.cache";
+      return item.first.starts_with("parallel.") || item.first.starts_with("stop.") ||
+             item.first == "thoughts.cache";
     });
     return config_text(all);
   };

@@ -7,6 +7,7 @@
 #include "launch/commands/commands.h"
 #include "launch/method.h"
 #include "launch/open_thoughts.h"
+#include "launch/restarts.h"
 #include "launch/run_data.h"
 #include "launch/run_folder.h"
 #include "launch/run_options.h"
@@ -15,6 +16,7 @@
 #include "runtime/error.h"
 #include "runtime/log.h"
 #include "runtime/stop_signal.h"
+#include "runtime/time_limit.h"
 #include "trainer/train_loop.h"
 
 namespace softcot {
@@ -81,18 +83,20 @@ ExitCode run_train(Invocation& invocation) {
       "train", "Train a method: SoftCoT's projection, prompt vectors, LoRA, Coconut, all weights.");
   add_run_options(options, run,
                   {"model", "assistant", "parallel", "data", "thoughts", "train", "lora", "coconut",
-                   "run", "prompts"});
+                   "run", "prompts", "stop"});
   options.set_notes(
-      "Runs alone and under mpirun or srun: ranks = dp × tp. SIGTERM or SIGUSR1 saves a checkpoint "
-      "and\n"
-      "exits with 75; --resume goes on from there, to the same losses. metrics.jsonl has one line "
-      "a step.");
+      "Runs alone and under mpirun or srun: ranks = dp × tp. SIGTERM, stop.signal, the end of "
+      "--max-minutes\n"
+      "or of a Slurm job save a checkpoint and exit with 75; --resume goes on from there, to the "
+      "same losses.\n"
+      "metrics.jsonl has one line a step.");
   options.add_example("mpirun -n 2 softcot train --config configs/quickstart.cfg",
                       "two replicas, one rank each");
   options.add_example("mpirun -n 6 softcot train --config my.cfg --parallel.tp 3 --resume",
                       "two replicas of three ranks, going on where the run stopped");
   if (!invocation.read(options)) return ExitCode::kOk;
-  const StopSignals signals;
+  const StopSignals signals{SIGTERM, run.stop.signal};
+  TimeLimit limit(run.stop.time, seconds_to_job_end());
 
   // 1. Who we are, and a run folder of our own.
   ProcessWorld& world = invocation.world();
@@ -146,8 +150,12 @@ ExitCode run_train(Invocation& invocation) {
                  {.metrics = paths.metrics(), .checkpoints = paths.checkpoints()},
                  run_identity(run, rows.front().key, prompt, backbone_hash, schedule, adapter));
   if (run.resume) loop.resume();
-  if (folder) folder->save_config();
-  if (loop.run(stop_requested) == TrainEnd::kStopped) return ExitCode::kStopped;
+  if (folder) {
+    count_restart(run.folder, "train", static_cast<std::uint64_t>(loop.step()));
+    folder->save_config();
+  }
+  if (loop.run([&] { return limit.reached() || stop_requested(); }) == TrainEnd::kStopped)
+    return ExitCode::kStopped;
   log_info("trained {} steps; next: softcot evaluate --run.folder {}", loop.total(),
            run.folder.string());
   return ExitCode::kOk;

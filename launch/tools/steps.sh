@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts of launch/: steps that say what they do and how long they took, a quiet way
 # to run a command (its output goes to a log, shown when it fails), and retries.
 
@@ -96,4 +97,21 @@ build_targets() {
     ${targets[@]+"${targets[@]}"} </dev/null 2>&1 | python3 launch/tools/build_progress.py "${steps_log}" || status=$?
   ((status == 0)) || give_up 70 "the build failed" "read the lines above, or all of ${steps_log}"
   say "building ${*:-everything}: done in $(steps_time $((SECONDS - start)))"
+}
+
+# run_stoppable COMMAND…: runs it to its end and returns its status. TERM, INT, USR1 and USR2 reach it
+# as the signal that softcot takes for a stop (SOFTCOT_STOP_SIGNAL, usr1): mpirun and srun hand that on
+# to all ranks, but answer TERM by killing them.
+run_stoppable() {
+  local status=0 asked=0 job
+  "$@" <&0 &
+  job=$!
+  trap 'asked=1; kill -s "${SOFTCOT_STOP_SIGNAL:-usr1}" "${job}" 2>/dev/null || true' TERM INT USR1 USR2
+  wait "${job}" || status=$?
+  while ((asked)); do # a signal ends the wait, not the command
+    asked=0 status=0
+    wait "${job}" || status=$?
+  done
+  trap - TERM INT USR1 USR2
+  return "${status}"
 }

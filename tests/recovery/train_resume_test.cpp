@@ -4,16 +4,15 @@
 #include <signal.h>
 
 #include <cmath>
-#include <fstream>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <tuple>
 
 #include "runtime/random.h"
 #include "support/job.h"
 #include "support/thought_caches.h"
 #include "support/tiny_model.h"
+#include "support/train_outcome.h"
 
 namespace softcot::test {
 namespace {
@@ -30,14 +29,6 @@ struct Layout {
   int tp;
 };
 
-/// What a finished run says it did.
-struct Outcome {
-  std::vector<std::string> lines;  ///< Of each step, all that does not depend on the clock.
-  std::vector<double> losses;
-  std::vector<std::int64_t> targets;
-  std::string state;  ///< The last checkpoint's tensors, byte for byte.
-};
-
 class TrainResume : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -51,9 +42,7 @@ class TrainResume : public ::testing::Test {
 
   static std::string new_run() { return "run" + std::to_string(++runs_); }
   static std::filesystem::path checkpoint(const std::string& run, int step) {
-    std::string number = std::to_string(step);
-    number.insert(0, 8 - number.size(), '0');
-    return project_->path(run) / "checkpoints" / ("step-" + number);
+    return checkpoint_folder(project_->path(run), step);
   }
 
   static std::vector<std::string> train_call(const std::string& run, const Layout& layout,
@@ -73,27 +62,12 @@ class TrainResume : public ::testing::Test {
   }
   static std::string crash_after(int steps) { return "train.step#" + std::to_string(steps); }
 
-  static Outcome outcome_of(const std::string& run) {
-    Outcome outcome;
-    std::ifstream file(project_->path(run) / "metrics.jsonl");
-    for (std::string text; std::getline(file, text);) {
-      nlohmann::json line = nlohmann::json::parse(text);
-      for (const char* timed : {"tokens_per_second", "seconds", "peak_memory_bytes"}) {
-        line.erase(timed);
-      }
-      outcome.lines.push_back(line.dump());
-      if (!line.contains("loss")) continue;
-      outcome.losses.push_back(line["loss"]);
-      outcome.targets.push_back(line["targets"]);
-    }
-    outcome.state = slurp(checkpoint(run, kSteps) / "state.safetensors");
-    EXPECT_EQ(outcome.losses.size(), static_cast<std::size_t>(kSteps)) << run;
-    EXPECT_FALSE(outcome.state.empty());
-    return outcome;
+  static TrainOutcome outcome_of(const std::string& run) {
+    return train_outcome(project_->path(run), kSteps);
   }
 
   /// Of a run that nobody disturbed; made once for each layout.
-  static const Outcome& whole(const Layout& layout) {
+  static const TrainOutcome& whole(const Layout& layout) {
     const auto key = std::make_pair(layout.ranks, layout.tp);
     if (const auto made = whole_.find(key); made != whole_.end()) return made->second;
     const std::string run = new_run();
@@ -103,25 +77,22 @@ class TrainResume : public ::testing::Test {
   }
 
   static void expect_as_undisturbed(const std::string& run, const Layout& layout) {
-    const Outcome& expected = whole(layout);
-    const Outcome got = outcome_of(run);
-    EXPECT_EQ(got.lines, expected.lines);
-    EXPECT_TRUE(got.state == expected.state) << "the final state differs";
+    expect_equal(outcome_of(run), whole(layout));
   }
 
   static std::unique_ptr<TinyProject> project_;
-  static std::map<std::pair<int, int>, Outcome> whole_;
+  static std::map<std::pair<int, int>, TrainOutcome> whole_;
   static int runs_;
 };
 
 std::unique_ptr<TinyProject> TrainResume::project_;
-std::map<std::pair<int, int>, Outcome> TrainResume::whole_;
+std::map<std::pair<int, int>, TrainOutcome> TrainResume::whole_;
 int TrainResume::runs_ = 0;
 
 constexpr Layout kAlone{0, 1};
 
 TEST_F(TrainResume, TheWholeRunLearnsAndRepeats) {
-  const Outcome& first = whole(kAlone);
+  const TrainOutcome& first = whole(kAlone);
   EXPECT_LT(first.losses.back(), first.losses.front() - 0.3);
   const std::string again = new_run();
   ASSERT_EQ(train(again, kAlone).status, 0);
@@ -241,8 +212,8 @@ TEST_F(TrainResume, OtherNumbersOfReplicasSeeTheSameRows) {
   ASSERT_EQ(train(run, kAlone, {}, crash_after(5)).status, kKilled);
   ASSERT_NE(train(run, {2, 1}, {"--resume"}, crash_after(5)).status, 0);
   finish(run, kAlone);
-  const Outcome& expected = whole(kAlone);
-  const Outcome got = outcome_of(run);
+  const TrainOutcome& expected = whole(kAlone);
+  const TrainOutcome got = outcome_of(run);
   EXPECT_EQ(got.targets, expected.targets);  // Rows differ in length: the same ones, in order.
   EXPECT_GT(std::set(got.targets.begin(), got.targets.end()).size(), 3U);
   double largest = 0;

@@ -80,7 +80,7 @@ Job::Job(const std::vector<std::string>& arguments, const JobOptions& options) {
             "-n",
             std::to_string(options.ranks)};
   }
-  call.emplace_back(SOFTCOT_PROGRAM);
+  call.push_back(options.program.empty() ? SOFTCOT_PROGRAM : options.program);
   call.insert(call.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (std::string& argument : call) argv.push_back(argument.data());

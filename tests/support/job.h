@@ -19,11 +19,12 @@ struct JobOptions {
   int ranks = 0;  ///< Under mpirun; 0 runs the program alone.
   std::map<std::string, std::string> environment;
   std::optional<std::uint64_t>
-      file_size_limit;  ///< Bytes; writing past it fails as on a full disk.
+      file_size_limit;       ///< Bytes; writing past it fails as on a full disk.
+  std::string program = {};  ///< In the place of softcot: a script that starts it.
 };
 
 inline JobOptions on_ranks(int count) {
-  return {.ranks = count, .environment = {}, .file_size_limit = {}};
+  return {.ranks = count, .environment = {}, .file_size_limit = {}, .program = {}};
 }
 
 /// A `softcot` job that runs beside the test. Whatever is left of it ends with this object.

@@ -1,0 +1,51 @@
+# Sourced by the job scripts of this folder: starts softcot on the tasks of the job, hands signals on to
+# it, and puts the job back into the queue when it was stopped before its end.
+# shellcheck shell=bash
+set -euo pipefail
+# shellcheck source=launch/tools/steps.sh
+source "${SITE_HOME}/launch/tools/steps.sh"
+if [[ -n ${SITE_SETUP:-} ]]; then
+  set +eu # not written for them
+  eval "${SITE_SETUP}"
+  set -eu
+fi
+
+# mpi_plugin: the srun plugin that speaks PMIx; nothing if there is none.
+mpi_plugin() {
+  [[ -z ${SITE_SRUN_MPI:-} ]] || { echo "${SITE_SRUN_MPI}" && return; }
+  srun --mpi=list 2>&1 | grep -oE '\bpmix(_v[0-9]+)?\b' | sort -u | head -n 1
+}
+
+# job_end: when its time limit ends the job, in seconds since 1970; older versions of Slurm do not say it
+# in SLURM_JOB_END_TIME. Nothing for a job without a limit.
+job_end() { date -d "$(squeue --noheader --jobs="${SLURM_JOB_ID}" --format=%e)" +%s 2>/dev/null || true; }
+
+# job_goes_on: whether Slurm still wants the job, which it does not once somebody has cancelled it.
+job_goes_on() { scontrol show job --oneliner "${SLURM_JOB_ID}" | grep -q ' JobState=RUNNING '; }
+
+# on_ranks COMMAND ARGUMENTS…: ends the job as softcot COMMAND ends on all its tasks.
+on_ranks() {
+  local plugin call status=0
+  plugin=$(mpi_plugin) || true
+  SLURM_JOB_END_TIME=$(job_end)
+  export SLURM_JOB_END_TIME
+  export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1} SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
+  case ${SITE_LAUNCHER:-auto}:${plugin} in
+    auto:?* | srun:?*) call=(srun "--mpi=${plugin}" --kill-on-bad-exit=0 "${SITE_PROGRAM}") ;;
+    srun:) give_up 6 "srun knows no PMIx" "set SITE_LAUNCHER=mpirun, or SITE_SRUN_MPI to the plugin of your MPI" ;;
+    auto: | mpirun:*)
+      call=("${SITE_HOME}/launch/mpirun.sh" -n "${SLURM_NTASKS}" --ranks-per-node "${SLURM_NTASKS_PER_NODE}"
+        --threads "${OMP_NUM_THREADS}" --program "${SITE_PROGRAM}" --)
+      ;;
+    *) give_up 2 "SITE_LAUNCHER=${SITE_LAUNCHER} is none of auto, srun, mpirun" "slurm/site.env.example explains it" ;;
+  esac
+  run_stoppable "${call[@]}" "$@" || status=$?
+  # 75: stopped with a checkpoint. 128 + N: ended by the signal that asks for a stop, by a command that
+  # needs no checkpoint or before there was anything to save. Restarts in vain are counted by softcot.
+  case ${status} in
+    75 | 138 | 140 | 143)
+      if job_goes_on && scontrol requeue "${SLURM_JOB_ID}"; then say "stopped with status ${status}; queued again"; fi
+      ;;
+  esac
+  exit "${status}"
+}

@@ -1,0 +1,221 @@
+// Whole jobs on a real Slurm: the pipeline, a job array, and trainings that are sent away and come
+// back. The program tests/support/with_slurm.sh starts this one beside a Slurm of two nodes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <sstream>
+
+#include "support/child_process.h"
+#include "support/job.h"
+#include "support/thought_caches.h"
+#include "support/tiny_model.h"
+#include "support/tiny_tokenizer.h"
+#include "support/train_outcome.h"
+
+namespace softcot::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr int kLongSteps = 400;  // Long enough to be disturbed.
+
+using Environment = std::map<std::string, std::string>;
+
+class Slurm : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    project_ = std::make_unique<TinyProject>();
+    project_->precompute();
+  }
+  static void TearDownTestSuite() { project_.reset(); }
+
+  /// Two nodes, one rank each.
+  static Environment site(const std::string& run, Environment more = {}) {
+    more.insert({{"SITE_NODES", "2"},
+                 {"SITE_RANKS_PER_NODE", "1"},
+                 {"SITE_CPUS_PER_RANK", "1"},
+                 {"SITE_TIME", "10"},
+                 {"SITE_PROGRAM", SOFTCOT_PROGRAM},
+                 {"SITE_LOGS", project_->path(run + "-logs")},
+                 {"SOFTCOT_THOUGHTS_CACHE", project_->path("caches")},
+                 {"SOFTCOT_RUN_FOLDER", project_->path(run)}});
+    return more;
+  }
+  static Environment long_training(const std::string& run, Environment more = {}) {
+    more.insert({{"SOFTCOT_TRAIN_STEPS", std::to_string(kLongSteps)},
+                 {"SOFTCOT_TRAIN_CHECKPOINT_EVERY", "0"},
+                 {"SOFTCOT_TRAIN_EVAL_EVERY", "0"}});
+    return site(run, more);
+  }
+
+  /// Calls a script of slurm/, which prints the numbers of jobs.
+  static std::vector<std::string> submit(const std::string& script,
+                                         std::vector<std::string> arguments,
+                                         const Environment& environment) {
+    arguments.insert(arguments.begin(), std::string(SOFTCOT_SOURCE) + "/slurm/" + script);
+    const ChildResult result = run_child(arguments, "", environment);
+    EXPECT_EQ(result.status, 0) << result.err;
+    std::vector<std::string> jobs;
+    std::istringstream lines(result.out);
+    for (std::string line; std::getline(lines, line);) jobs.push_back(line);
+    return jobs;
+  }
+  static std::string submit_training(const Environment& environment) {
+    const auto jobs =
+        submit("submit.sh", {"train", "--config", project_->path("project.cfg")}, environment);
+    return jobs.empty() ? "" : jobs.front();
+  }
+
+  /// A field of `scontrol show job`.
+  static std::string field(const std::string& job, const std::string& name) {
+    const auto shown = run_child({"scontrol", "show", "job", "--oneliner", job});
+    const std::size_t at = shown.out.find(" " + name + "=");
+    if (at == std::string::npos) return "";
+    const std::size_t begin = at + name.size() + 2;
+    return shown.out.substr(begin, shown.out.find(' ', begin) - begin);
+  }
+  static std::string state(const std::string& job) { return field(job, "JobState"); }
+  static bool ended(const std::string& job) {
+    const std::string now = state(job);
+    return now != "PENDING" && now != "RUNNING" && now != "COMPLETING" && now != "CONFIGURING";
+  }
+  static void wait_for_end(const std::vector<std::string>& jobs) {
+    for (const std::string& job : jobs) {
+      ASSERT_TRUE(wait_until([&] { return ended(job); }, std::chrono::seconds(60)))
+          << run_child({"squeue", "--all"}).out;
+    }
+  }
+  /// What the jobs of one run have written.
+  static std::string logs(const std::string& run) {
+    std::string all;
+    for (const std::string& name : names_below(project_->path(run + "-logs"))) {
+      all += "== " + name + "\n" + slurp(project_->path(run + "-logs") / name);
+    }
+    return all;
+  }
+  static bool wait_for_steps(const std::string& run, std::size_t count) {
+    return wait_until(
+        [&] {
+          return lines_with(slurp(project_->path(run) / "metrics.jsonl"), "\"loss\"").size() >= count;
+        },
+        std::chrono::seconds(60));
+  }
+
+  /// The training came back at least once, and did what one that nobody disturbed does.
+  static void expect_came_back(const std::string& run, const std::string& job) {
+    wait_for_end({job});
+    EXPECT_EQ(state(job), "COMPLETED") << logs(run);
+    EXPECT_EQ(field(job, "ExitCode"), "0:0");
+    EXPECT_THAT(logs(run), AllOf(HasSubstr("checkpoint saved"), HasSubstr("queued again"),
+                                 HasSubstr("resumed at step")));
+    EXPECT_GE(std::stoi(field(job, "Restarts")), 1);
+    static const TrainOutcome whole = [] {
+      const std::string undisturbed = submit_training(long_training("whole"));
+      wait_for_end({undisturbed});
+      EXPECT_THAT(logs("whole"), Not(HasSubstr("queued again")));
+      return train_outcome(project_->path("whole"), kLongSteps);
+    }();
+    const TrainOutcome outcome = train_outcome(project_->path(run), kLongSteps);
+    expect_equal(outcome, whole);
+    for (const std::string& line : lines_with(logs(run), "resumed at step")) {
+      std::cout << line << "; " << outcome.losses.size() << " losses as undisturbed\n";
+    }
+  }
+
+  static std::unique_ptr<TinyProject> project_;
+};
+
+std::unique_ptr<TinyProject> Slurm::project_;
+
+TEST_F(Slurm, RunsAWholePipelineSubmittedAtOnce) {
+  auto environment = site("pipeline");
+  environment["SOFTCOT_THOUGHTS_CACHE"] = project_->path("other-caches");
+  const auto jobs = submit("submit_pipeline.sh", {"--config", project_->path("project.cfg")}, environment);
+  ASSERT_EQ(jobs.size(), 4U);
+  EXPECT_EQ(state(jobs[3]), "PENDING");
+  wait_for_end(jobs);
+  for (const std::string& job : jobs) EXPECT_EQ(state(job), "COMPLETED") << logs("pipeline");
+  EXPECT_EQ(lines_with(logs("pipeline"), "2 ranks: dp 2").size(), 3U) << logs("pipeline");
+  EXPECT_EQ(train_outcome(project_->path("pipeline"), 12).losses.size(), 12U);
+  EXPECT_TRUE(std::filesystem::exists(project_->path("pipeline") / "results.json"));
+  EXPECT_TRUE(std::filesystem::exists(project_->path("pipeline") / "report.html"));
+}
+
+TEST_F(Slurm, AFailedStepOfAPipelineCancelsThoseAfterIt) {
+  const auto jobs = submit("submit_pipeline.sh", {"--config", project_->path("project.cfg")},
+                           site("failing", {{"SOFTCOT_MODEL_PATH", "/nowhere"}}));
+  ASSERT_EQ(jobs.size(), 4U);
+  wait_for_end(jobs);
+  EXPECT_EQ(state(jobs[0]), "COMPLETED") << "the assistant is there";
+  EXPECT_EQ(state(jobs[1]), "FAILED");
+  EXPECT_EQ(state(jobs[2]), "CANCELLED");
+  EXPECT_EQ(state(jobs[3]), "CANCELLED");
+  EXPECT_THAT(logs("failing"), HasSubstr("error[3]"));
+}
+
+// Its tasks are a stand-in: what is tested is the array and the report that waits for it.
+TEST_F(Slurm, AFailingTaskOfAnArrayLeavesTheOthersAndTheReport) {
+  const auto out = project_->path("swept");
+  const auto program = write_text(
+      project_->path("sweeper"),
+      "#!/bin/sh\nmkdir -p " + out.string() +
+          "\ncase $1 in\n"
+          "  sweep) for last; do :; done; echo \"$*\" > " + out.string() + "/cell-${last%/*}\n"
+          "    [ \"$last\" != 2/3 ] ;;\n"
+          "  report) ls " + out.string() + " > " + out.string() + "/report ;;\n"
+          "esac\n");
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  auto environment = site("sweep", {{"SITE_NODES", "1"}});
+  environment["SITE_PROGRAM"] = program;
+  const auto jobs = submit("submit_sweep.sh",
+                           {"--tasks", "3", "--config", project_->path("project.cfg"), "--out", out},
+                           environment);
+  ASSERT_EQ(jobs.size(), 2U);
+  wait_for_end({jobs[0] + "_1", jobs[0] + "_2", jobs[0] + "_3", jobs[1]});
+  EXPECT_EQ(state(jobs[0] + "_1"), "COMPLETED") << logs("sweep");
+  EXPECT_EQ(state(jobs[0] + "_2"), "FAILED");
+  EXPECT_EQ(state(jobs[0] + "_3"), "COMPLETED");
+  EXPECT_EQ(state(jobs[1]), "COMPLETED") << logs("sweep");
+  EXPECT_EQ(slurp(out / "report"), "cell-1\ncell-2\ncell-3\nreport\n");
+  EXPECT_THAT(slurp(out / "cell-3"), AllOf(HasSubstr("sweep --config"), HasSubstr("--shard 3/3")));
+}
+
+TEST_F(Slurm, APreemptedTrainingComesBackToTheSameLosses) {
+  const std::string job = submit_training(long_training("preempted"));
+  ASSERT_TRUE(wait_for_steps("preempted", 10)) << logs("preempted");
+  const ChildResult urgent =
+      run_child({"sbatch", "--parsable", "--partition=urgent", "--nodes=2", "--exclusive",
+                 "--output=/dev/null", "--wrap=true"});
+  ASSERT_EQ(urgent.status, 0) << urgent.err;
+  expect_came_back("preempted", job);
+}
+
+TEST_F(Slurm, AnEndingTrainingUnderMpirunComesBackToTheSameLosses) {
+  const std::string job = submit_training(long_training("ending", {{"SITE_LAUNCHER", "mpirun"}}));
+  ASSERT_TRUE(wait_for_steps("ending", 10)) << logs("ending");
+  // What Slurm itself does SITE_STOP_SECONDS before the time limit.
+  ASSERT_EQ(run_child({"scancel", "--batch", "--signal=USR1", job}).status, 0);
+  expect_came_back("ending", job);
+}
+
+TEST_F(Slurm, ACancelledTrainingStaysCancelled) {
+  const std::string job = submit_training(long_training("cancelled"));
+  ASSERT_TRUE(wait_for_steps("cancelled", 10)) << logs("cancelled");
+  ASSERT_EQ(run_child({"scancel", job}).status, 0);
+  wait_for_end({job});
+  ASSERT_TRUE(wait_until(
+      [&] { return logs("cancelled").find("checkpoint saved") != std::string::npos; },
+      std::chrono::seconds(20)))
+      << logs("cancelled");
+  EXPECT_THAT(logs("cancelled"), Not(HasSubstr("queued again")));
+  EXPECT_EQ(state(job), "CANCELLED");
+}
+
+}  // namespace
+}  // namespace softcot::test
