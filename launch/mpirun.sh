@@ -12,7 +12,7 @@
 #   --ranks-per-node K  ranks on each host (default: all RANKS here, one on each host of a file)
 #   --threads T         threads of a rank (default $OMP_NUM_THREADS, else this machine's cores / K)
 #   --bind WHERE        cores of its own for each rank, one NUMA node's, or any (default: core, if this
-#                       machine has K × T cores, else none)
+#                       machine has K × T cores, else none; none where jobs share a host)
 #   --program FILE      the program (default: build/cpu/launch/softcot of this checkout)
 #   --dry-run           print the call of mpirun, and do nothing
 # What else mpirun shall know goes into its own variables, as OMPI_MCA_btl_tcp_if_include=eth0.

@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 
+#include <fstream>
 #include <optional>
+#include <string>
 
 #include "evaluation/result_table.h"
 #include "launch/commands/commands.h"
 #include "launch/evaluation_job.h"
+#include "launch/restarts.h"
 #include "launch/run_folder.h"
 #include "launch/standard_output.h"
 #include "launch/threads.h"
@@ -21,6 +24,19 @@ void settle_transfer(RunOptions& run) {
   run.folder = RunPaths{run.folder}.transfer(run.data.task);
   log_info("{} is a run on {}: its results on {} go to {}", run.evaluate.trained.string(), task,
            run.data.task, run.folder.string());
+}
+
+/// How far earlier starts have come: whole lines of samples, without each file's first.
+std::uint64_t samples_in(const std::filesystem::path& folder) {
+  std::uint64_t samples = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    std::ifstream file(entry.path());
+    std::string line;
+    if (std::getline(file, line)) {
+      while (std::getline(file, line) && !file.eof()) ++samples;
+    }
+  }
+  return samples;
 }
 
 }  // namespace
@@ -54,7 +70,10 @@ ExitCode run_evaluate(Invocation& invocation) {
   groups.world->barrier();
 
   EvaluationJob job(run, groups);
-  if (folder) folder->save_config();
+  if (folder) {
+    folder->save_config();
+    count_restart(run.folder, "evaluate", samples_in(run.folder / "samples"));
+  }
   std::vector<MethodSamples> samples;
   const RunPaths paths{run.folder};
   for (const Contestant& contestant : all_contestants(run)) {

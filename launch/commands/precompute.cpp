@@ -3,6 +3,7 @@
 
 #include "launch/commands/commands.h"
 #include "launch/method.h"
+#include "launch/restarts.h"
 #include "launch/run_data.h"
 #include "launch/run_options.h"
 #include "launch/threads.h"
@@ -54,6 +55,9 @@ class Precompute {
     const auto total = writer.layout().block_count();
     log_info("{}: {} rows × {} thoughts × {} in {}", split.name, key.rows, key.thoughts, key.width,
              folder.string());
+    if (lock && !blocks.empty()) {
+      count_restart(folder, "precompute", static_cast<std::uint64_t>(total) - blocks.size());
+    }
     if (blocks.empty()) {
       log_info("{}: complete, nothing to do", split.name);
     } else {

@@ -97,8 +97,9 @@ TEST_F(Preemption, ThreeRestartsInVainEndTheJob) {
   EXPECT_EQ(start(5).status, 128 + SIGKILL);
   EXPECT_THAT(restarts("run"), HasSubstr("\"in_vain\":1"));
   job.environment.erase("SOFTCOT_CRASH_AT");
-  EXPECT_EQ(train("run", {"--train.checkpoint-every", "100", "--max-minutes", "0.00001"}, job).status,
-            75);
+  EXPECT_EQ(
+      train("run", {"--train.checkpoint-every", "100", "--max-minutes", "0.00001"}, job).status,
+      75);
   EXPECT_EQ(start(6).status, 0);
   EXPECT_EQ(restarts("run"),
             "{\"command\":\"train\",\"job\":\"72\",\"progress\":1,\"in_vain\":0}\n");
@@ -114,7 +115,8 @@ ChildResult script(const std::string& name, std::vector<std::string> arguments,
 constexpr const char* kMpirun = "launch/mpirun.sh";
 
 TEST_F(Preemption, MpirunScriptPassesTheStatusOn) {
-  std::vector<std::string> words = {"-n", "2", "--bind", "none", "--program", SOFTCOT_PROGRAM, "--"};
+  std::vector<std::string> words = {"-n", "2", "--bind", "none", "--program", SOFTCOT_PROGRAM,
+                                    "--"};
   const auto with = [&](std::vector<std::string> command) {
     command.insert(command.begin(), words.begin(), words.end());
     return script(kMpirun, command, {{"OMPI_MCA_mpi_yield_when_idle", "1"}});
@@ -122,8 +124,9 @@ TEST_F(Preemption, MpirunScriptPassesTheStatusOn) {
   const ChildResult done = with(project_.call_in("run", "train"));
   EXPECT_EQ(done.status, 0) << done.err;
   EXPECT_THAT(done.err, HasSubstr("2 ranks: dp 2"));
-  EXPECT_EQ(with(project_.call_in("run", "train", {"--max-minutes", "0.00001", "--resume",
-                                                   "--run.folder", project_.path("short")}))
+  EXPECT_EQ(with(project_.call_in("run", "train",
+                                  {"--max-minutes", "0.00001", "--resume", "--run.folder",
+                                   project_.path("short")}))
                 .status,
             75);
   EXPECT_EQ(with(project_.call_in("no", "train", {"--model", "/nowhere"})).status, 3);
@@ -150,18 +153,17 @@ TEST_F(Preemption, MpirunScriptTurnsSigtermIntoACheckpoint) {
 TEST(MpirunScript, SaysWhatItWouldCall) {
   const TemporaryFolder folder;
   const auto hosts = write_text(folder.path() / "hosts", "a\nb\n");
-  const ChildResult result =
-      script(kMpirun,
-             {"-n", "8", "--hostfile", hosts, "--ranks-per-node", "4", "--threads", "3", "--bind",
-              "core", "--program", "/bin/true", "--dry-run", "--", "train", "--config", "my own.cfg"},
-             {{"SOFTCOT_TRAIN_SEED", "5"}, {"NCCL_DEBUG", "INFO"}, {"LD_LIBRARY_PATH", "/x"}});
+  const ChildResult result = script(
+      kMpirun,
+      {"-n", "8", "--hostfile", hosts, "--ranks-per-node", "4", "--threads", "3", "--bind", "core",
+       "--program", "/bin/true", "--dry-run", "--", "train", "--config", "my own.cfg"},
+      {{"SOFTCOT_TRAIN_SEED", "5"}, {"NCCL_DEBUG", "INFO"}, {"LD_LIBRARY_PATH", "/x"}});
   EXPECT_EQ(result.status, 0) << result.err;
-  EXPECT_THAT(result.out,
-              AllOf(HasSubstr("-n 8"), HasSubstr("--hostfile " + hosts.string()),
-                    HasSubstr("--map-by ppr:4:node:PE=3 --bind-to core"),
-                    HasSubstr("-x SOFTCOT_TRAIN_SEED"), HasSubstr("-x NCCL_DEBUG"),
-                    HasSubstr("-x LD_LIBRARY_PATH"), HasSubstr("-x OMP_NUM_THREADS"),
-                    HasSubstr("/bin/true train --config my\\ own.cfg")));
+  EXPECT_THAT(result.out, AllOf(HasSubstr("-n 8"), HasSubstr("--hostfile " + hosts.string()),
+                                HasSubstr("--map-by ppr:4:node:PE=3 --bind-to core"),
+                                HasSubstr("-x SOFTCOT_TRAIN_SEED"), HasSubstr("-x NCCL_DEBUG"),
+                                HasSubstr("-x LD_LIBRARY_PATH"), HasSubstr("-x OMP_NUM_THREADS"),
+                                HasSubstr("/bin/true train --config my\\ own.cfg")));
   EXPECT_EQ(script(kMpirun, {"--", "train"}).status, 2);
   EXPECT_THAT(script(kMpirun, {"-n", "2", "--hostfile", "/nowhere", "--", "train"}).err,
               HasSubstr("error[2] cannot read /nowhere"));
@@ -198,8 +200,8 @@ TEST(SlurmScripts, SayThatSlurmIsNotHere) {
     std::filesystem::create_symlink(std::string("/usr/bin/") + tool, folder.path() / tool);
   }
   const std::map<std::string, std::string> environment = {
-      {"SITE_NODES", "1"},         {"SITE_RANKS_PER_NODE", "1"},  {"SITE_CPUS_PER_RANK", "1"},
-      {"SITE_TIME", "1"},          {"SITE_PROGRAM", "/bin/true"}, {"PATH", folder.path()}};
+      {"SITE_NODES", "1"}, {"SITE_RANKS_PER_NODE", "1"},  {"SITE_CPUS_PER_RANK", "1"},
+      {"SITE_TIME", "1"},  {"SITE_PROGRAM", "/bin/true"}, {"PATH", folder.path()}};
   const ChildResult result = script("slurm/submit.sh", {"train"}, environment);
   EXPECT_EQ(result.status, 6);
   EXPECT_THAT(result.err, HasSubstr("error[6] no sbatch here"));

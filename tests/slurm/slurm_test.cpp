@@ -102,7 +102,8 @@ class Slurm : public ::testing::Test {
   static bool wait_for_steps(const std::string& run, std::size_t count) {
     return wait_until(
         [&] {
-          return lines_with(slurp(project_->path(run) / "metrics.jsonl"), "\"loss\"").size() >= count;
+          return lines_with(slurp(project_->path(run) / "metrics.jsonl"), "\"loss\"").size() >=
+                 count;
         },
         std::chrono::seconds(60));
   }
@@ -136,7 +137,8 @@ std::unique_ptr<TinyProject> Slurm::project_;
 TEST_F(Slurm, RunsAWholePipelineSubmittedAtOnce) {
   auto environment = site("pipeline");
   environment["SOFTCOT_THOUGHTS_CACHE"] = project_->path("other-caches");
-  const auto jobs = submit("submit_pipeline.sh", {"--config", project_->path("project.cfg")}, environment);
+  const auto jobs =
+      submit("submit_pipeline.sh", {"--config", project_->path("project.cfg")}, environment);
   ASSERT_EQ(jobs.size(), 4U);
   EXPECT_EQ(state(jobs[3]), "PENDING");
   wait_for_end(jobs);
@@ -162,20 +164,23 @@ TEST_F(Slurm, AFailedStepOfAPipelineCancelsThoseAfterIt) {
 // Its tasks are a stand-in: what is tested is the array and the report that waits for it.
 TEST_F(Slurm, AFailingTaskOfAnArrayLeavesTheOthersAndTheReport) {
   const auto out = project_->path("swept");
-  const auto program = write_text(
-      project_->path("sweeper"),
-      "#!/bin/sh\nmkdir -p " + out.string() +
-          "\ncase $1 in\n"
-          "  sweep) for last; do :; done; echo \"$*\" > " + out.string() + "/cell-${last%/*}\n"
-          "    [ \"$last\" != 2/3 ] ;;\n"
-          "  report) ls " + out.string() + " > " + out.string() + "/report ;;\n"
-          "esac\n");
+  const auto program =
+      write_text(project_->path("sweeper"), "#!/bin/sh\nmkdir -p " + out.string() +
+                                                "\ncase $1 in\n"
+                                                "  sweep) for last; do :; done; echo \"$*\" > " +
+                                                out.string() +
+                                                "/cell-${last%/*}\n"
+                                                "    [ \"$last\" != 2/3 ] ;;\n"
+                                                "  report) ls " +
+                                                out.string() + " > " + out.string() +
+                                                "/report ;;\n"
+                                                "esac\n");
   std::filesystem::permissions(program, std::filesystem::perms::owner_all);
   auto environment = site("sweep", {{"SITE_NODES", "1"}});
   environment["SITE_PROGRAM"] = program;
-  const auto jobs = submit("submit_sweep.sh",
-                           {"--tasks", "3", "--config", project_->path("project.cfg"), "--out", out},
-                           environment);
+  const auto jobs = submit(
+      "submit_sweep.sh", {"--tasks", "3", "--config", project_->path("project.cfg"), "--out", out},
+      environment);
   ASSERT_EQ(jobs.size(), 2U);
   wait_for_end({jobs[0] + "_1", jobs[0] + "_2", jobs[0] + "_3", jobs[1]});
   EXPECT_EQ(state(jobs[0] + "_1"), "COMPLETED") << logs("sweep");
@@ -189,9 +194,8 @@ TEST_F(Slurm, AFailingTaskOfAnArrayLeavesTheOthersAndTheReport) {
 TEST_F(Slurm, APreemptedTrainingComesBackToTheSameLosses) {
   const std::string job = submit_training(long_training("preempted"));
   ASSERT_TRUE(wait_for_steps("preempted", 10)) << logs("preempted");
-  const ChildResult urgent =
-      run_child({"sbatch", "--parsable", "--partition=urgent", "--nodes=2", "--exclusive",
-                 "--output=/dev/null", "--wrap=true"});
+  const ChildResult urgent = run_child({"sbatch", "--parsable", "--partition=urgent", "--nodes=2",
+                                        "--exclusive", "--output=/dev/null", "--wrap=true"});
   ASSERT_EQ(urgent.status, 0) << urgent.err;
   expect_came_back("preempted", job);
 }
@@ -209,9 +213,9 @@ TEST_F(Slurm, ACancelledTrainingStaysCancelled) {
   ASSERT_TRUE(wait_for_steps("cancelled", 10)) << logs("cancelled");
   ASSERT_EQ(run_child({"scancel", job}).status, 0);
   wait_for_end({job});
-  ASSERT_TRUE(wait_until(
-      [&] { return logs("cancelled").find("checkpoint saved") != std::string::npos; },
-      std::chrono::seconds(20)))
+  ASSERT_TRUE(
+      wait_until([&] { return logs("cancelled").find("checkpoint saved") != std::string::npos; },
+                 std::chrono::seconds(20)))
       << logs("cancelled");
   EXPECT_THAT(logs("cancelled"), Not(HasSubstr("queued again")));
   EXPECT_EQ(state(job), "CANCELLED");
