@@ -24,6 +24,14 @@ bool launched_by_mpi() {
          std::getenv("PMI_RANK") != nullptr;
 }
 
+/// Open MPI 4 prefers a kind of one-sided communication that then refuses nodes joined by TCP
+/// alone.
+void prefer_working_windows() {
+#if defined(OMPI_MAJOR_VERSION) && OMPI_MAJOR_VERSION < 5
+  setenv("OMPI_MCA_osc", "^rdma", /*overwrite=*/0);
+#endif
+}
+
 }  // namespace
 
 ProcessWorld ProcessWorld::start(int& argc, char**& argv) {
@@ -37,6 +45,7 @@ ProcessWorld ProcessWorld::start(int& argc, char**& argv) {
     }
     return world;
   }
+  prefer_working_windows();
   int provided = 0;
   MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
   MPI_Comm_rank(MPI_COMM_WORLD, &world.rank_);

@@ -2,6 +2,8 @@
 
 #include <mpi.h>
 
+#include "runtime/error.h"
+
 namespace softcot {
 
 /// One counter, in the memory of rank 0; the other ranks add to it without rank 0's doing.
@@ -16,8 +18,13 @@ WorkQueue::WorkQueue(const ProcessWorld& world) : impl_(std::make_unique<Impl>()
   impl_->shared = world.size() > 1;
   if (!impl_->shared) return;
   const MPI_Aint bytes = world.rank() == 0 ? sizeof(std::int64_t) : 0;
-  MPI_Win_allocate(bytes, sizeof(std::int64_t), MPI_INFO_NULL, MPI_COMM_WORLD, &impl_->counter,
-                   &impl_->window);
+  if (MPI_Win_allocate(bytes, sizeof(std::int64_t), MPI_INFO_NULL, MPI_COMM_WORLD, &impl_->counter,
+                       &impl_->window) != MPI_SUCCESS) {
+    fail(
+        ExitCode::kResources,
+        {.what = "MPI has no one-sided communication between these nodes",
+         .fix = "let it choose its own (unset OMPI_MCA_osc, or set it to pt2pt), or use one node"});
+  }
   MPI_Win_lock_all(0, impl_->window);
   if (world.rank() == 0) *impl_->counter = 0;
   MPI_Win_sync(impl_->window);

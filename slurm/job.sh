@@ -20,8 +20,18 @@ mpi_plugin() {
 # in SLURM_JOB_END_TIME. Nothing for a job without a limit.
 job_end() { date -d "$(squeue --noheader --jobs="${SLURM_JOB_ID}" --format=%e)" +%s 2>/dev/null || true; }
 
-# job_goes_on: whether Slurm still wants the job, which it does not once somebody has cancelled it.
-job_goes_on() { scontrol show job --oneliner "${SLURM_JOB_ID}" | grep -q ' JobState=RUNNING '; }
+# job_shows PATTERN: whether Slurm's description of the job has such a field.
+job_shows() { scontrol show job --oneliner "${SLURM_JOB_ID}" | grep -qE " $1 "; }
+
+# was_stopped STATUS: by a signal that asks for it, with a checkpoint (75) or (128 + N) by a command that
+# needs none or before there was anything to save; or anyhow, while Slurm is taking the job's nodes away.
+was_stopped() {
+  case $1 in
+    0) return 1 ;;
+    75 | 138 | 140 | 143) return 0 ;;
+    *) job_shows 'PreemptTime=[0-9]\S*' ;;
+  esac
+}
 
 # on_ranks COMMAND ARGUMENTS…: ends the job as softcot COMMAND ends on all its tasks.
 on_ranks() {
@@ -40,12 +50,9 @@ on_ranks() {
     *) give_up 2 "SITE_LAUNCHER=${SITE_LAUNCHER} is none of auto, srun, mpirun" "slurm/site.env.example explains it" ;;
   esac
   run_stoppable "${call[@]}" "$@" || status=$?
-  # 75: stopped with a checkpoint. 128 + N: ended by the signal that asks for a stop, by a command that
-  # needs no checkpoint or before there was anything to save. Restarts in vain are counted by softcot.
-  case ${status} in
-    75 | 138 | 140 | 143)
-      if job_goes_on && scontrol requeue "${SLURM_JOB_ID}"; then say "stopped with status ${status}; queued again"; fi
-      ;;
-  esac
+  # Not once somebody has cancelled the job. Restarts in vain are counted by softcot.
+  if was_stopped "${status}" && job_shows JobState=RUNNING && scontrol requeue "${SLURM_JOB_ID}"; then
+    say "stopped with status ${status}; queued again"
+  fi
   exit "${status}"
 }

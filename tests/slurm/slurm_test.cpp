@@ -23,7 +23,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr int kLongSteps = 400;  // Long enough to be disturbed.
+constexpr int kLongSteps = 120;  // Long enough to be disturbed.
 
 using Environment = std::map<std::string, std::string>;
 
