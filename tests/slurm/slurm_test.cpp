@@ -191,13 +191,18 @@ TEST_F(Slurm, AFailingTaskOfAnArrayLeavesTheOthersAndTheReport) {
   EXPECT_THAT(slurp(out / "cell-3"), AllOf(HasSubstr("sweep --config"), HasSubstr("--shard 3/3")));
 }
 
-TEST_F(Slurm, APreemptedTrainingComesBackToTheSameLosses) {
+// Under srun Slurm asks the ranks to stop; under mpirun it ends mpirun's helper as well.
+TEST_F(Slurm, PreemptedTrainingsComeBackToTheSameLosses) {
   const std::string job = submit_training(long_training("preempted"));
+  const std::string other =
+      submit_training(long_training("mpi-preempted", {{"SITE_LAUNCHER", "mpirun"}}));
   ASSERT_TRUE(wait_for_steps("preempted", 10)) << logs("preempted");
+  ASSERT_TRUE(wait_for_steps("mpi-preempted", 10)) << logs("mpi-preempted");
   const ChildResult urgent = run_child({"sbatch", "--parsable", "--partition=urgent", "--nodes=2",
                                         "--exclusive", "--output=/dev/null", "--wrap=true"});
   ASSERT_EQ(urgent.status, 0) << urgent.err;
   expect_came_back("preempted", job);
+  expect_came_back("mpi-preempted", other);
 }
 
 TEST_F(Slurm, AnEndingTrainingUnderMpirunComesBackToTheSameLosses) {
