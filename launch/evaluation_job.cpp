@@ -53,11 +53,11 @@ void EvaluationJob::run(const Contestant& contestant) {
   Progress progress(fmt::format("evaluate {}", contestant.name),
                     mine.size() * static_cast<std::uint64_t>(options.seeds * options.samples),
                     "samples", first);
-  const auto work = answer_questions(model, text_.tokenizer, mine, options, completed,
-                                     [&](const Sample& sample) {
-                                       if (log) log->append(sample);
-                                       progress.advance(1);
-                                     });
+  const auto work =
+      answer_questions(model, text_.tokenizer, mine, options, completed, [&](const Sample& sample) {
+        if (log) log->append(sample);
+        progress.advance(1);
+      });
   progress.finish();
   log_info("{}: read {} prompt tokens of {} questions, wrote {}", contestant.title,
            work.prompt_tokens, mine.size(), work.new_tokens);
@@ -158,7 +158,8 @@ QuestionOptions EvaluationJob::question_options(const Contestant& contestant) co
 }
 
 /// Coconut's thoughts of the questions, some questions at a time.
-void EvaluationJob::fill_latents(const SoftPromptModel& model, std::vector<Question>& questions) const {
+void EvaluationJob::fill_latents(const SoftPromptModel& model,
+                                 std::vector<Question>& questions) const {
   const at::NoGradGuard no_grad;
   const auto batch = static_cast<std::size_t>(run_.evaluate.generation.rows_in_flight);
   for (std::size_t begin = 0; begin < questions.size(); begin += batch) {
@@ -206,8 +207,7 @@ std::string EvaluationJob::sample_key(const Contestant& contestant) const {
       toString(run_.model.load.dtype), prompt_.content_hash(), split_.content_hash(),
       run_.data.max_length, method.placeholders ? run_.thoughts.count_in_evaluation() : 0,
       trained_ ? trained_->content_hash : "", generation.max_new_tokens,
-      generation.sampling.temperature, generation.sampling.top_p, options.seed,
-      kExtractorVersion);
+      generation.sampling.temperature, generation.sampling.top_p, options.seed, kExtractorVersion);
   if (options.seeds > 1) key += fmt::format(" {}", options.samples);
   if (method.written) {
     for (const Row& row : rows_) key += hash_bytes(std::as_bytes(std::span(row.ids)));

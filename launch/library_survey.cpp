@@ -12,6 +12,8 @@
 #include <string>
 
 #include "launch/machine_survey.h"
+#include "runtime/error.h"
+#include "runtime/nccl_library.h"
 
 namespace softcot {
 namespace {
@@ -88,22 +90,17 @@ Finding no_gpu(std::string value, std::string remedy) {
 }
 
 Finding survey_nccl(bool has_gpu) {
-  const OptionalLibrary nccl("libnccl.so.2");
-  int version = 0;
-  const auto get_version = nccl.function<int(int*)>("ncclGetVersion");
-  if (get_version != nullptr && get_version(&version) == 0) {
-    // 2.9 and later: major * 10000 + minor * 100 + patch.
+  try {
+    const NcclLibrary& nccl = NcclLibrary::get();
+    return {.topic = "NCCL", .value = fmt::format("{}, {}", nccl.version(), nccl.path())};
+  } catch (const Error& error) {
     return {.topic = "NCCL",
-            .value = fmt::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100)};
+            .value = "not found: " + error.problem().got,
+            .state = has_gpu ? Finding::State::kProblem : Finding::State::kAbsent,
+            .meaning = has_gpu ? "several GPUs cannot work on one model"
+                               : "not needed without GPUs: ranks talk through MPI",
+            .remedy = has_gpu ? "install libnccl2, or name the file in SOFTCOT_NCCL_LIBRARY" : ""};
   }
-  return {.topic = "NCCL",
-          .value = nccl.found() ? "libnccl.so.2 is of no known version" : "not found",
-          .state = has_gpu ? Finding::State::kProblem : Finding::State::kAbsent,
-          .meaning = has_gpu ? "several GPUs cannot work on one model"
-                             : "not needed without GPUs: ranks talk through MPI",
-          .remedy = has_gpu ? "install libnccl2, or put the folder of libnccl.so.2 on "
-                              "LD_LIBRARY_PATH"
-                            : ""};
 }
 
 }  // namespace

@@ -10,10 +10,10 @@
 #include "launch/command.h"
 #include "launch/nearest_name.h"
 #include "launch/option_help.h"
-#include "launch/single_voice.h"
 #include "launch/standard_output.h"
 #include "runtime/log.h"
 #include "runtime/process_world.h"
+#include "runtime/single_voice.h"
 
 namespace softcot {
 namespace {

@@ -44,6 +44,20 @@ void add_parallel(OptionSet& options, ParallelOptions& parallel) {
       .add("parallel.timeout-seconds", &parallel.timeout_seconds,
            "How long a rank waits for the others before it calls them lost.", above(0))
       .unit = "seconds";
+  options.add("parallel.device", &parallel.device,
+              "What ranks compute on: auto takes GPUs, one a rank, where this build can use them "
+              "and every rank sees one.",
+              Choices<DeviceChoice>{{"auto", DeviceChoice::kAuto},
+                                    {"cpu", DeviceChoice::kCpu},
+                                    {"cuda", DeviceChoice::kCuda}});
+  options.add(
+      "parallel.transport", &parallel.transport,
+      "What tensors travel through between ranks: auto takes nccl for GPUs, mpi for CPUs.",
+      Choices<Transport>{
+          {"auto", Transport::kAuto}, {"mpi", Transport::kMpi}, {"nccl", Transport::kNccl}});
+  options.add("parallel.flight-records", &parallel.flight_records,
+              "With nccl: folder, seen by all ranks, in which each writes what it called last, so "
+              "that an error can name the missing ones; empty for flight/ in run.folder.");
 }
 
 void add_data(OptionSet& options, DataOptions& data) {

@@ -26,9 +26,15 @@ struct ModelOptions {
   LoadOptions load;
 };
 
+enum class DeviceChoice { kAuto, kCpu, kCuda };
+enum class Transport { kAuto, kMpi, kNccl };
+
 struct ParallelOptions {
   int tp = 1;                    ///< Ranks that share one model; dp = ranks / tp.
   double timeout_seconds = 600;  ///< How long a collective waits for the other ranks.
+  DeviceChoice device = DeviceChoice::kAuto;
+  Transport transport = Transport::kAuto;
+  std::filesystem::path flight_records;  ///< Empty for run.folder/flight, if there is a run.
 };
 
 /// When a training stops with a checkpoint before it is finished.

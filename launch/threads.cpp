@@ -7,8 +7,10 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "launch/device_choice.h"
 #include "runtime/hash.h"
 #include "runtime/log.h"
+#include "runtime/nccl_library.h"
 
 namespace softcot {
 namespace {
@@ -28,6 +30,15 @@ void require_same_options(Communicator& world, const std::map<std::string, std::
   for (const auto& [name, value] : values) require_same(world, value, name);
 }
 
+/// Where the ranks' flight records go: the command's own choice, else into its run folder.
+std::filesystem::path flight_folder(const Invocation& invocation, const ParallelOptions& parallel) {
+  const auto run = invocation.values().find("run.folder");
+  if (!parallel.flight_records.empty() || run == invocation.values().end() || run->second.empty()) {
+    return parallel.flight_records;
+  }
+  return std::filesystem::path(run->second) / "flight";
+}
+
 }  // namespace
 
 void set_threads(const ProcessWorld& world) {
@@ -44,9 +55,14 @@ ProcessGroups start_groups(Invocation& invocation, const ParallelOptions& parall
   world.set_timeout(
       std::chrono::milliseconds(static_cast<std::int64_t>(parallel.timeout_seconds * 1000)));
   require_same_options(*world.world_group(), invocation.values());
+  world.set_device(choose_device(world, parallel.device));
+  const bool nccl = parallel.transport == Transport::kAuto ? world.device().is_cuda()
+                                                           : parallel.transport == Transport::kNccl;
+  if (nccl) world.use_nccl(flight_folder(invocation, parallel));
   auto groups = ProcessGroups::make(world, parallel.tp);
-  log_info("{} ranks: {}, {} threads each", world.size(), groups.mesh.describe(),
-           at::get_num_threads());
+  log_info("{} ranks: {}, {} threads each{}{}", world.size(), groups.mesh.describe(),
+           at::get_num_threads(), world.device().is_cuda() ? ", a GPU each" : "",
+           nccl ? ", NCCL " + NcclLibrary::get().version() : "");
   return groups;
 }
 

@@ -10,9 +10,10 @@ namespace softcot {
 /// process may use divided by the ranks on this machine, at least one.
 void set_threads(const ProcessWorld& world);
 
-/// set_threads, the collectives' deadline, and the groups of this rank. Collective over the world.
-/// Throws kUsage naming the first option on which the ranks disagree, as they do when the machines
-/// of a job see different files or environments.
+/// set_threads, the collectives' deadline, the rank's device, and the groups of this rank.
+/// Collective over the world. Throws kUsage naming the first option on which the ranks disagree, as
+/// they do when the machines of a job see different files or environments; and as choose_device and
+/// ProcessWorld::use_nccl do.
 ProcessGroups start_groups(Invocation& invocation, const ParallelOptions& parallel);
 
 }  // namespace softcot

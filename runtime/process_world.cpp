@@ -9,9 +9,16 @@
 
 #include "runtime/error.h"
 #include "runtime/mpi_communicator.h"
+#include "runtime/nccl_communicator.h"
 
 namespace softcot {
 namespace {
+
+std::vector<int> all_of(int size) {
+  std::vector<int> ranks(size);
+  std::iota(ranks.begin(), ranks.end(), 0);
+  return ranks;
+}
 
 int environment_int(const char* name, int otherwise) {
   const char* value = std::getenv(name);
@@ -66,7 +73,9 @@ ProcessWorld::ProcessWorld(ProcessWorld&& other) noexcept
       local_rank_(other.local_rank_),
       local_size_(other.local_size_),
       uses_mpi_(std::exchange(other.uses_mpi_, false)),
-      timeout_(other.timeout_) {}
+      timeout_(other.timeout_),
+      device_(other.device_),
+      nccl_(std::move(other.nccl_)) {}
 
 ProcessWorld::~ProcessWorld() {
   if (uses_mpi_) MPI_Finalize();
@@ -77,10 +86,44 @@ std::unique_ptr<Communicator> ProcessWorld::group(const std::vector<int>& ranks)
   return std::make_unique<MpiCommunicator>(ranks, timeout_);
 }
 
-std::unique_ptr<Communicator> ProcessWorld::world_group() const {
-  std::vector<int> ranks(size_);
-  std::iota(ranks.begin(), ranks.end(), 0);
-  return group(ranks);
+std::unique_ptr<Communicator> ProcessWorld::world_group() const { return group(all_of(size_)); }
+
+void ProcessWorld::use_nccl(const std::filesystem::path& flight_records) {
+  if (size_ == 1) return;  // There is nobody to talk to.
+  const NcclLibrary& library = NcclLibrary::get();
+  if (device_.is_cpu() && !library.on_host_memory()) {
+    fail(ExitCode::kUsage, {.what = "NCCL moves the memory of GPUs only",
+                            .where = library.path(),
+                            .got = "ranks that compute on CPUs",
+                            .fix = "--parallel.transport mpi, or --parallel.device cuda"});
+  }
+  nccl_ = std::make_shared<NcclWatchdog>(
+      library,
+      NcclWatchdog::Options{.rank = rank_, .timeout = timeout_, .flight_records = flight_records});
+}
+
+std::unique_ptr<Communicator> ProcessWorld::device_group(const std::string& name,
+                                                         const std::vector<int>& ranks) const {
+  auto host = group(ranks);
+  if (!nccl_ || ranks.size() == 1) return host;
+  return std::make_unique<NcclCommunicator>(name, std::move(host), ranks, device_, nccl_);
+}
+
+std::vector<std::string> ProcessWorld::gather_on_node(const std::string& text) const {
+  if (!uses_mpi_) return {text};
+  MPI_Comm node = MPI_COMM_NULL;
+  MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node);
+  std::vector<std::string> texts(local_size_);
+  for (int root = 0; root < local_size_; ++root) {
+    std::string& each = texts[root];
+    if (root == local_rank_) each = text;
+    auto length = static_cast<int>(each.size());
+    MPI_Bcast(&length, 1, MPI_INT, root, node);
+    each.resize(length);
+    MPI_Bcast(each.data(), length, MPI_CHAR, root, node);
+  }
+  MPI_Comm_free(&node);
+  return texts;
 }
 
 void ProcessWorld::abort(int status) {
@@ -91,9 +134,9 @@ void ProcessWorld::abort(int status) {
 ProcessGroups ProcessGroups::make(const ProcessWorld& world, int tp) {
   const Mesh mesh = Mesh::make(world.size(), tp);
   return {.mesh = mesh,
-          .world = world.world_group(),
-          .dp = world.group(mesh.dp_group(world.rank())),
-          .tp = world.group(mesh.tp_group(world.rank())),
+          .world = world.device_group("world", all_of(world.size())),
+          .dp = world.device_group("dp", mesh.dp_group(world.rank())),
+          .tp = world.device_group("tp", mesh.tp_group(world.rank())),
           .dp_index = mesh.dp_index(world.rank()),
           .tp_index = mesh.tp_index(world.rank())};
 }

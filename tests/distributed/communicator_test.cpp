@@ -1,14 +1,19 @@
 // One suite over every communicator: values follow from rank and size, so that they hold at any
-// size and a group of one is never the only evidence.
+// size and a group of one is never the only evidence. NCCL is the stand-in on host memory; with
+// SOFTCOT_TEST_DEVICE=cuda it is the real one, on a GPU for each rank, and nothing else is tested.
 #include <ATen/ATen.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <numeric>
 #include <thread>
 
 #include "runtime/error.h"
+#include "runtime/gpus.h"
 #include "runtime/mpi_communicator.h"
+#include "runtime/nccl_communicator.h"
 #include "runtime/work_queue.h"
 #include "support/world.h"
 
@@ -21,56 +26,92 @@ std::vector<int> all_ranks() {
   return ranks;
 }
 
-/// Every group that must behave alike: the world's own, and one whose calls are cut into chunks
-/// of 3.
-std::vector<std::unique_ptr<Communicator>> groups() {
-  std::vector<std::unique_ptr<Communicator>> made;
-  made.push_back(world().world_group());
-  if (world().size() > 1) {
-    made.push_back(std::make_unique<MpiCommunicator>(all_ranks(), std::chrono::seconds(60), 3));
-  }
+bool on_gpus() {
+  const char* device = std::getenv("SOFTCOT_TEST_DEVICE");
+  return device != nullptr && std::string(device) == "cuda";
+}
+
+/// Where tensors are, for all tests of this program.
+at::Device device() {
+  return on_gpus() ? at::Device(at::kCUDA, static_cast<at::DeviceIndex>(world().local_rank()))
+                   : at::Device(at::kCPU);
+}
+
+std::shared_ptr<NcclWatchdog> watchdog() {
+  if (!on_gpus()) setenv("SOFTCOT_NCCL_LIBRARY", SOFTCOT_NCCL_STAND_IN, 1);
+  static const auto made = std::make_shared<NcclWatchdog>(
+      NcclLibrary::get(),
+      NcclWatchdog::Options{.rank = world().rank(), .timeout = std::chrono::seconds(60)});
   return made;
 }
 
-TEST(Communicator, AllReduce) {
+/// Every group that must behave alike: the world's own, one whose calls are cut into chunks of 3,
+/// and NCCL's. MPI's serve host tensors alone.
+std::vector<std::unique_ptr<Communicator>> groups() {
+  std::vector<std::unique_ptr<Communicator>> made;
+  const auto seconds = std::chrono::seconds(60);
+  if (!on_gpus()) made.push_back(world().world_group());
+  if (!on_gpus() && world().size() > 1) {
+    made.push_back(std::make_unique<MpiCommunicator>(all_ranks(), seconds, 3));
+  }
+  made.push_back(std::make_unique<NcclCommunicator>("world", world().world_group(), all_ranks(),
+                                                    device(), watchdog()));
+  return made;
+}
+
+class CommunicatorTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!on_gpus()) return;
+    const auto gpus = visible_gpus().size();
+    if (gpus < static_cast<std::size_t>(world().local_size())) {
+      GTEST_SKIP() << "needs a GPU for each of " << world().local_size() << " ranks, finds "
+                   << gpus;
+    }
+    if (!c10::impl::hasDeviceGuardImpl(at::kCUDA)) GTEST_SKIP() << "a build without CUDA";
+    c10::impl::VirtualGuardImpl(at::kCUDA).setDevice(device());
+  }
+};
+
+TEST_F(CommunicatorTest, AllReduce) {
   const int n = world().size();
   for (const auto& group : groups()) {
     ASSERT_EQ(group->rank(), world().rank());
     for (const auto dtype : {at::kFloat, at::kDouble, at::kLong, at::kBFloat16}) {
-      auto sum = (at::arange(10).to(at::kLong) + 100 * group->rank()).to(dtype);
+      auto sum = (at::arange(10).to(at::kLong) + 100 * group->rank()).to(device(), dtype);
       const auto own = sum.clone();
       group->all_reduce(sum, ReduceOp::kSum);
       auto expected = at::zeros({10}, at::kDouble);
       for (int r = 0; r < n; ++r) {
         expected += (at::arange(10).to(at::kLong) + 100 * r).to(dtype).to(at::kDouble);
       }
-      EXPECT_TRUE(sum.equal(expected.to(dtype))) << toString(dtype);
+      EXPECT_TRUE(sum.cpu().equal(expected.to(dtype))) << toString(dtype);
       auto most = own.clone();
       group->all_reduce(most, ReduceOp::kMax);
-      EXPECT_TRUE(most.equal((at::arange(10).to(at::kLong) + 100 * (n - 1)).to(dtype)));
+      EXPECT_TRUE(most.cpu().equal((at::arange(10).to(at::kLong) + 100 * (n - 1)).to(dtype)));
       auto least = own.clone();
       group->all_reduce(least, ReduceOp::kMin);
-      EXPECT_TRUE(least.equal(at::arange(10).to(at::kLong).to(dtype)));
+      EXPECT_TRUE(least.cpu().equal(at::arange(10).to(at::kLong).to(dtype)));
     }
   }
 }
 
-TEST(Communicator, GatherScatterBroadcast) {
+TEST_F(CommunicatorTest, GatherScatterBroadcast) {
   const int n = world().size();
   for (const auto& group : groups()) {
-    const auto mine = at::full({2, 3}, 1.0 + group->rank());
+    const auto mine = at::full({2, 3}, 1.0 + group->rank(), device());
     const auto gathered = group->all_gather(mine);
     ASSERT_EQ(gathered.size(0), 2 * n);
     for (int r = 0; r < n; ++r) {
-      EXPECT_TRUE(gathered.narrow(0, 2 * r, 2).equal(at::full({2, 3}, 1.0 + r)));
+      EXPECT_TRUE(gathered.narrow(0, 2 * r, 2).cpu().equal(at::full({2, 3}, 1.0 + r)));
     }
     const auto scattered = group->reduce_scatter(gathered);
     EXPECT_TRUE(scattered.equal(n * mine));
     for (int root = 0; root < n; ++root) {
       for (const auto dtype : {at::kFloat, at::kBFloat16, at::kByte}) {
-        auto tensor = at::full({7}, 5 + group->rank(), dtype);
+        auto tensor = at::full({7}, 5 + group->rank(), at::device(device()).dtype(dtype));
         group->broadcast(tensor, root);
-        EXPECT_TRUE(tensor.equal(at::full({7}, 5 + root, dtype)));
+        EXPECT_TRUE(tensor.cpu().equal(at::full({7}, 5 + root, dtype)));
       }
     }
     EXPECT_EQ(broadcast_bytes(*group, group->rank() == n - 1 ? "last" : "", n - 1), "last");
@@ -79,23 +120,48 @@ TEST(Communicator, GatherScatterBroadcast) {
   }
 }
 
-TEST(Communicator, SubgroupsReduceAmongThemselves) {
+void expect_subgroups_reduce_among_themselves() {
   for (int tp = 1; tp <= world().size(); ++tp) {
     if (world().size() % tp != 0) continue;
     const auto made = ProcessGroups::make(world(), tp);
-    auto tp_sum = at::full({1}, world().rank(), at::kLong);
+    auto tp_sum = at::full({1}, world().rank(), at::device(device()).dtype(at::kLong));
     made.tp->all_reduce(tp_sum, ReduceOp::kSum);
-    auto dp_sum = at::full({1}, world().rank(), at::kLong);
+    auto dp_sum = at::full({1}, world().rank(), at::device(device()).dtype(at::kLong));
     made.dp->all_reduce(dp_sum, ReduceOp::kSum);
     std::int64_t expected_tp = 0, expected_dp = 0;
     for (const int r : made.mesh.tp_group(world().rank())) expected_tp += r;
     for (const int r : made.mesh.dp_group(world().rank())) expected_dp += r;
     EXPECT_EQ(tp_sum.item<std::int64_t>(), expected_tp);
     EXPECT_EQ(dp_sum.item<std::int64_t>(), expected_dp);
+    made.world->barrier();
   }
 }
 
-TEST(Communicator, NamesTheRankThatDiffers) {
+TEST_F(CommunicatorTest, SubgroupsReduceAmongThemselves) {
+  if (!on_gpus()) expect_subgroups_reduce_among_themselves();
+  watchdog();  // Names the library.
+  world().set_device(device());
+  world().use_nccl("");
+  expect_subgroups_reduce_among_themselves();
+}
+
+TEST_F(CommunicatorTest, NcclMovesWhatItIsGivenInOneGoAndInOrder) {
+  if (world().size() == 1) return;
+  NcclCommunicator group("world", world().world_group(), all_ranks(), device(), watchdog());
+  auto sum = at::ones({1000}, device());
+  for (int i = 0; i < 50; ++i) {
+    group.all_reduce(sum, ReduceOp::kSum);
+    sum = sum / world().size() + 1;
+  }
+  EXPECT_TRUE(sum.cpu().equal(at::full({1000}, 51.0)));
+  auto nothing = at::empty({0}, device());
+  group.all_reduce(nothing, ReduceOp::kSum);
+  auto whole = at::arange(4.0 * world().size(), at::device(device()).dtype(at::kBFloat16));
+  EXPECT_EQ(group.reduce_scatter(whole).cpu()[0].item<double>(),
+            4.0 * world().rank() * world().size());
+}
+
+TEST_F(CommunicatorTest, NamesTheRankThatDiffers) {
   if (world().size() == 1) return;  // nobody to differ from: the runs of several ranks show it
   const auto group = world().world_group();
   require_same(*group, "same", "the options");
@@ -110,7 +176,7 @@ TEST(Communicator, NamesTheRankThatDiffers) {
   }
 }
 
-TEST(WorkQueue, HandsOutEachNumberOnce) {
+TEST_F(CommunicatorTest, WorkQueueHandsOutEachNumberOnce) {
   constexpr std::int64_t kPieces = 200;
   auto taken = at::zeros({kPieces}, at::kLong);
   {
@@ -123,7 +189,7 @@ TEST(WorkQueue, HandsOutEachNumberOnce) {
 }
 
 // The last test: afterwards the group cannot be used.
-TEST(Communicator, TimesOutNamingTheCollective) {
+TEST_F(CommunicatorTest, TimesOutNamingTheCollective) {
   if (world().size() == 1) return;  // a group of one waits for nobody
   MpiCommunicator group(all_ranks(), std::chrono::milliseconds(300));
   auto other = world().world_group();

@@ -1,4 +1,4 @@
-#include "launch/single_voice.h"
+#include "runtime/single_voice.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace softcot {
+
+/// A collective as one rank has called it.
+struct FlightEntry {
+  std::string group = {};      ///< "tp", "dp", "world".
+  std::uint64_t sequence = 0;  ///< From 1 in each group; 0 is the group's making.
+  std::string name = {};       ///< "all_reduce"
+  std::uint64_t bytes = 0;     ///< Of this rank's tensor.
+  std::string dtype = {};      ///< "Float", "BFloat16"; empty where there is no tensor.
+  double started = 0;          ///< Seconds since 1970.
+  double ended = 0;            ///< Likewise; 0 while it goes on.
+
+  bool same_call(const FlightEntry& other) const {
+    return name == other.name && bytes == other.bytes && dtype == other.dtype;
+  }
+};
+
+/// The last collectives of this rank, in memory and, for the other ranks to read when one does not
+/// come, in FOLDER/rank-NNNNN.json (docs/file-formats.md). Safe from any thread.
+class FlightRecord {
+ public:
+  static constexpr std::size_t kKept = 64;
+
+  /// Without a folder nothing is written. Makes the folder, and writes this rank's file anew. Throws
+  /// kUsage or kResources where that cannot be done.
+  FlightRecord(std::filesystem::path folder, int rank);
+
+  void start(const FlightEntry& entry);
+  /// The collective of that number has ended; no error when it is older than what is kept.
+  void end(const std::string& group, std::uint64_t sequence);
+
+  /// Puts the present state into the file. A file that cannot be written any more is left: it must
+  /// not end a run that has nothing else to complain of.
+  void write() const noexcept;
+
+  const std::filesystem::path& folder() const { return folder_; }
+
+  /// What one rank has last called in `group`, and when it wrote that.
+  struct Position {
+    FlightEntry entry;
+    double written = 0;
+  };
+  /// Out of another rank's file; nothing when it cannot be read or knows no such group.
+  static std::optional<Position> read(const std::filesystem::path& folder, int rank,
+                                      const std::string& group);
+
+ private:
+  std::string text() const;
+
+  std::filesystem::path folder_;
+  int rank_;
+  mutable std::mutex mutex_;
+  std::map<std::string, FlightEntry> last_;  // Of each group.
+  std::deque<FlightEntry> entries_;
+};
+
+/// What became of a collective that has not ended in time, told from the records of its ranks.
+struct MissingRanks {
+  std::uint64_t sequence = 0;  ///< The collective that holds up the group: the first unfinished one.
+  std::string name;
+  std::string missing;  ///< "rank 1 (at number 16)", …; empty when all ranks have called it.
+};
+
+/// `mine` is the unfinished call of `rank`; `ranks` are all of its group. Records that a rank has not
+/// renewed for `silence` seconds are taken for those of a rank that is gone or stopped.
+MissingRanks find_missing(const std::filesystem::path& folder, const FlightEntry& mine, int rank,
+                          const std::vector<int>& ranks, double silence);
+
+}  // namespace softcot
