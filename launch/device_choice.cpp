@@ -30,8 +30,8 @@ at::Device choose_device(const ProcessWorld& world, DeviceChoice choice) {
   const bool built = c10::impl::hasDeviceGuardImpl(at::kCUDA);
   if (choice == DeviceChoice::kCpu || (choice == DeviceChoice::kAuto && !built)) return at::kCPU;
   const std::vector<std::string> mine = visible_gpus();
-  const auto fewest = reduce_scalar(*world.world_group(), static_cast<std::int64_t>(mine.size()),
-                                    ReduceOp::kMin);
+  const auto fewest =
+      reduce_scalar(*world.world_group(), static_cast<std::int64_t>(mine.size()), ReduceOp::kMin);
   if (fewest == 0 && choice == DeviceChoice::kAuto) return at::kCPU;
   if (fewest == 0) {
     fail(ExitCode::kResources,
@@ -49,8 +49,8 @@ at::Device choose_device(const ProcessWorld& world, DeviceChoice choice) {
   if (!gpu) {
     fail(ExitCode::kResources,
          {.what = "more ranks than GPUs on a machine",
-          .where = fmt::format("rank {}, number {} on its machine", world.rank(),
-                               world.local_rank()),
+          .where =
+              fmt::format("rank {}, number {} on its machine", world.rank(), world.local_rank()),
           .expected = fmt::format("at least {} GPUs, one for each rank", world.local_size()),
           .got = fmt::format("{} that this rank sees, all taken", mine.size()),
           .fix = "start fewer ranks on each machine, or give --parallel.device cpu"});

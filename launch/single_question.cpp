@@ -84,11 +84,10 @@ void log_end(const Generation& result, double seconds) {
 
 }  // namespace
 
-void answer_question(Invocation& invocation, const RunOptions& run,
-                     const SingleQuestion& question) {
+void answer_question(Invocation& invocation, RunOptions& run, const SingleQuestion& question) {
   ProcessWorld& world = invocation.world();
   require_one_replica(world, run.parallel);
-  const ProcessGroups groups = start_groups(invocation, run.parallel);
+  const ProcessGroups groups = start_groups(invocation, run);
   const bool speaks = world.rank() == 0;
 
   const TextModel text = TextModel::open(run.model.path);

@@ -21,6 +21,6 @@ struct SingleQuestion {
 /// reads the question and the projection trained there makes soft thoughts of its states; without
 /// one the backbone answers by itself. Throws kCheckpoint when the run's projection was trained
 /// with other models or prompts. Collective over the world, all of which shares the models.
-void answer_question(Invocation& invocation, const RunOptions& run, const SingleQuestion& question);
+void answer_question(Invocation& invocation, RunOptions& run, const SingleQuestion& question);
 
 }  // namespace softcot

@@ -3,6 +3,7 @@
 #
 # Sets up what is missing, builds everything and runs the tests: all of them, or those that the
 # arguments given on to ctest choose (labels: unit parity distributed recovery slurm slow).
+# arguments given on to ctest choose (labels: unit parity distributed recovery slow gpu).
 #   SOFTCOT_PRESET      the CMake preset: cpu (default), asan or cuda
 #   SOFTCOT_FIXTURES    another folder of numeric fixtures for the parity tests
 #   SOFTCOT_MODELS      a folder that holds SmolLM2-135M-Instruct; build/models by default

@@ -49,15 +49,23 @@ void set_threads(const ProcessWorld& world) {
   at::set_num_threads(std::max(1, CPU_COUNT(&allowed) / world.local_size()));
 }
 
-ProcessGroups start_groups(Invocation& invocation, const ParallelOptions& parallel) {
+ProcessGroups start_groups(Invocation& invocation, RunOptions& run) {
+  const ParallelOptions& parallel = run.parallel;
   ProcessWorld& world = invocation.world();
   set_threads(world);
   world.set_timeout(
       std::chrono::milliseconds(static_cast<std::int64_t>(parallel.timeout_seconds * 1000)));
   require_same_options(*world.world_group(), invocation.values());
   world.set_device(choose_device(world, parallel.device));
+  run.model.load.device = run.assistant.load.device = world.device();
   const bool nccl = parallel.transport == Transport::kAuto ? world.device().is_cuda()
                                                            : parallel.transport == Transport::kNccl;
+  if (!nccl && world.device().is_cuda() && world.size() > 1) {
+    fail(ExitCode::kUsage, {.what = "MPI moves host memory only",
+                            .where = "parallel.transport",
+                            .expected = "auto or nccl for ranks that compute on GPUs",
+                            .got = "mpi"});
+  }
   if (nccl) world.use_nccl(flight_folder(invocation, parallel));
   auto groups = ProcessGroups::make(world, parallel.tp);
   log_info("{} ranks: {}, {} threads each{}{}", world.size(), groups.mesh.describe(),

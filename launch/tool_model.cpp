@@ -14,10 +14,10 @@
 namespace softcot {
 namespace {
 
-ProcessGroups one_replica(Invocation& invocation, const ParallelOptions& parallel) {
+ProcessGroups one_replica(Invocation& invocation, RunOptions& run) {
   ProcessWorld& world = invocation.world();
-  require_one_replica(world, parallel);
-  return start_groups(invocation, parallel);
+  require_one_replica(world, run.parallel);
+  return start_groups(invocation, run);
 }
 
 std::optional<Tokenizer> tokenizer_of(const std::filesystem::path& folder) {
@@ -44,8 +44,8 @@ void require_one_replica(const ProcessWorld& world, const ParallelOptions& paral
                                              world.size(), parallel.tp)});
 }
 
-ToolModel::ToolModel(Invocation& invocation, const RunOptions& run)
-    : groups_(one_replica(invocation, run.parallel)),
+ToolModel::ToolModel(Invocation& invocation, RunOptions& run)
+    : groups_(one_replica(invocation, run)),
       tokenizer_(tokenizer_of(run.model.path)),
       model_(run.model.path, run.model.load, *groups_.tp),
       input_(STDIN_FILENO, *groups_.world, keep_alive(run.parallel)) {}

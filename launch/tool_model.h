@@ -21,7 +21,7 @@ class ToolModel {
  public:
   /// Throws kUsage unless the ranks of the job are parallel.tp, kInput for a folder that cannot be
   /// used. Collective over the world.
-  ToolModel(Invocation& invocation, const RunOptions& run);
+  ToolModel(Invocation& invocation, RunOptions& run);
 
   const Transformer& model() const { return model_; }
   /// Whether this rank writes the answers.

@@ -195,6 +195,7 @@ TrainedParts new_parts(const RunOptions& run, Transformer& backbone, std::int64_
     backbone.train_weights();
     parts.weights = backbone.trained_weights();
   }
+  parts.to(backbone.device());
   return parts;
 }
 

@@ -189,16 +189,12 @@ bool decodes_on_host(const at::Tensor& qkv, const std::vector<PackedRow>& rows) 
   return true;
 }
 
-at::Tensor attend_without_autograd(const at::Tensor& qkv, const at::Tensor& positions,
-                                   const Call& call) {
+/// Row by row through the library's own kernels, whatever the device; autograd follows where it is
+/// on.
+at::Tensor attend_by_library(const at::Tensor& rotated, const Call& call) {
   const auto& shape = *call.shape;
-  const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads;
-  const auto rotated = call.rope->rotate(qkv.view({-1, heads, shape.head_width}), positions,
-                                         shape.query_heads + shape.kv_heads, /*backwards=*/false);
-  if (decodes_on_host(qkv, call.rows)) {
-    return decode(rotated, call);
-  }
-  auto output = at::empty({qkv.size(0), shape.query_heads, shape.head_width}, qkv.options());
+  auto output =
+      at::empty({rotated.size(0), shape.query_heads, shape.head_width}, rotated.options());
   std::int64_t at = 0;
   for (const auto& row : call.rows) {
     const auto x = gather_heads(rotated.narrow(0, at, row.tokens), row, call);
@@ -208,8 +204,23 @@ at::Tensor attend_without_autograd(const at::Tensor& qkv, const at::Tensor& posi
     output.narrow(0, at, row.tokens).copy_(out.squeeze(0).transpose(0, 1));
     at += row.tokens;
   }
+  return output.view({rotated.size(0), -1});
+}
+
+at::Tensor rotated_heads(const at::Tensor& qkv, const at::Tensor& positions, const Call& call) {
+  const auto& shape = *call.shape;
+  const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads;
+  return call.rope->rotate(qkv.view({-1, heads, shape.head_width}), positions,
+                           shape.query_heads + shape.kv_heads, /*backwards=*/false);
+}
+
+at::Tensor attend_without_autograd(const at::Tensor& qkv, const at::Tensor& positions,
+                                   const Call& call) {
+  const auto rotated = rotated_heads(qkv, positions, call);
+  if (decodes_on_host(qkv, call.rows)) return decode(rotated, call);
+  const auto output = attend_by_library(rotated, call);
   remember(rotated, call);
-  return output.view({qkv.size(0), -1});
+  return output;
 }
 
 }  // namespace
@@ -234,6 +245,7 @@ at::Tensor packed_attention(const at::Tensor& qkv, const at::Tensor& positions,
   for (const auto& row : rows) {
     if (row.own) fail(ExitCode::kInternal, {.what = "a growing cache segment under autograd"});
   }
+  if (!qkv.is_cpu()) return attend_by_library(rotated_heads(qkv, positions, *call), *call);
   return PackedAttentionFunction::apply(qkv, positions, call);
 }
 

@@ -31,7 +31,7 @@ Projection::Projection(const at::Tensor& weight, const at::Tensor& bias)
 }
 
 at::Tensor Projection::forward(const at::Tensor& thoughts) const {
-  return at::linear(thoughts, weight_, bias_);
+  return at::linear(thoughts.to(weight_.device()), weight_, bias_);
 }
 
 }  // namespace softcot

@@ -70,7 +70,7 @@ at::Tensor SoftPromptModel::packed_inputs(const std::vector<SoftRow>& rows,
                                .got = soft.defined() ? std::to_string(soft.size(0)) : "none"});
   }
   return inputs.index_copy(0, at::tensor(places, at::kLong).to(device),
-                           soft.to(inputs.scalar_type()));
+                           soft.to(device, inputs.scalar_type()));
 }
 
 TokenScores SoftPromptModel::score(const std::vector<SoftRow>& rows, const at::Tensor& soft) const {

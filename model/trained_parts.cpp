@@ -23,6 +23,13 @@ std::vector<Parameter> TrainedParts::parameters() const {
   return all;
 }
 
+void TrainedParts::to(at::Device device) {
+  for (auto& parameter : parameters()) {
+    if (parameter.value.device() == device) continue;
+    parameter.value.set_data(parameter.value.detach().to(device));
+  }
+}
+
 std::int64_t TrainedParts::parameter_count() const {
   std::int64_t total = 0;
   for (const auto& parameter : parameters()) {

@@ -62,10 +62,9 @@ std::string FlightRecord::text() const {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
   const std::lock_guard lock(mutex_);
-  const nlohmann::json all = {{"version", 1},         {"rank", rank_},
-                                      {"host", host.data()},  {"process", getpid()},
-                                      {"written", now()},     {"last", last_},
-                                      {"entries", entries_}};
+  const nlohmann::json all = {{"version", 1},        {"rank", rank_},    {"host", host.data()},
+                              {"process", getpid()}, {"written", now()}, {"last", last_},
+                              {"entries", entries_}};
   return all.dump() + "\n";
 }
 

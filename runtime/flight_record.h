@@ -32,8 +32,8 @@ class FlightRecord {
  public:
   static constexpr std::size_t kKept = 64;
 
-  /// Without a folder nothing is written. Makes the folder, and writes this rank's file anew. Throws
-  /// kUsage or kResources where that cannot be done.
+  /// Without a folder nothing is written. Makes the folder, and writes this rank's file anew.
+  /// Throws kUsage or kResources where that cannot be done.
   FlightRecord(std::filesystem::path folder, int rank);
 
   void start(const FlightEntry& entry);
@@ -67,13 +67,14 @@ class FlightRecord {
 
 /// What became of a collective that has not ended in time, told from the records of its ranks.
 struct MissingRanks {
-  std::uint64_t sequence = 0;  ///< The collective that holds up the group: the first unfinished one.
+  std::uint64_t sequence =
+      0;  ///< The collective that holds up the group: the first unfinished one.
   std::string name;
   std::string missing;  ///< "rank 1 (at number 16)", …; empty when all ranks have called it.
 };
 
-/// `mine` is the unfinished call of `rank`; `ranks` are all of its group. Records that a rank has not
-/// renewed for `silence` seconds are taken for those of a rank that is gone or stopped.
+/// `mine` is the unfinished call of `rank`; `ranks` are all of its group. Records that a rank has
+/// not renewed for `silence` seconds are taken for those of a rank that is gone or stopped.
 MissingRanks find_missing(const std::filesystem::path& folder, const FlightEntry& mine, int rank,
                           const std::vector<int>& ranks, double silence);
 

@@ -67,8 +67,8 @@ NcclCommunicator::NcclCommunicator(std::string name, std::unique_ptr<Communicato
       device_(device),
       watchdog_(std::move(watchdog)),
       stream_(SideStream::on(device)),
-      group_(&watchdog_->open(name, ranks, host_->rank(),
-                              shared_id(*host_, watchdog_->library()))) {}
+      group_(
+          &watchdog_->open(name, ranks, host_->rank(), shared_id(*host_, watchdog_->library()))) {}
 
 NcclCommunicator::~NcclCommunicator() { watchdog_->close(*group_); }
 
@@ -143,8 +143,8 @@ void NcclCommunicator::broadcast(at::Tensor& tensor, int root) {
   if (!moves(tensor)) return host_->broadcast(tensor, root);
   auto* data = tensor.mutable_data_ptr();
   run("broadcast", tensor, [&](nccl::Comm comm, nccl::Stream stream) {
-    return watchdog_->library().call().Broadcast(data, data, count(tensor), nccl_type(tensor),
-                                                 root, comm, stream);
+    return watchdog_->library().call().Broadcast(data, data, count(tensor), nccl_type(tensor), root,
+                                                 comm, stream);
   });
 }
 

@@ -12,12 +12,13 @@ namespace softcot {
 
 /// Collectives on tensors of one device through NCCL. They run in a stream of their own, in order
 /// with the current one, and the host does not wait for them: what it computes next waits on the
-/// device. Tensors on the host, such as counts and sizes, go through the host's communicator, and so
-/// does the barrier, which first waits for the device.
+/// device. Tensors on the host, such as counts and sizes, go through the host's communicator, and
+/// so does the barrier, which first waits for the device.
 class NcclCommunicator final : public Communicator {
  public:
   /// `host`: the same ranks through MPI; `ranks`: their numbers in the world, in group order.
-  /// Collective over the group. Throws kPeer after the watchdog's timeout when a rank does not come.
+  /// Collective over the group. Throws kPeer after the watchdog's timeout when a rank does not
+  /// come.
   NcclCommunicator(std::string name, std::unique_ptr<Communicator> host,
                    const std::vector<int>& ranks, at::Device device,
                    std::shared_ptr<NcclWatchdog> watchdog);

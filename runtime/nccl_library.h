@@ -63,9 +63,9 @@ struct Functions {
 /// NCCL, found and opened when it is first asked for; it stays open.
 class NcclLibrary {
  public:
-  /// Opens $SOFTCOT_NCCL_LIBRARY if that is set, else libnccl.so.2 where the dynamic linker finds it:
-  /// in a build with CUDA that is the one of the Python package that LibTorch's libraries have on
-  /// their path. Throws kResources when there is none, or one older than 2.14. Local.
+  /// Opens $SOFTCOT_NCCL_LIBRARY if that is set, else libnccl.so.2 where the dynamic linker finds
+  /// it: in a build with CUDA that is the one of the Python package that LibTorch's libraries have
+  /// on their path. Throws kResources when there is none, or one older than 2.14. Local.
   static const NcclLibrary& get();
 
   const nccl::Functions& call() const { return functions_; }

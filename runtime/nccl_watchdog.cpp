@@ -98,8 +98,8 @@ nccl::Result NcclWatchdog::call(Group& group, const std::function<nccl::Result()
 nccl::Result NcclWatchdog::settle(Group& group, nccl::Result result) {
   for (std::uint64_t polls = 0; result == nccl::kInProgress; ++polls) {
     if (polls > 256) sched_yield();
-    const nccl::Result asked = call(
-        group, [&] { return library_.call().CommGetAsyncError(group.comm, &result); });
+    const nccl::Result asked =
+        call(group, [&] { return library_.call().CommGetAsyncError(group.comm, &result); });
     if (asked != nccl::kSuccess) return asked;
   }
   return result;
@@ -241,8 +241,8 @@ Problem NcclWatchdog::describe(const Fault& fault) const {
     found.name = "the pause before";
     who = "no collective under way";
   } else if (!folder.empty()) {
-    found = find_missing(folder, fault.call, options_.rank, group.ranks,
-                         4 * seconds(period_) + 0.5);
+    found =
+        find_missing(folder, fault.call, options_.rank, group.ranks, 4 * seconds(period_) + 0.5);
     who = found.missing.empty() ? "all ranks have called it" : "missing: " + found.missing;
   }
   const std::string call =

@@ -48,8 +48,8 @@ class NcclWatchdog {
   /// nobody shall wait for it. Never throws.
   void close(Group& group) noexcept;
 
-  /// Gives one collective to NCCL: `start` makes the call; `queued`, once NCCL has taken it, returns
-  /// the question whether the device has done it.
+  /// Gives one collective to NCCL: `start` makes the call; `queued`, once NCCL has taken it,
+  /// returns the question whether the device has done it.
   void run(Group& group, FlightEntry call, const std::function<nccl::Result(nccl::Comm)>& start,
            const std::function<std::function<bool()>()>& queued);
 

@@ -34,6 +34,10 @@ void sum_over(Communicator& group, const std::vector<at::Tensor>& tensors) {
   }
 }
 
+at::Device device_of(const std::vector<Parameter>& parameters) {
+  return parameters.empty() ? at::kCPU : parameters.front().value.device();
+}
+
 double squared_norm(const at::Tensor& tensor) {
   return tensor.to(at::kDouble).square().sum().item<double>();
 }
@@ -52,7 +56,7 @@ AdamW::AdamW(std::vector<Parameter> parameters, OptimizerOptions options, Commun
       options_(options),
       dp_(dp),
       tp_(tp),
-      steps_(at::zeros({}, at::kFloat)) {
+      steps_(at::zeros({}, at::device(device_of(parameters_)).dtype(at::kFloat))) {
   std::int64_t total = 0;
   for (const auto& parameter : parameters_) total += parameter.value.numel();
   const Slice mine = even_part(total, dp.rank(), dp.size());

@@ -168,6 +168,7 @@ double TrainLoop::evaluate() {
 
 void TrainLoop::save() {
   const bool first_rank = groups_.world->rank() == 0;
+  groups_.world->barrier();  // Every step is done: none may still fail under what is saved.
   TrainingState state;
   optimizer_.save([&](const std::string& name, const at::Tensor& whole) {
     if (first_rank) state.tensors[name] = to_host(whole);
@@ -217,7 +218,9 @@ void TrainLoop::restore(const LoadedCheckpoint& loaded, const std::string& name,
                                  .where = loaded.path.string(),
                                  .expected = fmt::format("tensor {} of {} bytes", name, bytes)});
   }
-  std::memcpy(whole.mutable_data_ptr(), found->second.bytes.data(), bytes);
+  auto host = at::empty_like(whole, whole.options().device(at::kCPU));
+  std::memcpy(host.mutable_data_ptr(), found->second.bytes.data(), bytes);
+  whole.copy_(host);
 }
 
 }  // namespace softcot

@@ -236,7 +236,7 @@ ExitCode run_bench(Invocation& invocation) {
   run.data.limit = bench.rows;
 
   ProcessWorld& world = invocation.world();
-  const ProcessGroups groups = start_groups(invocation, run.parallel);
+  const ProcessGroups groups = start_groups(invocation, run);
   Bench job(run, bench, groups);
   Json line = {{"bench", bench.part},
                {"dtype", run.model.load.dtype == at::kFloat ? "float32" : "bfloat16"},

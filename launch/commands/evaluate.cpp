@@ -62,7 +62,7 @@ ExitCode run_evaluate(Invocation& invocation) {
   settle_transfer(run);
 
   ProcessWorld& world = invocation.world();
-  const ProcessGroups groups = start_groups(invocation, run.parallel);
+  const ProcessGroups groups = start_groups(invocation, run);
   std::optional<RunFolder> folder;
   if (world.rank() == 0) {
     folder.emplace(run.folder, options, RunFolder::Reuse::kAnyConfig, "evaluate.cfg");

@@ -50,7 +50,7 @@ void write_answer(const ToolModel& tool, const Generation& result) {
 }
 
 /// Answers come in the order of the lines, each as soon as those before it have been written.
-void serve(Invocation& invocation, const RunOptions& run, const GenerateOptions& options) {
+void serve(Invocation& invocation, RunOptions& run, const GenerateOptions& options) {
   ToolModel tool(invocation, run);
   const SoftPromptModel model(tool.model(), {});
   GenerationOptions generation = options.question.generation;

@@ -122,7 +122,7 @@ ExitCode run_precompute(Invocation& invocation) {
   if (!invocation.read(options)) return ExitCode::kOk;
 
   ProcessWorld& world = invocation.world();
-  const ProcessGroups groups = start_groups(invocation, run.parallel);
+  const ProcessGroups groups = start_groups(invocation, run);
   if (run.data.file.empty()) require_eval(run.data);
   const auto eval = eval_split(run.data);
   const auto& methods = run.evaluate.methods;

@@ -100,7 +100,7 @@ ExitCode run_train(Invocation& invocation) {
 
   // 1. Who we are, and a run folder of our own.
   ProcessWorld& world = invocation.world();
-  const ProcessGroups groups = start_groups(invocation, run.parallel);
+  const ProcessGroups groups = start_groups(invocation, run);
   std::optional<RunFolder> folder;
   if (world.rank() == 0) {
     folder.emplace(run.folder, options,

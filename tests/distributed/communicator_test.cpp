@@ -59,7 +59,7 @@ std::vector<std::unique_ptr<Communicator>> groups() {
   return made;
 }
 
-class CommunicatorTest : public ::testing::Test {
+class CommunicatorTest : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     if (!on_gpus()) return;
@@ -73,7 +73,7 @@ class CommunicatorTest : public ::testing::Test {
   }
 };
 
-TEST_F(CommunicatorTest, AllReduce) {
+TEST_P(CommunicatorTest, AllReduce) {
   const int n = world().size();
   for (const auto& group : groups()) {
     ASSERT_EQ(group->rank(), world().rank());
@@ -96,7 +96,7 @@ TEST_F(CommunicatorTest, AllReduce) {
   }
 }
 
-TEST_F(CommunicatorTest, GatherScatterBroadcast) {
+TEST_P(CommunicatorTest, GatherScatterBroadcast) {
   const int n = world().size();
   for (const auto& group : groups()) {
     const auto mine = at::full({2, 3}, 1.0 + group->rank(), device());
@@ -137,7 +137,7 @@ void expect_subgroups_reduce_among_themselves() {
   }
 }
 
-TEST_F(CommunicatorTest, SubgroupsReduceAmongThemselves) {
+TEST_P(CommunicatorTest, SubgroupsReduceAmongThemselves) {
   if (!on_gpus()) expect_subgroups_reduce_among_themselves();
   watchdog();  // Names the library.
   world().set_device(device());
@@ -145,7 +145,7 @@ TEST_F(CommunicatorTest, SubgroupsReduceAmongThemselves) {
   expect_subgroups_reduce_among_themselves();
 }
 
-TEST_F(CommunicatorTest, NcclMovesWhatItIsGivenInOneGoAndInOrder) {
+TEST_P(CommunicatorTest, NcclMovesWhatItIsGivenInOneGoAndInOrder) {
   if (world().size() == 1) return;
   NcclCommunicator group("world", world().world_group(), all_ranks(), device(), watchdog());
   auto sum = at::ones({1000}, device());
@@ -161,7 +161,7 @@ TEST_F(CommunicatorTest, NcclMovesWhatItIsGivenInOneGoAndInOrder) {
             4.0 * world().rank() * world().size());
 }
 
-TEST_F(CommunicatorTest, NamesTheRankThatDiffers) {
+TEST_P(CommunicatorTest, NamesTheRankThatDiffers) {
   if (world().size() == 1) return;  // nobody to differ from: the runs of several ranks show it
   const auto group = world().world_group();
   require_same(*group, "same", "the options");
@@ -176,7 +176,7 @@ TEST_F(CommunicatorTest, NamesTheRankThatDiffers) {
   }
 }
 
-TEST_F(CommunicatorTest, WorkQueueHandsOutEachNumberOnce) {
+TEST_P(CommunicatorTest, WorkQueueHandsOutEachNumberOnce) {
   constexpr std::int64_t kPieces = 200;
   auto taken = at::zeros({kPieces}, at::kLong);
   {
@@ -189,7 +189,7 @@ TEST_F(CommunicatorTest, WorkQueueHandsOutEachNumberOnce) {
 }
 
 // The last test: afterwards the group cannot be used.
-TEST_F(CommunicatorTest, TimesOutNamingTheCollective) {
+TEST_P(CommunicatorTest, TimesOutNamingTheCollective) {
   if (world().size() == 1) return;  // a group of one waits for nobody
   MpiCommunicator group(all_ranks(), std::chrono::milliseconds(300));
   auto other = world().world_group();
@@ -210,6 +210,10 @@ TEST_F(CommunicatorTest, TimesOutNamingTheCollective) {
   }
   other->barrier();
 }
+
+// The device is in the names, so that those skipped without a GPU can be told from the others.
+INSTANTIATE_TEST_SUITE_P(, CommunicatorTest, ::testing::Values(on_gpus() ? "Gpu" : "Host"),
+                         [](const auto& parameter) { return std::string(parameter.param); });
 
 }  // namespace
 }  // namespace softcot::test

@@ -28,8 +28,7 @@ static_assert(offsetof(nccl::Config, blocking) == offsetof(ncclConfig_t, blockin
 static_assert(sizeof(nccl::Config) <= sizeof(ncclConfig_t));
 static_assert(same(nccl::kSuccess, ncclSuccess) && same(nccl::kSystemError, ncclSystemError) &&
               same(nccl::kInvalidArgument, ncclInvalidArgument) &&
-              same(nccl::kRemoteError, ncclRemoteError) &&
-              same(nccl::kInProgress, ncclInProgress));
+              same(nccl::kRemoteError, ncclRemoteError) && same(nccl::kInProgress, ncclInProgress));
 static_assert(same(nccl::kUint8, ncclUint8) && same(nccl::kInt64, ncclInt64) &&
               same(nccl::kFloat32, ncclFloat32) && same(nccl::kFloat64, ncclFloat64) &&
               same(nccl::kBfloat16, ncclBfloat16));
@@ -39,8 +38,8 @@ static_assert(same(nccl::kSum, ncclSum) && same(nccl::kMax, ncclMax) && same(ncc
 template <typename Function>
 constexpr std::size_t parameters = 0;
 template <typename Result, typename... Parameters>
-constexpr std::size_t parameters<Result (*)(Parameters...)> =
-    (sizeof(Parameters) + ... + (100 * sizeof...(Parameters)));
+constexpr std::size_t parameters<Result (*)(Parameters...)> = (sizeof(Parameters) + ... +
+                                                               (100 * sizeof...(Parameters)));
 
 using F = nccl::Functions;
 #define SOFTCOT_SAME(name) \

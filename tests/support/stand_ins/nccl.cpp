@@ -1,10 +1,10 @@
-// NCCL's C interface on host memory over MPI, for tests: a library that softcot opens in the place of
-// the real one. As in NCCL with blocking = 0, calls return before they are done and go on when they
-// are asked how far they are; the thread that made a communicator does all of its MPI calls, and
-// another may ask for errors and abort.
+// NCCL's C interface on host memory over MPI, for tests: a library that softcot opens in the place
+// of the real one. As in NCCL with blocking = 0, calls return before they are done and go on when
+// they are asked how far they are; the thread that made a communicator does all of its MPI calls,
+// and another may ask for errors and abort.
 //
 // SOFTCOT_STAND_IN_NCCL makes it fail, in a list of these separated by commas. R is a rank in the
-// world, K counts the collectives of that rank over all its communicators, from 1.
+// world, K counts the collectives of each of its communicators, from 1.
 //   hang-init         no communicator is ever ready
 //   async-error:R:K   NCCL's remote error in place of the collective
 //   skip:R:K          rank R takes the collective for done and joins nothing from then on
@@ -61,8 +61,6 @@ int world_rank() {
   return rank;
 }
 
-int collectives = 0;
-
 MPI_Datatype mpi_type(nccl::DataType type) {
   switch (type) {
     case nccl::kUint8:
@@ -97,14 +95,15 @@ struct nccl::ncclComm {
   std::thread::id owner = std::this_thread::get_id();
   Id id;
   int rank = 0;
+  int collectives = 0;
   std::vector<int> world;  // Rank in the group → in the world.
   MPI_Comm comm = MPI_COMM_NULL;
   std::vector<MPI_Request> requests;
   int arrived = 0;
   int message[2] = {0, 0};  // Rank in the group, in the world.
   bool joined_nothing = false;
-  std::vector<char> whole;           // The sum, of which a reduce_scatter keeps a part.
-  void* part = nullptr;              // Where it goes.
+  std::vector<char> whole;  // The sum, of which a reduce_scatter keeps a part.
+  void* part = nullptr;     // Where it goes.
   std::size_t part_bytes = 0;
   std::atomic<nccl::Result> state{nccl::kInProgress};
 
@@ -179,7 +178,7 @@ namespace {
 template <typename Start>
 nccl::Result collective(nccl::Comm comm, const Start& start) {
   const int rank = world_rank();
-  const int number = ++collectives;
+  const int number = ++comm->collectives;
   if (fault("skip", rank, number)) {
     comm->joined_nothing = true;
     return nccl::kSuccess;

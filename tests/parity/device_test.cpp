@@ -1,0 +1,123 @@
+// The model away from the host. On LibTorch's meta device tensors have shapes and no memory: what
+// would read an activation's memory, or mix tensors of two devices, fails there, GPU or not. On a
+// GPU, where there is one, numbers are held against the host's.
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "model/soft_prompt.h"
+#include "model/trained_parts.h"
+#include "model/transformer.h"
+#include "runtime/gpus.h"
+#include "support/fixtures.h"
+#include "support/tensors.h"
+
+namespace softcot::test {
+namespace {
+
+constexpr std::int64_t kThoughts = 3;
+constexpr std::int64_t kAssistantWidth = 24;
+
+std::vector<SoftRow> rows() {
+  std::vector<SoftRow> all;
+  for (int r = 0; r < 3; ++r) {
+    SoftRow row{.id = std::to_string(r), .ids = {}, .target_begin = 12 + r};
+    row.thought_begin = 8;
+    row.thought_count = kThoughts;
+    row.noise = static_cast<std::uint64_t>(r);
+    for (int t = 0; t < 20 + 3 * r; ++t) row.ids.push_back(t < 5 ? t : (37 * t + 11 * r) % 500);
+    all.push_back(row);
+  }
+  return all;
+}
+
+TrainedParts parts_of(const Transformer& backbone, at::Device device) {
+  const auto& config = backbone.config();
+  TrainedParts parts;
+  parts.projection = Projection::random(kAssistantWidth, config.hidden, 1);
+  parts.task = TaskVectors::zeros(kThoughts, config.hidden);
+  parts.lora = Lora::random(config, {.rank = 2}, 1);
+  parts.to(device);
+  return parts;
+}
+
+struct Outcome {
+  at::Tensor nll;     // [targets]
+  at::Tensor logits;  // [rows, V], after the prompt and one more token
+  std::vector<at::Tensor> gradients;
+};
+
+/// A training step's loss and gradients, then two steps of decoding. Thoughts are on the host, as
+/// the cache has them.
+Outcome run(const std::string& name, at::Device device, at::ScalarType dtype,
+            WorkSwitches switches) {
+  SingleCommunicator alone;
+  const Transformer backbone(fixture_folder() / name, {.dtype = dtype, .device = device}, alone);
+  const TrainedParts parts = parts_of(backbone, device);
+  const auto batch = rows();
+  const auto thoughts =
+      at::arange(3 * kThoughts * kAssistantWidth, at::kFloat).view({-1, kAssistantWidth}).sin();
+  SoftPromptModel model(backbone, switches);
+  model.share_prefix({0, 1, 2, 3, 4});
+  model.set_lora(&*parts.lora);
+  Outcome outcome;
+  outcome.nll = model.score(batch, parts.soft(model, batch, thoughts)).nll;
+  outcome.nll.sum().backward();
+  for (const auto& parameter : parts.parameters()) {
+    EXPECT_EQ(parameter.value.device().type(), device.type()) << parameter.name;
+    EXPECT_TRUE(parameter.value.grad().defined()) << parameter.name;
+    outcome.gradients.push_back(parameter.value.grad());
+  }
+  const at::NoGradGuard no_grad;
+  std::vector<PackedRow> cached;
+  auto hidden = model.prefill(batch, parts.soft(model, batch, thoughts), cached);
+  for (auto& row : cached) row.tokens = 1;
+  const auto next = at::tensor({7, 8, 9}, at::kLong).to(device);
+  hidden = backbone.forward(backbone.embed(next), cached, &*parts.lora);
+  outcome.logits = backbone.logits(hidden);
+  return outcome;
+}
+
+class DeviceTest : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(DeviceTest, NothingNeedsTheHostsMemory) {
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    for (const bool saving : {true, false}) {
+      const WorkSwitches switches{.pack = saving,
+                                  .target_logits = saving,
+                                  .frozen_prefix = saving,
+                                  .shared_prefix = saving};
+      const auto host = run(GetParam(), at::kCPU, dtype, switches);
+      const auto meta = run(GetParam(), at::kMeta, dtype, switches);
+      EXPECT_TRUE(meta.nll.is_meta());
+      EXPECT_EQ(meta.nll.sizes(), host.nll.sizes());
+      EXPECT_TRUE(meta.logits.is_meta());
+      EXPECT_EQ(meta.logits.sizes(), host.logits.sizes());
+      ASSERT_EQ(meta.gradients.size(), host.gradients.size());
+      for (std::size_t i = 0; i < meta.gradients.size(); ++i) {
+        EXPECT_EQ(meta.gradients[i].sizes(), host.gradients[i].sizes());
+        EXPECT_EQ(meta.gradients[i].scalar_type(), at::kFloat);
+      }
+    }
+  }
+}
+
+TEST_P(DeviceTest, GpuHasTheHostsNumbers) {
+  if (visible_gpus().empty()) GTEST_SKIP() << "no GPU here";
+  if (!c10::impl::hasDeviceGuardImpl(at::kCUDA)) GTEST_SKIP() << "a build without CUDA";
+  const auto host = run(GetParam(), at::kCPU, at::kFloat, {});
+  const auto gpu = run(GetParam(), at::Device(at::kCUDA, 0), at::kFloat, {});
+  EXPECT_LE(relative_difference(gpu.nll.cpu(), host.nll), 1e-4);
+  EXPECT_LE(relative_difference(gpu.logits.cpu(), host.logits), 1e-4);
+  for (std::size_t i = 0; i < host.gradients.size(); ++i) {
+    if (host.gradients[i].abs().max().item<double>() == 0) continue;  // LoRA's A, while B is 0
+    EXPECT_LE(relative_difference(gpu.gradients[i].cpu(), host.gradients[i]), 1e-3) << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, DeviceTest, ::testing::Values("llama", "qwen2"));
+
+}  // namespace
+}  // namespace softcot::test
