@@ -42,6 +42,7 @@ FlightRecord::FlightRecord(std::filesystem::path folder, int rank)
 
 void FlightRecord::start(const FlightEntry& entry) {
   const std::lock_guard lock(mutex_);
+  changed_ = true;
   FlightEntry stamped = entry;
   stamped.started = now();
   last_[entry.group] = stamped;
@@ -51,6 +52,7 @@ void FlightRecord::start(const FlightEntry& entry) {
 
 void FlightRecord::end(const std::string& group, std::uint64_t sequence) {
   const std::lock_guard lock(mutex_);
+  changed_ = true;
   const double time = now();
   if (auto& last = last_[group]; last.sequence == sequence) last.ended = time;
   for (auto& entry : entries_) {
@@ -61,21 +63,29 @@ void FlightRecord::end(const std::string& group, std::uint64_t sequence) {
 std::string FlightRecord::text() const {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
-  const std::lock_guard lock(mutex_);
   const nlohmann::json all = {{"version", 1},        {"rank", rank_},    {"host", host.data()},
                               {"process", getpid()}, {"written", now()}, {"last", last_},
                               {"entries", entries_}};
   return all.dump() + "\n";
 }
 
-void FlightRecord::write() const noexcept {
+void FlightRecord::write() noexcept {
   if (folder_.empty()) return;
   try {
+    std::string news;
+    {
+      const std::lock_guard lock(mutex_);
+      const bool under_way = std::any_of(last_.begin(), last_.end(),
+                                         [](const auto& each) { return each.second.ended == 0; });
+      if (!changed_ && !under_way) return;
+      changed_ = false;
+      news = text();
+    }
     // Renamed, so that nobody reads half of it, but not synced: it is of use to the living alone.
     const auto file = file_of(folder_, rank_);
     auto hidden = file;
     hidden += ".new";
-    std::ofstream(hidden, std::ios::trunc) << text();
+    std::ofstream(hidden, std::ios::trunc) << news;
     std::filesystem::rename(hidden, file);
   } catch (const std::exception&) {
     return;

@@ -40,9 +40,10 @@ class FlightRecord {
   /// The collective of that number has ended; no error when it is older than what is kept.
   void end(const std::string& group, std::uint64_t sequence);
 
-  /// Puts the present state into the file. A file that cannot be written any more is left: it must
-  /// not end a run that has nothing else to complain of.
-  void write() const noexcept;
+  /// Puts the present state into the file, if it is news or a collective is under way: then the
+  /// time of writing tells that this rank lives. A file that cannot be written any more is left: it
+  /// must not end a run that has nothing else to complain of.
+  void write() noexcept;
 
   const std::filesystem::path& folder() const { return folder_; }
 
@@ -56,13 +57,14 @@ class FlightRecord {
                                       const std::string& group);
 
  private:
-  std::string text() const;
+  std::string text() const;  // Under the lock.
 
   std::filesystem::path folder_;
   int rank_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::map<std::string, FlightEntry> last_;  // Of each group.
   std::deque<FlightEntry> entries_;
+  bool changed_ = false;  // Since the last writing.
 };
 
 /// What became of a collective that has not ended in time, told from the records of its ranks.

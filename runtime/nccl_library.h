@@ -26,6 +26,7 @@ enum Result : int {
   kRemoteError = 6,
   kInProgress = 7,
 };
+inline bool is_error(Result result) { return result != kSuccess && result != kInProgress; }
 enum DataType : int { kUint8 = 1, kInt64 = 4, kFloat32 = 7, kFloat64 = 8, kBfloat16 = 9 };
 enum RedOp : int { kSum = 0, kMax = 2, kMin = 3 };
 

@@ -63,7 +63,14 @@ class NcclWatchdog {
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct Fault;
+  /// How often the thread looks.
+  static constexpr std::chrono::milliseconds kTick{50};
+
+  struct Fault {
+    Group* group;
+    FlightEntry call;
+    bool timed_out;
+  };
 
   nccl::Result call(Group& group, const std::function<nccl::Result()>& function);
   nccl::Result settle(Group& group, nccl::Result result);
@@ -88,6 +95,22 @@ class NcclWatchdog {
   bool stopping_ = false;
   std::optional<Problem> failure_;
   std::thread thread_;
+};
+
+struct NcclWatchdog::Group {
+  struct Pending {
+    FlightEntry call;
+    Clock::time_point deadline;
+    std::function<bool()> done;  ///< Empty until NCCL has taken it.
+  };
+  std::string name;
+  std::vector<int> ranks;
+  int rank = 0;
+  nccl::Comm comm = nullptr;
+  std::uint64_t next = 0;  ///< Sequence number.
+  std::deque<Pending> pending;
+  bool calling = false;  ///< The owner's thread is inside of NCCL.
+  nccl::Result error = nccl::kSuccess;
 };
 
 }  // namespace softcot
