@@ -145,6 +145,12 @@ std::int64_t Lora::parameters() const {
   return total;
 }
 
+void Lora::to(at::Device device) {
+  for (auto& pairs : layers_) {
+    for (auto& [target, pair] : pairs) pair = {leaf(pair.a.to(device)), leaf(pair.b.to(device))};
+  }
+}
+
 const Lora::Pair* Lora::find(std::int64_t layer, LoraTarget target) const {
   const auto& pairs = layers_[static_cast<std::size_t>(layer)];
   const auto found = pairs.find(target);

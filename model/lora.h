@@ -52,6 +52,8 @@ class Lora {
   /// Every A and B by its name, "layers.3.q_proj.lora_A", in a fixed order.
   std::vector<std::pair<std::string, at::Tensor>> tensors() const;
   std::int64_t parameters() const;
+  /// Makes new leaves of all of them on `device`.
+  void to(at::Device device);
 
   /// y [P, Σ local outputs] + the changes of the matrices `stacked` that made it from x [P, local
   /// inputs], in that order, as the rank of `plan` holds them. Under autograd the input is dropped

@@ -24,10 +24,11 @@ std::vector<Parameter> TrainedParts::parameters() const {
 }
 
 void TrainedParts::to(at::Device device) {
-  for (auto& parameter : parameters()) {
-    if (parameter.value.device() == device) continue;
-    parameter.value.set_data(parameter.value.detach().to(device));
+  if (projection) {
+    projection = Projection(projection->weight().to(device), projection->bias().to(device));
   }
+  if (task) task = TaskVectors(task->vectors().to(device));
+  if (lora) lora->to(device);
 }
 
 std::int64_t TrainedParts::parameter_count() const {

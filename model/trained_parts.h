@@ -31,7 +31,7 @@ struct TrainedParts {
   /// Every trained tensor, in a fixed order: projection.weight, projection.bias, task.vectors,
   /// lora.layers.0.q_proj.lora_A, …, backbone.model.embed_tokens.weight, …
   std::vector<Parameter> parameters() const;
-  /// Puts every one of them on `device`. Before an optimizer takes them. Local.
+  /// Makes new tensors of them on `device`, where the backbone's own weights are already. Local.
   void to(at::Device device);
   /// Elements of all of them over the tp ranks.
   std::int64_t parameter_count() const;
