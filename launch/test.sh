@@ -2,8 +2,7 @@
 # usage: launch/test.sh [--help] [CTEST ARGUMENT…]      e.g. launch/test.sh -L unit
 #
 # Sets up what is missing, builds everything and runs the tests: all of them, or those that the
-# arguments given on to ctest choose (labels: unit parity distributed recovery slurm slow).
-# arguments given on to ctest choose (labels: unit parity distributed recovery slow gpu).
+# arguments given on to ctest choose (labels: unit parity distributed recovery slurm slow gpu).
 #   SOFTCOT_PRESET      the CMake preset: cpu (default), asan or cuda
 #   SOFTCOT_FIXTURES    another folder of numeric fixtures for the parity tests
 #   SOFTCOT_MODELS      a folder that holds SmolLM2-135M-Instruct; build/models by default
