@@ -8,12 +8,6 @@
 namespace softcot {
 namespace {
 
-std::string prompt_hash(const Question& question) {
-  const std::span prompt(question.row.ids.data(),
-                         static_cast<std::size_t>(question.prompt_tokens()));
-  return hash_bytes(std::as_bytes(prompt));
-}
-
 struct Pending {
   std::size_t question;
   std::int64_t sample;
@@ -55,6 +49,12 @@ std::vector<AnswerLikelihood> score(const SoftPromptModel& model,
 }
 
 }  // namespace
+
+std::string prompt_hash(const Question& question) {
+  const std::span prompt(question.row.ids.data(),
+                         static_cast<std::size_t>(question.prompt_tokens()));
+  return hash_bytes(std::as_bytes(prompt));
+}
 
 GenerationWork answer_questions(const SoftPromptModel& model, const Tokenizer& tokenizer,
                                 const std::vector<Question>& questions,

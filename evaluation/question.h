@@ -24,6 +24,9 @@ struct Question {
   std::int64_t prompt_tokens() const { return row.target_begin - unopened; }
 };
 
+/// Of the ids of the prompt that is continued.
+std::string prompt_hash(const Question& question);
+
 struct QuestionOptions {
   GenerationOptions generation;
   std::uint64_t seed = 0;

@@ -41,7 +41,27 @@ figure svg { width: 100%; height: auto; display: block; } .wide svg { min-width:
 pre { background: var(--panel); padding: .9rem 1rem; border-radius: 8px; overflow-x: auto; font-size: .85rem; }
 details { margin: .8rem 0; } summary { cursor: pointer; color: var(--accent); }
 code { overflow-wrap: anywhere; font-size: .9em; }
-@media print { details > * { display: block; } main { max-width: none; } }
+a { color: var(--accent); text-decoration-thickness: 1px; text-underline-offset: 2px; }
+tbody th a { color: inherit; text-decoration-color: var(--line); }
+.heat { background: rgba(59, 130, 196, calc(.04 + .5 * var(--heat))); }
+.facts { table-layout: fixed; } .facts th { width: 9rem; font-weight: 400; color: var(--soft); }
+.facts td { overflow-wrap: anywhere; }
+:target { outline: 2px solid var(--accent); outline-offset: 4px; border-radius: 4px; }
+.answers { display: grid; gap: 0 1.4rem; } .two .answers { grid-template-columns: 1fr 1fr; }
+.controls { display: flex; flex-wrap: wrap; gap: .6rem .9rem; align-items: end; position: sticky;
+  top: 0; background: var(--paper); padding: .8rem 0; border-bottom: 1px solid var(--line); z-index: 1; }
+.controls label { display: grid; font-size: .82rem; color: var(--soft); gap: .15rem; min-width: 0; }
+.controls input, .controls select { font: inherit; font-size: .95rem; color: var(--ink); max-width: 15rem;
+  background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: .35rem .5rem; }
+.controls output { margin-left: auto; color: var(--soft); font-size: .9rem; }
+[hidden] { display: none !important; }
+@media (max-width: 40rem) { main { padding: 1.3rem .9rem 3rem; } .two .answers { grid-template-columns: 1fr; }
+  .controls { position: static; } .controls label { flex: 1 1 45%; } .controls input, .controls select {
+  max-width: none; width: 100%; } }
+@media print { details > * { display: block; } main { max-width: none; padding: 0; } .controls { display: none; }
+  .scroll { overflow: visible; } table { font-size: .7rem; } .wide svg { min-width: 0; }
+  figure, .question, tr { break-inside: avoid; } h2 { break-after: avoid; }
+  .heat { -webkit-print-color-adjust: exact; print-color-adjust: exact; } }
 )css";
 
 // Bytes of the UTF-8 character at the front, or 0 if there is none.
@@ -129,15 +149,19 @@ std::string html_table(const HtmlTable& table) {
   return out + "</tbody></table></div>\n";
 }
 
-std::string html_page(std::string_view title, std::string_view body) {
+std::string html_page(std::string_view title, std::string_view body, const PageScript* script) {
+  const std::string allowed =
+      script == nullptr ? "" : fmt::format("; script-src '{}'", script->sha256);
+  const std::string running =
+      script == nullptr ? "" : fmt::format("<script>{}</script>\n", script->text);
   return fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-      "'unsafe-inline'\">\n<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<main>\n{}</"
+      "'unsafe-inline'{}\">\n<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<main>\n{}</"
       "main>\n"
-      "</body>\n</html>\n",
-      html_text(title), kStyle, body);
+      "{}</body>\n</html>\n",
+      allowed, html_text(title), kStyle, body, running);
 }
 
 }  // namespace softcot

@@ -23,7 +23,14 @@ struct HtmlTable {
 };
 std::string html_table(const HtmlTable& table);
 
-/// A whole page around `body`. `title` is plain text.
-std::string html_page(std::string_view title, std::string_view body);
+/// A script that a page may run, and its hash as a Content-Security-Policy names it.
+struct PageScript {
+  std::string_view text;
+  std::string_view sha256;  ///< "sha256-…", base64.
+};
+
+/// A whole page around `body`, which runs no script but `script`. `title` is plain text.
+std::string html_page(std::string_view title, std::string_view body,
+                      const PageScript* script = nullptr);
 
 }  // namespace softcot

@@ -17,6 +17,14 @@ namespace {
 
 constexpr std::uint64_t kLargestText = std::uint64_t{1} << 32;
 
+std::optional<double> sum_of(const nlohmann::json& line, const char* key) {
+  const auto found = line.find(key);
+  if (found == line.end() || !found->is_object()) return std::nullopt;
+  double sum = 0;
+  for (const auto& part : *found) sum += part.is_number() ? part.get<double>() : 0;
+  return sum;
+}
+
 std::optional<double> number(const nlohmann::json& line, const char* key) {
   const auto found = line.find(key);
   if (found == line.end() || !found->is_number()) return std::nullopt;
@@ -24,36 +32,16 @@ std::optional<double> number(const nlohmann::json& line, const char* key) {
 }
 
 void read_metrics(const std::filesystem::path& path, RunRecord& run) {
-  std::istringstream lines(read_file(path, kLargestText));
-  std::size_t left_out = 0;
-  for (std::string text; std::getline(lines, text);) {
-    const auto line = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-    const bool whole =
-        line.is_object() && line.contains("step") && line["step"].is_number_integer();
-    if (!whole) {
-      ++left_out;
-      continue;
-    }
-    if (const auto frozen = line.find("frozen_weights_unchanged"); frozen != line.end()) {
-      if (frozen->is_string()) run.frozen_weights = frozen->get<std::string>();
-      continue;
-    }
-    run.steps.push_back({.step = line["step"].get<std::int64_t>(),
-                         .loss = number(line, "loss"),
-                         .gradient_norm = number(line, "grad_norm"),
-                         .learning_rate = number(line, "learning_rate"),
-                         .tokens_per_second = number(line, "tokens_per_second"),
-                         .heldout_loss = number(line, "heldout_loss")});
-  }
-  std::stable_sort(run.steps.begin(), run.steps.end(),
-                   [](const RunStep& a, const RunStep& b) { return a.step < b.step; });
-  if (left_out > 0) {
+  RunSteps read = read_steps(path);
+  run.steps = std::move(read.steps);
+  run.frozen_weights = read.frozen_weights;
+  if (read.unreadable > 0) {
     run.remarks.push_back(
-        fmt::format("{} line{} of metrics.jsonl could not be read and {} left out.", left_out,
-                    left_out == 1 ? "" : "s", left_out == 1 ? "is" : "are"));
+        fmt::format("{} line{} of metrics.jsonl could not be read and {} left out.",
+                    read.unreadable, read.unreadable == 1 ? "" : "s",
+                    read.unreadable == 1 ? "is" : "are"));
   }
 }
-
 void read_sample_files(const std::filesystem::path& folder, RunRecord& run) {
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
@@ -90,6 +78,34 @@ void read_sample_files(const std::filesystem::path& folder, RunRecord& run) {
 }
 
 }  // namespace
+
+RunSteps read_steps(const std::filesystem::path& metrics) {
+  std::istringstream lines(read_file(metrics, kLargestText));
+  RunSteps run;
+  for (std::string text; std::getline(lines, text);) {
+    const auto line = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+    const bool whole =
+        line.is_object() && line.contains("step") && line["step"].is_number_integer();
+    if (!whole) {
+      ++run.unreadable;
+      continue;
+    }
+    if (const auto frozen = line.find("frozen_weights_unchanged"); frozen != line.end()) {
+      if (frozen->is_string()) run.frozen_weights = frozen->get<std::string>();
+      continue;
+    }
+    run.steps.push_back({.step = line["step"].get<std::int64_t>(),
+                         .loss = number(line, "loss"),
+                         .gradient_norm = number(line, "grad_norm"),
+                         .learning_rate = number(line, "learning_rate"),
+                         .tokens_per_second = number(line, "tokens_per_second"),
+                         .heldout_loss = number(line, "heldout_loss"),
+                         .seconds = sum_of(line, "seconds")});
+  }
+  std::stable_sort(run.steps.begin(), run.steps.end(),
+                   [](const RunStep& a, const RunStep& b) { return a.step < b.step; });
+  return run;
+}
 
 RunRecord read_run(const std::filesystem::path& folder) {
   namespace fs = std::filesystem;

@@ -19,6 +19,7 @@ struct RunStep {
   std::optional<double> learning_rate;
   std::optional<double> tokens_per_second;
   std::optional<double> heldout_loss;
+  std::optional<double> seconds;  ///< That its update took.
 };
 
 /// Everything a report needs of a run folder. Parts that the run has not made yet are empty.
@@ -32,6 +33,14 @@ struct RunRecord {
   std::vector<MethodSamples> methods;  ///< In the table's order, then by name.
   std::vector<std::string> remarks;    ///< What was left out and why, in words for the reader.
 };
+
+/// The steps of a metrics.jsonl by number, and how many of its lines could not be read.
+struct RunSteps {
+  std::vector<RunStep> steps;
+  std::string frozen_weights;
+  std::size_t unreadable = 0;
+};
+RunSteps read_steps(const std::filesystem::path& metrics);
 
 /// Reads config.cfg and evaluate.cfg, metrics.jsonl, results.json and samples/*.jsonl, each if it
 /// is there. Lines of metrics that are no JSON objects with a step are left out and remarked on.

@@ -6,7 +6,6 @@
 #include <cstdlib>
 
 #include "evaluation/report_html.h"
-#include "evaluation/svg_plot.h"
 
 namespace softcot {
 namespace {
@@ -125,6 +124,15 @@ std::string range_words(const std::vector<PlotPoint>& points, const char* what) 
 }
 
 }  // namespace
+
+std::vector<PlotPoint> training_loss(const std::vector<RunStep>& steps) {
+  const auto points = thinned(points_of(steps, &RunStep::loss));
+  return points.size() >= kSmoothFrom ? smoothed(points) : points;
+}
+
+std::vector<PlotPoint> heldout_loss(const std::vector<RunStep>& steps) {
+  return thinned(points_of(steps, &RunStep::heldout_loss));
+}
 
 std::string figure(const std::optional<std::string>& svg, const std::string& caption, Width width) {
   if (!svg) return "";

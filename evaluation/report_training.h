@@ -5,12 +5,17 @@
 #include <vector>
 
 #include "evaluation/report_run.h"
+#include "evaluation/svg_plot.h"
 
 namespace softcot {
 
 /// The part of the page about the training: what was trained, loss curve with held-out points,
 /// gradient norm and learning rate, and the same as a table. Empty without steps. HTML.
 std::string training_section(const RunRecord& run, const std::string& gnuplot);
+
+/// The training loss for a plot: smoothed where there are many steps. Held-out points as they are.
+std::vector<PlotPoint> training_loss(const std::vector<RunStep>& steps);
+std::vector<PlotPoint> heldout_loss(const std::vector<RunStep>& steps);
 
 /// A picture with a caption; empty without a picture. A whole-width one scrolls on narrow screens,
 /// so that its figures stay readable. HTML.

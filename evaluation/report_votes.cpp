@@ -10,8 +10,8 @@ namespace softcot {
 namespace {
 
 // Votes and pass@k over the number of samples, a colour for each method.
-Plot voting_plot(const Comparison& comparison) {
-  Plot plot{.id = "votes",
+Plot voting_plot(const Comparison& comparison, const std::string& id) {
+  Plot plot{.id = id,
             .x_label = "samples of a question (k)",
             .y_label = "questions right (%)",
             .x_names = {},
@@ -38,7 +38,8 @@ Plot voting_plot(const Comparison& comparison) {
 
 }  // namespace
 
-std::string voting_section(const Comparison& comparison, const std::string& gnuplot) {
+std::string voting_section(const Comparison& comparison, const std::string& gnuplot,
+                           const std::string& heading, const std::string& id) {
   const std::size_t most = most_votes(comparison);
   if (most == 0) return "";
   HtmlTable table{.head = {"Method", "Samples"}, .rows = {}};
@@ -54,8 +55,8 @@ std::string voting_section(const Comparison& comparison, const std::string& gnup
     add("majority vote", row.voting->majority);
     add("pass@k", row.voting->pass);
   }
-  return "<h2>Several samples of a question</h2>\n" +
-         figure(draw_svg(voting_plot(comparison), gnuplot),
+  return "<h2>" + html_text(heading) + "</h2>\n" +
+         figure(draw_svg(voting_plot(comparison, id), gnuplot),
                 "Questions answered right by the majority vote of k samples (marked), and with at "
                 "least one right among k (pass@k, the line above it in the same colour).") +
          html_table(table) +

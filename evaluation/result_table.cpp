@@ -224,6 +224,11 @@ Extractor headline_of(const ComparisonOptions& options, const ScoringQuirks& qui
   return quirks.reference_extractor ? Extractor::kReference : options.headline;
 }
 
+const Accuracy& headline_accuracy(const MethodResult& result) {
+  const Extractor extractor = headline_of({}, result.quirks);
+  return result.accuracy.at(std::string(extractor_name(extractor)));
+}
+
 std::size_t most_votes(const Comparison& comparison) {
   std::size_t most = 0;
   for (const MethodResult& row : comparison.rows) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
@@ -84,6 +85,9 @@ struct Comparison {
 /// The extractor of a row's headline accuracy: the comparison's, unless a quirk says otherwise.
 Extractor headline_of(const ComparisonOptions& options, const ScoringQuirks& quirks);
 
+/// That of a result's headline extractor, under the default options.
+const Accuracy& headline_accuracy(const MethodResult& result);
+
 /// Methods without samples are left out. Pure: the order of a method's samples does not matter.
 Comparison compare_methods(std::span<const MethodSamples> methods,
                            const ComparisonOptions& options);
@@ -105,6 +109,9 @@ struct Provenance {
       model_hashes;                             ///< "backbone", "assistant", "projection" → hash.
   std::map<std::string, std::string> versions;  ///< "softcot", "libtorch" …
   std::vector<std::string> trained_parameters;  ///< "projection.weight [576, 576]"; may be empty.
+  /// Hashes of "questions", of the rows "trained on" and of the "thoughts" that were read.
+  std::map<std::string, std::string> data_hashes = {};
+  std::map<std::string, std::int64_t> parameters = {};  ///< Numbers in each of the models.
 };
 
 /// results.json in full; docs/statistics.md names its fields.

@@ -102,6 +102,13 @@ class Reader {
       texts[name] = part.get<std::string>(name.c_str());
     return texts;
   }
+  std::map<std::string, std::int64_t> numbers(const char* key) const {
+    std::map<std::string, std::int64_t> numbers;
+    const Reader part = at(key);
+    for (const auto& [name, value] : part.json_.items())
+      numbers[name] = part.get<std::int64_t>(name.c_str());
+    return numbers;
+  }
   const nlohmann::json& json() const { return json_; }
 
  private:
@@ -189,6 +196,8 @@ Json results_to_json(const Comparison& comparison, const Provenance& provenance)
   json["model_hashes"] = Json(provenance.model_hashes);
   json["versions"] = Json(provenance.versions);
   json["trained_parameters"] = provenance.trained_parameters;
+  json["data_hashes"] = Json(provenance.data_hashes);
+  json["parameters"] = Json(provenance.parameters);
   return json;
 }
 
@@ -228,7 +237,11 @@ Provenance provenance_from_json(const nlohmann::json& json, const std::string& w
           .prompt_hash = reader.get<std::string>("prompt_hash"),
           .model_hashes = reader.texts("model_hashes"),
           .versions = reader.texts("versions"),
-          .trained_parameters = reader.get<std::vector<std::string>>("trained_parameters")};
+          .trained_parameters = reader.get<std::vector<std::string>>("trained_parameters"),
+          .data_hashes = reader.has("data_hashes") ? reader.texts("data_hashes")
+                                                   : std::map<std::string, std::string>(),
+          .parameters = reader.has("parameters") ? reader.numbers("parameters")
+                                                 : std::map<std::string, std::int64_t>()};
 }
 
 void write_results(const std::filesystem::path& path, const Comparison& comparison,

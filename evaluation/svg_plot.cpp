@@ -13,7 +13,9 @@ namespace softcot {
 namespace {
 
 // Readable on white and on black.
-constexpr std::array<std::string_view, 4> kColours = {"#3b82c4", "#d9772b", "#3f9b63", "#9a6fc0"};
+constexpr std::array<std::string_view, 8> kColours = {"#3b82c4", "#d9772b", "#3f9b63", "#9a6fc0",
+                                                      "#c94f5d", "#8a8d2b", "#2fa3a8", "#b06a9b"};
+constexpr std::size_t kMostInside = 4;  // Names in the legend that find room inside of the plot.
 
 std::string harmless(std::string_view text) {
   std::string out;
@@ -53,6 +55,11 @@ std::string style_of(const PlotSeries& series) {
       return fmt::format("using 1:2 with linespoints lw 2.2 pt 7 ps 0.6 lc rgb '{}'", colour);
     case PlotSeries::Style::kErrorBars:
       return fmt::format("using 1:2:3:4 with yerrorbars lw 2.2 pt 7 ps 0.9 lc rgb '{}'", colour);
+    case PlotSeries::Style::kBand:
+      return fmt::format("using 1:3:4 with filledcurves fs solid noborder fc rgb '#d8{}'",
+                         colour.substr(1));
+    case PlotSeries::Style::kDashes:
+      return fmt::format("using 1:2 with lines lw 1.6 dt 2 lc rgb '{}'", colour);
   }
   return "";
 }
@@ -71,14 +78,20 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 }  // namespace
 
 std::string gnuplot_script(const Plot& plot) {
+  const auto named = static_cast<std::size_t>(
+      std::count_if(plot.series.begin(), plot.series.end(),
+                    [](const PlotSeries& series) { return !series.title.empty(); }));
+  const bool below = named > kMostInside;
+  const int height = plot.height + (below ? 22 * static_cast<int>((named + 1) / 2) : 0);
   std::string script = fmt::format(
       "set terminal svg size {},{} dynamic noenhanced font 'sans-serif,15' name '{}'\n"
       "set border 3 lw 0.8\nset tics nomirror out scale 0.6\nset grid ytics lw 0.6 lc rgb "
       "'#999999' dt 3\n"
-      "set key top right spacing 1.2 samplen 2\nset offsets graph 0, graph 0, graph 0.08, graph "
+      "set key {} spacing 1.2 samplen 2\nset offsets graph 0, graph 0, graph 0.08, graph "
       "0.04\n"
       "set xlabel '{}'\nset ylabel '{}'\n",
-      plot.width, plot.height, harmless(plot.id), harmless(plot.x_label), harmless(plot.y_label));
+      plot.width, height, harmless(plot.id), below ? "below maxcols 2" : "top right",
+      harmless(plot.x_label), harmless(plot.y_label));
   if (plot.from_zero) script += "set yrange [0:*]\n";
   if (!plot.x_names.empty()) {
     std::string tics;

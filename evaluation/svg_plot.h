@@ -10,7 +10,7 @@ namespace softcot {
 struct PlotPoint {
   double x = 0;
   double y = 0;
-  double low = 0;  ///< Ends of the error bar; used by kErrorBars alone.
+  double low = 0;  ///< Ends of the error bar; used by kErrorBars and kBand alone.
   double high = 0;
 };
 
@@ -21,10 +21,12 @@ struct PlotSeries {
     kFaintLine,   ///< The same, faint: raw values behind a smoothed line.
     kMarkedLine,  ///< A line with a mark at each point.
     kErrorBars,   ///< A mark and a vertical bar at each point.
+    kBand,        ///< The area between the lower and upper ends, faint: behind a line.
+    kDashes,      ///< A dashed line: what others are compared with.
   };
   std::string title;  ///< In the legend; empty for none.
   Style style = Style::kLine;
-  int colour = 0;  ///< 0 … 3.
+  int colour = 0;  ///< 0 … 7, then from the start again.
   std::vector<PlotPoint> points;
 };
 

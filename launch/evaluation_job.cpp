@@ -1,21 +1,33 @@
 #include "launch/evaluation_job.h"
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <numeric>
 #include <span>
 
+#include "data/row_text.h"
 #include "data/sampler.h"
+#include "evaluation/work_log.h"
 #include "launch/open_thoughts.h"
 #include "launch/run_folder.h"
 #include "launch/sample_parts.h"
 #include "launch/written_thoughts.h"
+#include "model/shard_plan.h"
 #include "runtime/hash.h"
 #include "runtime/log.h"
 #include "runtime/progress.h"
 
 namespace softcot {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
 
 EvaluationJob::EvaluationJob(const RunOptions& run, const ProcessGroups& groups)
     : run_(run),
@@ -27,6 +39,7 @@ EvaluationJob::EvaluationJob(const RunOptions& run, const ProcessGroups& groups)
       split_(*eval_split(run.data)) {
   provenance_.task = run.data.task;
   provenance_.prompt_hash = prompt_.content_hash();
+  provenance_.data_hashes["questions"] = split_.content_hash();
   provenance_.model_hashes["backbone"] = backbone_hash_;
   provenance_.versions["softcot"] = SOFTCOT_VERSION;
 }
@@ -37,7 +50,10 @@ void EvaluationJob::run(const Contestant& contestant) {
   auto questions = questions_of(contestant);
   const SampleParts parts{run_.folder / "samples", contestant.name, sample_key(contestant)};
   const bool first = groups_.world->rank() == 0;
-  if (first) parts.merge();
+  if (first) {
+    parts.merge();
+    write_prompts(RunPaths{run_.folder}.prompts(contestant.name), prompts_of(questions));
+  }
   groups_.world->barrier();
   const auto completed = parts.completed();
 
@@ -53,6 +69,7 @@ void EvaluationJob::run(const Contestant& contestant) {
   Progress progress(fmt::format("evaluate {}", contestant.name),
                     mine.size() * static_cast<std::uint64_t>(options.seeds * options.samples),
                     "samples", first);
+  const auto start = std::chrono::steady_clock::now();
   const auto work =
       answer_questions(model, text_.tokenizer, mine, options, completed, [&](const Sample& sample) {
         if (log) log->append(sample);
@@ -63,8 +80,23 @@ void EvaluationJob::run(const Contestant& contestant) {
            work.prompt_tokens, mine.size(), work.new_tokens);
   if (log) log->flush();
   log.reset();
-  groups_.world->barrier();
-  if (first) parts.merge();
+  const auto new_tokens = reduce_scalar(*groups_.world, work.new_tokens, ReduceOp::kSum);
+  if (!first) return;
+  parts.merge();
+  const auto all = static_cast<std::int64_t>(questions.size()) * options.seeds * options.samples;
+  const auto rows = all - static_cast<std::int64_t>(completed.size());
+  if (rows <= 0) return;
+  append_work(RunPaths{run_.folder}.work(),
+              {.command = "evaluate",
+               .method = contestant.name,
+               .seconds = seconds_since(start),
+               .rows = rows,
+               .new_tokens = new_tokens / groups_.mesh.tp(),
+               .ranks = groups_.world->size(),
+               .tp = groups_.mesh.tp(),
+               .threads = at::get_num_threads(),
+               .device = backbone_->device().is_cpu() ? "cpu" : "cuda",
+               .machine = {}});
 }
 
 /// The backbone as it was given: full fine-tuning of another contestant is undone.
@@ -72,6 +104,7 @@ void EvaluationJob::open_backbone() {
   if (backbone_ && !(trained_ && method_of(trained_->method()).full)) return;
   backbone_.reset();
   backbone_ = std::make_unique<Transformer>(run_.model.path, run_.model.load, *groups_.tp);
+  provenance_.parameters["backbone"] = backbone_->parameters();
 }
 
 /// What the contestant was trained to, if it was; of full fine-tuning into the backbone itself.
@@ -87,9 +120,45 @@ void EvaluationJob::open_trained(const Contestant& contestant) {
   provenance_.trained_on = task_of_run(trained_folder(run_));
   log_info("{} from {}, trained on {}, evaluated on {}", method.title,
            trained_->checkpoint.string(), provenance_.trained_on, run_.data.task);
+  note_trained();
+  if (method.full) load_trained_weights(*trained_, *backbone_);
+}
+
+void EvaluationJob::note_trained() {
   provenance_.trained_parameters = parameter_summary(trained_->parts);
   provenance_.model_hashes["trained"] = trained_->content_hash;
-  if (method.full) load_trained_weights(*trained_, *backbone_);
+  const bool full = method_of(trained_->method()).full;
+  provenance_.parameters["trained"] =
+      full ? backbone_->parameters() : trained_->parts.parameter_count();
+  const auto thoughts = trained_->identity.find("thoughts");
+  if (thoughts != trained_->identity.end() && thoughts->contains("dataset_hash")) {
+    provenance_.data_hashes["trained on"] = thoughts->at("dataset_hash").get<std::string>();
+  }
+}
+
+/// Records the assistant that a contestant depends on. Collective over the world.
+std::string EvaluationJob::note_assistant(const TextModel& assistant) {
+  const std::string hash =
+      assistant.path == text_.path ? backbone_hash_ : model_hash(assistant.path, *groups_.world);
+  ModelConfig config = assistant.config;
+  if (run_.assistant.load.layers > 0) config.layers = run_.assistant.load.layers;
+  provenance_.model_hashes["assistant"] = hash;
+  provenance_.parameters["assistant"] = parameter_count(config);
+  return hash;
+}
+
+/// The prompts in words, one for each question.
+std::vector<PromptText> EvaluationJob::prompts_of(const std::vector<Question>& questions) const {
+  std::vector<PromptText> prompts;
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    Row row = rows_[i];
+    row.ids.resize(static_cast<std::size_t>(questions[i].prompt_tokens()));
+    row.target_begin = row.length();
+    prompts.push_back(
+        {questions[i].record.id, prompt_hash(questions[i]),
+         row_text(row_runs(text_.tokenizer, text_.family, row), RowMarks::kPlain)});
+  }
+  return prompts;
 }
 
 /// What the contestant puts to the backbone.
@@ -101,6 +170,7 @@ std::vector<Question> EvaluationJob::questions_of(const Contestant& contestant) 
   SplitRows rows = rows_of(contestant, count);
   rows_ = rows.rows;
   std::optional<ThoughtRows> thoughts;
+  if (method.written) note_assistant(TextModel::open(assistant_of(run_).path));
   if (method.projection) thoughts.emplace(open_thoughts_of(rows, count));
 
   std::vector<Question> questions;
@@ -179,11 +249,10 @@ void EvaluationJob::fill_latents(const SoftPromptModel& model,
 /// The cached thoughts of the questions, of the assistant that the projection was trained with.
 ThoughtRows EvaluationJob::open_thoughts_of(const SplitRows& rows, std::int64_t count) {
   const TextModel assistant = TextModel::open(assistant_of(run_).path);
-  const std::string hash =
-      assistant.path == text_.path ? backbone_hash_ : model_hash(assistant.path, *groups_.world);
+  const std::string hash = note_assistant(assistant);
   const auto key = thought_key(run_, assistant, hash, prompt_, split_, count);
   require_assistant(*trained_, hash, key.assistant_layers);
-  provenance_.model_hashes["assistant"] = hash;
+  provenance_.data_hashes["thoughts"] = short_hash(key);
   return {rows.rows, rows.records, open_thoughts(run_, key)};
 }
 

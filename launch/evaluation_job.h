@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "evaluation/prompt_log.h"
 #include "evaluation/question.h"
 #include "evaluation/result_table.h"
 #include "launch/contestant.h"
@@ -40,6 +41,9 @@ class EvaluationJob {
   QuestionOptions question_options(const Contestant& contestant) const;
   void fill_latents(const SoftPromptModel& model, std::vector<Question>& questions) const;
   ThoughtRows open_thoughts_of(const SplitRows& rows, std::int64_t count);
+  std::string note_assistant(const TextModel& assistant);
+  void note_trained();
+  std::vector<PromptText> prompts_of(const std::vector<Question>& questions) const;
   std::vector<Question> share(const std::vector<Question>& questions) const;
   std::string sample_key(const Contestant& contestant) const;
 

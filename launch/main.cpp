@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
       {"compare", "Run a suite of methods, tasks and seeds, and make one table of it.",
        run_compare},
       {"export", "Write what a run trained for other programs: LoRA as PEFT has it.", run_export},
-      {"report", "Show a run as one HTML page: verdict, table, curves, answers.", run_report},
+      {"report", "Show runs as one page: tables, curves, samples, what they were made from.", run_report},
       {"generate", "Continue JSON lines, or answer a question with soft thoughts.", run_generate},
       {"score", "Say how likely a model finds JSON lines of text or ids.", run_score},
       {"tokenize", "Turn JSON lines of text into token ids and back.", run_tokenize},

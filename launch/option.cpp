@@ -181,6 +181,22 @@ Binding bind(std::vector<int>* variable, Range range) {
           .legal = "integers " + words + (words.empty() ? "" : ", ") + "separated by commas"};
 }
 
+Binding bind_each(std::vector<std::filesystem::path>* variable) {
+  return {.assign =
+              [variable](const std::string& text) {
+                variable->emplace_back(text);
+                return true;
+              },
+          .text =
+              [variable] {
+                std::string text;
+                for (const auto& path : *variable) text += (text.empty() ? "" : " ") + path.string();
+                return text;
+              },
+          .kind = "PATH",
+          .legal = "a path"};
+}
+
 Binding bind_names(std::vector<std::string> names, std::function<std::size_t()> index,
                    std::function<void(std::size_t)> choose) {
   Binding binding;

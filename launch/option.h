@@ -57,6 +57,8 @@ Binding bind(std::vector<std::string>* variable);
 /// As above, of these names only.
 Binding bind(std::vector<std::string>* variable, const std::vector<std::string>& names);
 Binding bind(std::vector<int>* variable, Range range);
+/// Each assignment adds one path; nothing can be taken away.
+Binding bind_each(std::vector<std::filesystem::path>* variable);
 
 /// A binding whose legal texts are `names`; `index` and `choose` map the variable to and from a
 /// position in them.

@@ -58,7 +58,7 @@ std::string help_page(const OptionSet& options) {
   std::string out =
       fmt::format("softcot {}: {}\n\nUsage: softcot {}{} [--config FILE] [--option value …]\n",
                   options.command(), options.summary(), options.command(),
-                  argument.empty() ? "" : " " + argument);
+                  argument.empty() ? "" : " " + argument + (options.several_arguments() ? "…" : ""));
   for (const Option& option : options.options()) {
     if (!argument.empty() && option.name == argument) {
       out += fmt::format("\n  {}\n{}", argument, wrapped(option.help, 6));

@@ -70,6 +70,13 @@ class OptionSet {
     argument_ = "<" + placeholder + ">";
     return insert(argument_, bind(variable), std::move(help));
   }
+  /// Any number of arguments without a name. Help shows "<RUN>…".
+  Option& add_arguments(const std::string& placeholder,
+                        std::vector<std::filesystem::path>* variable, std::string help) {
+    argument_ = "<" + placeholder + ">";
+    several_arguments_ = true;
+    return insert(argument_, bind_each(variable), std::move(help));
+  }
   void add_example(std::string line, std::string meaning);
   /// Text of help's last paragraph: input and output of a tool that others script against.
   void set_notes(std::string notes) { notes_ = std::move(notes); }
@@ -99,6 +106,7 @@ class OptionSet {
   const std::string& summary() const { return summary_; }
   const std::string& notes() const { return notes_; }
   const std::string& argument() const { return argument_; }
+  bool several_arguments() const { return several_arguments_; }
   const std::deque<Option>& options() const { return options_; }
   const std::vector<OptionExample>& examples() const { return examples_; }
   const std::map<std::string, std::string>& aliases() const { return aliases_; }
@@ -132,6 +140,7 @@ class OptionSet {
   std::string summary_;
   std::string notes_;
   std::string argument_;
+  bool several_arguments_ = false;
   std::vector<Section> sections_;
   std::deque<Option> options_;
   std::map<std::string, std::string> aliases_;

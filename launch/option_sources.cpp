@@ -83,7 +83,7 @@ std::vector<Assignment> read_config_file(const std::filesystem::path& path,
 }
 
 std::vector<Assignment> read_command_line(
-    const std::vector<std::string>& arguments, const std::string& argument,
+    const std::vector<std::string>& arguments, const NamelessArgument& argument,
     const std::function<NameKind(const std::string&)>& kind_of, std::vector<Problem>& problems) {
   const std::string origin = "command line";
   std::vector<Assignment> assignments;
@@ -130,13 +130,13 @@ std::vector<Assignment> read_command_line(
             {option.string_key, option.value.empty() ? "" : option.value.front(), origin});
       } else if (option.value.empty()) {
         continue;  // Its missing value is reported already.
-      } else if (argument.empty() || argument_seen) {
+      } else if (argument.name.empty() || (argument_seen && !argument.several)) {
         problems.push_back({.what = "unexpected argument",
                             .where = option.value.front(),
                             .fix = "options are written --section.key value"});
       } else {
         argument_seen = true;
-        assignments.push_back({argument, option.value.front(), origin});
+        assignments.push_back({argument.name, option.value.front(), origin});
       }
     }
   } catch (const po::error& error) {

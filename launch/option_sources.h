@@ -20,12 +20,18 @@ std::vector<Assignment> read_config_file(const std::filesystem::path& path,
 /// What the reader of a command line must know of an option.
 enum class NameKind { kUnknown, kTakesValue, kFlag };
 
+/// What stands on a command line without a name.
+struct NamelessArgument {
+  std::string name;      ///< What it is assigned to; empty where none is legal.
+  bool several = false;  ///< More than one may come.
+};
+
 /// The assignments of a command line: `--name value`, `--name=value`, a bare `--flag`, `-h`, and
-/// arguments without a name, which are assigned to `argument` (a problem when that is empty).
+/// arguments without a name, which are assigned to `argument`; one too many is a problem.
 /// `kind_of` is asked for each name; those unknown are returned with an empty value for the caller
 /// to report, and what looks like their value is passed over.
 std::vector<Assignment> read_command_line(
-    const std::vector<std::string>& arguments, const std::string& argument,
+    const std::vector<std::string>& arguments, const NamelessArgument& argument,
     const std::function<NameKind(const std::string&)>& kind_of, std::vector<Problem>& problems);
 
 }  // namespace softcot

@@ -19,6 +19,10 @@ struct RunPaths {
     return folder / "samples" / (method + ".jsonl");
   }
   std::filesystem::path results() const { return folder / "results.json"; }
+  std::filesystem::path prompts(const std::string& method) const {
+    return folder / "prompts" / (method + ".jsonl");
+  }
+  std::filesystem::path work() const { return folder / "work.jsonl"; }
   /// The folder of an evaluation on another task than the run was made for.
   std::filesystem::path transfer(const std::string& task) const { return folder / ("on-" + task); }
   std::filesystem::path lock() const { return folder / "run.lock"; }

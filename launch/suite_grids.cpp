@@ -67,8 +67,8 @@ std::string size_of(const std::vector<SuiteRow>& rows, const std::string& task) 
   return "nothing yet";
 }
 
-SuiteGrid details(const Suite& suite, const std::vector<SuiteRow>& rows, const std::string& task) {
-  SuiteGrid grid{fmt::format("{}, {}", task, size_of(rows, task)),
+Grid details(const Suite& suite, const std::vector<SuiteRow>& rows, const std::string& task) {
+  Grid grid{fmt::format("{}, {}", task, size_of(rows, task)),
                  {"method", "N", "params", "NLL", "Δ % [95 %]", "accuracy %", "p"},
                  {}};
   const bool published = !suite.published.empty();
@@ -85,9 +85,9 @@ SuiteGrid details(const Suite& suite, const std::vector<SuiteRow>& rows, const s
 using RowText = std::function<std::string(const SuiteRow&)>;
 
 /// One line for all rows of the same label, one column a task.
-SuiteGrid by_task(const Suite& suite, const std::vector<const SuiteRow*>& rows, std::string title,
+Grid by_task(const Suite& suite, const std::vector<const SuiteRow*>& rows, std::string title,
                   const RowText& label, const RowText& figure) {
-  SuiteGrid grid{std::move(title), {"method"}, {}};
+  Grid grid{std::move(title), {"method"}, {}};
   const std::vector<std::string> tasks = suite.all_tasks();
   grid.heads.insert(grid.heads.end(), tasks.begin(), tasks.end());
   for (const SuiteRow* row : rows) {
@@ -105,7 +105,7 @@ SuiteGrid by_task(const Suite& suite, const std::vector<const SuiteRow*>& rows, 
 }
 
 /// All methods on all tasks, each as it was trained for that task.
-std::optional<SuiteGrid> overview(const Suite& suite, const std::vector<SuiteRow>& rows) {
+std::optional<Grid> overview(const Suite& suite, const std::vector<SuiteRow>& rows) {
   if (suite.all_tasks().size() < 2) return std::nullopt;
   std::vector<const SuiteRow*> own;
   for (const SuiteRow& row : rows) {
@@ -126,7 +126,7 @@ std::optional<SuiteGrid> overview(const Suite& suite, const std::vector<SuiteRow
 }
 
 /// Trained on one task, tested on all; nothing without such tests.
-std::vector<SuiteGrid> transfer(const Suite& suite, const std::vector<SuiteRow>& rows) {
+std::vector<Grid> transfer(const Suite& suite, const std::vector<SuiteRow>& rows) {
   std::vector<const SuiteRow*> all;
   bool any = false;
   for (const SuiteRow& row : rows) {
@@ -149,8 +149,8 @@ std::vector<SuiteGrid> transfer(const Suite& suite, const std::vector<SuiteRow>&
 }
 
 /// The share of questions whose vote among k samples is right.
-std::optional<SuiteGrid> votes(const Suite& suite, const std::vector<SuiteRow>& rows) {
-  SuiteGrid grid{"Right by the vote of k samples, %", {"method"}, {}};
+std::optional<Grid> votes(const Suite& suite, const std::vector<SuiteRow>& rows) {
+  Grid grid{"Right by the vote of k samples, %", {"method"}, {}};
   std::size_t most = 0;
   for (const SuiteRow& row : rows) {
     if (row.result && row.result->voting)
@@ -177,13 +177,13 @@ std::optional<SuiteGrid> votes(const Suite& suite, const std::vector<SuiteRow>& 
 
 }  // namespace
 
-std::vector<SuiteGrid> suite_grids(const Suite& suite, const SuiteTable& table) {
-  std::vector<SuiteGrid> grids;
+std::vector<Grid> suite_grids(const Suite& suite, const SuiteTable& table) {
+  std::vector<Grid> grids;
   if (auto grid = overview(suite, table.rows)) grids.push_back(std::move(*grid));
   for (const std::string& task : suite.all_tasks()) {
     grids.push_back(details(suite, table.rows, task));
   }
-  for (SuiteGrid& grid : transfer(suite, table.rows)) grids.push_back(std::move(grid));
+  for (Grid& grid : transfer(suite, table.rows)) grids.push_back(std::move(grid));
   if (auto grid = votes(suite, table.rows)) grids.push_back(std::move(*grid));
   return grids;
 }

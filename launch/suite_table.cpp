@@ -6,6 +6,7 @@
 #include <map>
 #include <sstream>
 
+#include "evaluation/pooled_samples.h"
 #include "launch/method.h"
 #include "launch/run_folder.h"
 #include "launch/run_options.h"
@@ -56,29 +57,6 @@ double numbers_in(const std::string& line) {
   return sum * std::stod(line.substr(line.rfind(' ', times - 1) + 1));
 }
 
-/// The samples of one line: those of all its training seeds, one after another. A question's first
-/// sample has the answer NLL under all of them, and their tokens: its ratio is their mean.
-void append_samples(MethodSamples& all, const std::filesystem::path& file) {
-  std::int64_t first = 0;
-  std::map<std::string, std::size_t> with_nll;
-  for (std::size_t i = 0; i < all.samples.size(); ++i) {
-    first = std::max(first, all.samples[i].sample_index + 1);
-    if (all.samples[i].answer_nll) with_nll.emplace(all.samples[i].question_id, i);
-  }
-  for (Sample& sample : read_samples(file)) {
-    sample.sample_index += first;
-    const auto known = with_nll.find(sample.question_id);
-    if (known != with_nll.end() && sample.answer_nll) {
-      Sample& sum = all.samples[known->second];
-      sum.answer_nll = *sum.answer_nll + *sample.answer_nll;
-      sum.target_tokens += sample.target_tokens;
-      sample.answer_nll.reset();
-      sample.target_tokens = 0;
-    }
-    all.samples.push_back(std::move(sample));
-  }
-}
-
 struct Line {
   SuiteRow row;
   MethodSamples samples;
@@ -120,7 +98,7 @@ std::vector<Line> lines_of(const Suite& suite, const std::filesystem::path& fold
     const std::string where = paths.results().string();
     const MethodResult first = comparison_from_json(json, where).rows.at(0);
     line.samples.quirks = first.quirks;
-    append_samples(line.samples, paths.samples(first.method));
+    pool_samples(line.samples, read_samples(paths.samples(first.method)));
     line.row.runs.push_back({run.string(), cell.hash(), provenance_from_json(json, where)});
     line.seeds += std::max<std::size_t>(1, first.over_seeds.count);
   }
@@ -144,11 +122,6 @@ std::string baseline_of(const std::vector<Line>& lines, const Line& line) {
 
 std::filesystem::path transfer_folder(const std::filesystem::path& cell, const std::string& task) {
   return RunPaths{cell}.transfer(task);
-}
-
-const Accuracy& headline_accuracy(const MethodResult& result) {
-  const Extractor extractor = headline_of({}, result.quirks);
-  return result.accuracy.at(std::string(extractor_name(extractor)));
 }
 
 std::optional<std::string> missing_cell(const SuiteCell& cell,

@@ -54,9 +54,6 @@ std::optional<std::string> missing_cell(const SuiteCell& cell, const std::filesy
 /// function of the suite and what is in the folder.
 SuiteTable read_suite_table(const Suite& suite, const std::filesystem::path& folder);
 
-/// That of the headline extractor.
-const Accuracy& headline_accuracy(const MethodResult& result);
-
 // Pure: the same bytes for the same table.
 
 /// For a terminal, at most 100 columns: all methods on all tasks, each task in detail, who does

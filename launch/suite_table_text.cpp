@@ -36,7 +36,7 @@ std::string rule(std::size_t width) {
 
 /// As many columns after the label as fit, then the label and the others again. A label that would
 /// leave no room for a figure has a line of its own.
-std::string format_grid(const SuiteGrid& grid) {
+std::string format_grid(const Grid& grid) {
   std::vector<std::size_t> widths;
   for (std::size_t i = 0; i < grid.heads.size(); ++i) {
     widths.push_back(width_of(grid.heads[i]));
@@ -67,28 +67,6 @@ std::string format_grid(const SuiteGrid& grid) {
   return out;
 }
 
-std::string markdown_cell(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '|') out += '\\';
-    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  }
-  return out;
-}
-
-std::string markdown_grid(const SuiteGrid& grid) {
-  const auto line_of = [](const std::vector<std::string>& cells) {
-    std::string line = "|";
-    for (const std::string& cell : cells) line += " " + markdown_cell(cell) + " |";
-    return line + "\n";
-  };
-  std::string out = "## " + grid.title + "\n\n" + line_of(grid.heads) + "| --- |";
-  for (std::size_t i = 1; i < grid.heads.size(); ++i) out += " ---: |";
-  out += "\n";
-  for (const auto& line : grid.lines) out += line_of(line);
-  return out;
-}
-
 /// Words in lines of at most kColumns.
 std::string paragraph(const std::string& text) {
   std::string out;
@@ -110,7 +88,7 @@ std::string paragraph(const std::string& text) {
 
 std::string format_suite(const Suite& suite, const SuiteTable& table) {
   std::string out = suite.title + "\n";
-  for (const SuiteGrid& grid : suite_grids(suite, table)) out += "\n" + format_grid(grid);
+  for (const Grid& grid : suite_grids(suite, table)) out += "\n" + format_grid(grid);
   out += "\n" + paragraph(kWords);
   if (!suite.source.empty()) out += paragraph("paper: " + suite.source);
   for (const MissingCell& cell : table.missing) {
@@ -121,7 +99,7 @@ std::string format_suite(const Suite& suite, const SuiteTable& table) {
 
 std::string suite_markdown(const Suite& suite, const SuiteTable& table) {
   std::string out = "# " + suite.title + "\n";
-  for (const SuiteGrid& grid : suite_grids(suite, table)) out += "\n" + markdown_grid(grid);
+  for (const Grid& grid : suite_grids(suite, table)) out += "\n" + markdown_grid(grid);
   out += fmt::format("\n{}\n", kWords);
   if (!suite.source.empty()) out += "\npaper: " + suite.source + "\n";
   if (!table.missing.empty()) out += "\n## Missing\n\n";

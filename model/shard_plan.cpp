@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <string>
 
 #include "runtime/error.h"
 
@@ -115,6 +116,16 @@ bool ShardPlan::grouped_evenly() const {
     if (kv_of_query_[q] != q / group) return false;
   }
   return true;
+}
+
+std::int64_t parameter_count(const ModelConfig& config) {
+  const ShardPlan plan(config, 0, 1);
+  std::int64_t total = 0;
+  for (const auto& rule : weight_rules(config)) {
+    const bool in_layer = std::string(rule.name).find("{}") != std::string::npos;
+    total += plan.full(rule.rows) * plan.full(rule.columns) * (in_layer ? config.layers : 1);
+  }
+  return total;
 }
 
 }  // namespace softcot

@@ -61,6 +61,9 @@ class ShardPlan {
   std::vector<std::int64_t> kv_of_query_;
 };
 
+/// Numbers in all weights of a model.
+std::int64_t parameter_count(const ModelConfig& config);
+
 /// The divisors of the number of query heads.
 std::vector<int> legal_tp_sizes(const ModelConfig& config);
 

@@ -32,15 +32,6 @@ std::int64_t bytes_of(const at::Tensor& tensor) {
   return tensor.defined() ? static_cast<std::int64_t>(tensor.nbytes()) : 0;
 }
 
-std::int64_t count_parameters(const ModelConfig& config, const ShardPlan& plan) {
-  std::int64_t total = 0;
-  for (const auto& rule : weight_rules(config)) {
-    const bool in_layer = std::string(rule.name).find("{}") != std::string::npos;
-    total += plan.full(rule.rows) * plan.full(rule.columns) * (in_layer ? config.layers : 1);
-  }
-  return total;
-}
-
 }  // namespace
 
 Transformer::Transformer(const std::filesystem::path& folder, const LoadOptions& options,
@@ -52,7 +43,7 @@ Transformer::Transformer(const std::filesystem::path& folder, const LoadOptions&
       plan_(config_, tp.rank(), tp.size()),
       attention_(plan_, config_.head_width),
       rope_(config_.rope, config_.head_width),
-      parameters_(count_parameters(config_, plan_)) {
+      parameters_(parameter_count(config_)) {
   const WeightReader weights(folder, config_, plan_, dtype_, device_);
   const std::string attention = "model.layers.{}.self_attn.";
   const std::string feed_forward = "model.layers.{}.mlp.";

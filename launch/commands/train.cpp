@@ -1,9 +1,12 @@
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <optional>
 
+#include "evaluation/work_log.h"
 #include "launch/commands/commands.h"
 #include "launch/method.h"
 #include "launch/open_thoughts.h"
@@ -154,8 +157,22 @@ ExitCode run_train(Invocation& invocation) {
     count_restart(run.folder, "train", static_cast<std::uint64_t>(loop.step()));
     folder->save_config();
   }
-  if (loop.run([&] { return limit.reached() || stop_requested(); }) == TrainEnd::kStopped)
-    return ExitCode::kStopped;
+  const std::int64_t first_step = loop.step();
+  const auto start = std::chrono::steady_clock::now();
+  const TrainEnd end = loop.run([&] { return limit.reached() || stop_requested(); });
+  if (folder) {
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    append_work(paths.work(), {.command = "train",
+                               .method = run.method,
+                               .seconds = took.count(),
+                               .rows = (loop.step() - first_step) * run.train.batch,
+                               .ranks = world.size(),
+                               .tp = groups.mesh.tp(),
+                               .threads = at::get_num_threads(),
+                               .device = backbone.device().is_cpu() ? "cpu" : "cuda",
+                               .machine = {}});
+  }
+  if (end == TrainEnd::kStopped) return ExitCode::kStopped;
   log_info("trained {} steps; next: softcot evaluate --run.folder {}", loop.total(),
            run.folder.string());
   return ExitCode::kOk;

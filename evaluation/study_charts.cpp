@@ -1,0 +1,216 @@
+#include "evaluation/study_charts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "evaluation/report_html.h"
+#include "evaluation/report_training.h"
+#include "evaluation/report_votes.h"
+#include "evaluation/svg_plot.h"
+
+namespace softcot {
+namespace {
+
+using Number = std::function<std::optional<std::int64_t>(const StudyLine&)>;
+
+/// Lines that differ in the quantity on the x axis alone.
+struct Curve {
+  std::string name;
+  std::map<std::int64_t, const StudyLine*> points;
+};
+
+/// The curves of a task; those of one point are left out unless another has several.
+std::vector<Curve> curves_of(const Study& study, const std::string& task, const Number& x,
+                             const std::set<std::string>& settings) {
+  const auto lines = study.lines_of(task);
+  std::vector<Curve> curves;
+  bool any = false;
+  for (const StudyLine* line : lines) {
+    const auto place = x(*line);
+    if (!place || line->eval_thoughts || !line->native() || !line->doubt.empty()) continue;
+    const std::string more = distinction(*line, lines, settings);
+    const std::string name = line->samples.title + (more.empty() ? "" : ", " + more);
+    auto curve = std::find_if(curves.begin(), curves.end(),
+                              [&](const Curve& each) { return each.name == name; });
+    if (curve == curves.end()) curve = curves.insert(curve, {name, {}});
+    curve->points.emplace(*place, line);
+    any = any || curve->points.size() > 1;
+  }
+  if (!any) curves.clear();
+  return curves;
+}
+
+/// The first line of zero-shot CoT: what all others are compared with.
+const StudyLine* reference_of(const Study& study, const std::string& task) {
+  for (const StudyLine* line : study.lines_of(task)) {
+    if (line->method == "zero_shot_cot" && line->doubt.empty()) return line;
+  }
+  return nullptr;
+}
+
+std::optional<PlotPoint> nll_point(const StudyLine& line) {
+  const auto& nll = line.result.nll_per_token;
+  if (!nll) return std::nullopt;
+  return PlotPoint{.y = nll->value, .low = nll->interval.low, .high = nll->interval.high};
+}
+
+std::optional<PlotPoint> accuracy_point(const StudyLine& line) {
+  const Accuracy& accuracy = headline_accuracy(line.result);
+  return PlotPoint{.y = 100 * accuracy.value,
+                   .low = 100 * accuracy.interval95.low,
+                   .high = 100 * accuracy.interval95.high};
+}
+
+using PointOf = std::optional<PlotPoint> (*)(const StudyLine&);
+
+/// Equal steps on the x axis: numbers of thoughts double, and so do models.
+Plot plot_of(const std::vector<Curve>& curves, const StudyLine* reference, Plot plot,
+             const std::function<std::string(std::int64_t)>& name_of, PointOf point_of) {
+  std::set<std::int64_t> places;
+  for (const Curve& curve : curves) {
+    for (const auto& [place, line] : curve.points) places.insert(place);
+  }
+  for (const std::int64_t place : places) plot.x_names.push_back(name_of(place));
+  const auto x_of = [&](std::int64_t place) {
+    return static_cast<double>(std::distance(places.begin(), places.find(place)));
+  };
+  std::vector<PlotSeries> lines;
+  int colour = 0;
+  for (const Curve& curve : curves) {
+    PlotSeries series{curve.name, PlotSeries::Style::kMarkedLine, colour++, {}};
+    for (const auto& [place, line] : curve.points) {
+      auto point = point_of(*line);
+      if (!point) continue;
+      point->x = x_of(place);
+      series.points.push_back(*point);
+    }
+    PlotSeries band = series;
+    band.title.clear();
+    band.style = series.points.size() > 1 ? PlotSeries::Style::kBand : PlotSeries::Style::kErrorBars;
+    plot.series.push_back(std::move(band));
+    lines.push_back(std::move(series));
+  }
+  for (PlotSeries& series : lines) plot.series.push_back(std::move(series));
+  const auto level = reference == nullptr ? std::nullopt : point_of(*reference);
+  if (level) {
+    plot.series.push_back({reference->samples.title,
+                           PlotSeries::Style::kDashes,
+                           colour,
+                           {{.x = -0.4, .y = level->y}, {.x = static_cast<double>(places.size()) - 0.6, .y = level->y}}});
+  }
+  return plot;
+}
+
+std::string two_plots(const std::vector<Curve>& curves, const StudyLine* reference,
+                      const std::string& id, const std::string& x_label,
+                      const std::function<std::string(std::int64_t)>& name_of,
+                      const std::string& gnuplot) {
+  const auto draw = [&](const char* what, const char* y_label, PointOf point_of) {
+    const Plot empty{.id = id + what,
+                     .x_label = x_label,
+                     .y_label = y_label,
+                     .x_names = {},
+                     .series = {},
+                     .from_zero = false,
+                     .width = 560,
+                     .height = 340};
+    return draw_svg(plot_of(curves, reference, empty, name_of, point_of), gnuplot);
+  };
+  return "<div class=\"pair\">" +
+         figure(draw("nll", "NLL (nats per token)", nll_point),
+                "Held-out NLL per token of the reference answer; lower is better. Bands: 95 % "
+                "intervals over questions.",
+                Width::kHalf) +
+         figure(draw("accuracy", "accuracy (%)", accuracy_point),
+                "Accuracy. Bands: 95 % intervals over questions.", Width::kHalf) +
+         "</div>\n";
+}
+
+std::string section(const std::string& heading, const std::string& pictures) {
+  if (pictures.find("<svg") == std::string::npos) return "";
+  return "<h2>" + html_text(heading) + "</h2>\n" + pictures;
+}
+
+/// A name for a task's pictures: letters and digits.
+std::string id_of(const std::string& what, const Study& study, const std::string& task) {
+  const auto tasks = study.tasks();
+  return fmt::format("{}{}", what, std::find(tasks.begin(), tasks.end(), task) - tasks.begin());
+}
+
+}  // namespace
+
+std::string thoughts_section(const Study& study, const std::string& task,
+                             const std::string& gnuplot) {
+  const auto curves = curves_of(
+      study, task, [](const StudyLine& line) { return line.thoughts; }, {"thoughts.count"});
+  if (curves.empty()) return "";
+  return section(task + ": number of thoughts",
+                 two_plots(curves, reference_of(study, task), id_of("thoughts", study, task),
+                           "thought tokens (N)", [](std::int64_t n) { return std::to_string(n); },
+                           gnuplot));
+}
+
+std::string sizes_section(const Study& study, const std::string& task, const std::string& gnuplot) {
+  const auto curves =
+      curves_of(study, task, [](const StudyLine& line) { return line.assistant_size; },
+                {"assistant.path", "assistant.layers", "assistant.dtype"});
+  if (curves.empty()) return "";
+  return section(task + ": size of the assistant",
+                 two_plots(curves, reference_of(study, task), id_of("size", study, task),
+                           "parameters of the assistant", short_count, gnuplot));
+}
+
+std::string votes_section(const Study& study, const std::string& task, const std::string& gnuplot) {
+  Comparison comparison;
+  for (const StudyLine* line : study.lines_of(task)) {
+    if (!line->native() || !line->doubt.empty()) continue;
+    comparison.rows.push_back(line->result);
+    comparison.rows.back().title = line->label;
+  }
+  return voting_section(comparison, gnuplot, task + ": votes among samples",
+                        id_of("votes", study, task));
+}
+
+std::string trainings_section(const Study& study, const std::string& gnuplot) {
+  Plot training{.id = "training",
+                .x_label = "step",
+                .y_label = "training loss (nats per token)",
+                .x_names = {},
+                .series = {},
+                .from_zero = false,
+                .width = 560,
+                .height = 340};
+  Plot heldout = training;
+  heldout.id = "heldout";
+  heldout.y_label = "held-out loss (nats per token)";
+  std::set<std::size_t> shown;
+  int colour = 0;
+  for (const StudyLine& line : study.lines) {
+    const bool own = !line.trained_on.empty() && line.native() && !line.eval_thoughts;
+    if (!own || !line.doubt.empty()) continue;
+    bool named = false;
+    for (const std::size_t index : line.cells) {
+      const std::size_t run = study.cells[index].run;
+      const auto& steps = study.runs[run].steps;
+      if (steps.empty() || !shown.insert(run).second) continue;
+      const std::string name = named ? "" : line.label;
+      named = true;
+      training.series.push_back({name, PlotSeries::Style::kLine, colour, training_loss(steps)});
+      heldout.series.push_back({name, PlotSeries::Style::kMarkedLine, colour, heldout_loss(steps)});
+    }
+    if (named) ++colour;
+  }
+  return section("Trainings",
+                 "<div class=\"pair\">" +
+                     figure(draw_svg(training, gnuplot),
+                            "Loss per target token of each run, smoothed; runs of one line and "
+                            "several seeds have one colour.",
+                            Width::kHalf) +
+                     figure(draw_svg(heldout, gnuplot),
+                            "Loss on held-out rows, which are never trained on.", Width::kHalf) +
+                     "</div>\n");
+}
+
+}  // namespace softcot

@@ -1,0 +1,87 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "evaluation/study_page.h"
+#include "evaluation/study_tables.h"
+
+namespace softcot {
+namespace {
+
+/// A field of RFC 4180.
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? "\"\"" : std::string(1, c);
+  return out + "\"";
+}
+
+std::string number(double value) { return fmt::format("{:.6g}", value); }
+
+std::string whole(const std::optional<std::int64_t>& value) {
+  return value ? std::to_string(*value) : "";
+}
+
+std::vector<std::string> csv_fields(const StudyLine& line) {
+  const MethodResult& result = line.result;
+  const Accuracy& accuracy = headline_accuracy(result);
+  const auto& contrast = result.contrast;
+  const bool changed = contrast && contrast->nll;
+  const Estimate change = changed ? contrast->nll->relative : Estimate{};
+  const auto& nll = result.nll_per_token;
+  const auto& deviation = result.over_seeds.deviation;
+  return {line.task,
+          line.method,
+          line.label,
+          line.trained_on,
+          whole(line.thoughts),
+          whole(line.eval_thoughts ? line.eval_thoughts : line.thoughts),
+          whole(line.assistant_size),
+          whole(line.trained_parameters),
+          std::to_string(result.questions),
+          std::to_string(result.samples),
+          std::to_string(line.samples.seeds),
+          nll ? number(nll->value) : "",
+          nll ? number(nll->interval.low) : "",
+          nll ? number(nll->interval.high) : "",
+          changed ? number(change.value) : "",
+          changed ? number(change.interval.low) : "",
+          changed ? number(change.interval.high) : "",
+          number(accuracy.value),
+          number(accuracy.standard_error),
+          deviation ? number(*deviation) : "",
+          result.voting ? number(result.voting->majority.back()) : "",
+          contrast ? number(contrast->mcnemar_p) : "",
+          number(result.mean_new_tokens),
+          line.published ? fmt::format("{}", *line.published) : "",
+          line.doubt};
+}
+
+}  // namespace
+
+std::string study_csv(const Study& study) {
+  std::string out =
+      "task,method,label,trained_on,thoughts,eval_thoughts,assistant_parameters,"
+      "trained_parameters,questions,samples,seeds,nll_per_token,nll_low,nll_high,nll_relative,"
+      "nll_relative_low,nll_relative_high,accuracy,standard_error,sd_over_seeds,majority_vote,"
+      "mcnemar_p,mean_new_tokens,published_percent,doubt\n";
+  for (const StudyLine& line : study.lines) {
+    std::vector<std::string> fields;
+    for (const std::string& field : csv_fields(line)) fields.push_back(csv_field(field));
+    out += fmt::format("{}\n", fmt::join(fields, ","));
+  }
+  return out;
+}
+
+std::string study_markdown(const Study& study) {
+  std::string out = "# " + markdown_cell(study.title) + "\n";
+  for (const Grid& grid : study_grids(study)) out += "\n" + markdown_grid(grid);
+  return out + "\n" + study_words(study) + "\n\n" + markdown_grid(sources_grid(study));
+}
+
+std::string study_latex(const Study& study) {
+  std::string out = "% " + latex_text(study.title) + "\n";
+  for (const Grid& grid : study_grids(study)) out += "\n" + latex_grid(grid);
+  return out + "\n\\noindent " + latex_text(study_words(study)) + "\n";
+}
+
+}  // namespace softcot

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "evaluation/grid.h"
+#include "evaluation/study.h"
+
+namespace softcot {
+
+// The figures of a study as people read them; pure. "∗" marks a difference from zero-shot CoT that
+// is significant: McNemar p < 0.05 for accuracy, a 95 % interval without zero for the NLL.
+
+/// All methods on all tasks, each as it was trained for that task; nothing for a single task.
+std::optional<Grid> overview_grid(const Study& study);
+/// Every line of a task, with intervals and published figures.
+Grid task_grid(const Study& study, const std::string& task);
+/// NLL and accuracy by N in training and in evaluation, where a method has several of both.
+std::vector<Grid> thought_grids(const Study& study, const std::string& task);
+/// Accuracy and change of the NLL, trained on one task and tested on another.
+std::vector<Grid> transfer_grids(const Study& study);
+/// What each line took.
+std::optional<Grid> cost_grid(const Study& study);
+/// The hashes, seeds and machine of every run that is counted.
+Grid sources_grid(const Study& study);
+std::optional<Grid> left_out_grid(const Study& study);
+
+/// All of these that the study has, in the order of the report.
+std::vector<Grid> study_grids(const Study& study);
+
+/// What the columns mean, in a paragraph.
+std::string study_words(const Study& study);
+
+}  // namespace softcot

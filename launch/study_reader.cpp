@@ -1,0 +1,329 @@
+#include "launch/study_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "evaluation/prompt_log.h"
+#include "launch/method.h"
+#include "launch/run_folder.h"
+#include "launch/study_settings.h"
+#include "launch/suite.h"
+#include "runtime/atomic_file.h"
+#include "runtime/error.h"
+#include "runtime/json_file.h"
+#include "runtime/log.h"
+
+namespace softcot {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kLongestMark = 64 << 10;  // bytes
+
+/// What a folder of results is called, and what its suite says of it.
+struct Place {
+  std::string name;
+  fs::path results;  ///< The folder of results.json.
+  fs::path run;      ///< The folder of the training; the same where there is none of its own.
+  std::string title = {};
+  std::optional<double> published = {};
+};
+
+std::string one_line(const Error& error) {
+  const Problem& problem = error.problem();
+  std::string text = problem.what;
+  if (!problem.where.empty()) text += ": " + problem.where;
+  if (!problem.expected.empty()) text += fmt::format(" (expected {}", problem.expected);
+  if (!problem.got.empty()) {
+    text += fmt::format("{}got {}", problem.expected.empty() ? " (" : ", ", problem.got);
+  }
+  if (!problem.expected.empty() || !problem.got.empty()) text += ")";
+  return text;
+}
+
+std::string name_of(const fs::path& folder) {
+  const fs::path whole = fs::weakly_canonical(folder);
+  return whole.has_filename() ? whole.filename().string()
+                              : whole.parent_path().filename().string();
+}
+
+std::vector<fs::path> sorted_folders(const fs::path& parent) {
+  std::vector<fs::path> folders;
+  for (const auto& entry : fs::directory_iterator(parent)) {
+    if (entry.is_directory()) folders.push_back(entry.path());
+  }
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
+/// Whether a cell of `compare` was made under the settings that stand in its folder now.
+std::string doubt_of_cell(const fs::path& folder) {
+  if (!fs::exists(folder / "cell.cfg") || !fs::exists(folder / "cell.done")) return "";
+  SuiteCell cell;
+  cell.settings = read_settings(folder / "cell.cfg");
+  cell.settings.erase("run.folder");
+  for (const fs::path& other : sorted_folders(folder)) {
+    const std::string name = other.filename().string();
+    if (!name.starts_with("on-") || !fs::exists(other / "cell.cfg")) continue;
+    Settings settings = read_settings(other / "cell.cfg");
+    settings.erase("run.folder");
+    settings.erase("evaluate.trained");
+    cell.transfers[name.substr(3)] = std::move(settings);
+  }
+  std::string made = read_file(folder / "cell.done", kLongestMark);
+  made = made.substr(0, made.find('\n'));
+  if (made == cell.hash()) return "";
+  return fmt::format("cell.done is of the settings {}, cell.cfg of {}", made, cell.hash());
+}
+
+/// Whether results.json can have come from these samples.
+bool follows(const MethodResult& result, const MethodSamples& samples) {
+  const std::vector<MethodSamples> alone = {samples};
+  const Comparison again = compare_methods(alone, {.baseline = "none", .bootstrap = {.resamples = 1}});
+  if (again.rows.empty()) return false;
+  const MethodResult& row = again.rows[0];
+  const auto near = [](double a, double b) { return std::abs(a - b) <= 1e-9 * (1 + std::abs(b)); };
+  const bool same_nll =
+      row.nll_per_token.has_value() == result.nll_per_token.has_value() &&
+      (!row.nll_per_token || near(row.nll_per_token->value, result.nll_per_token->value));
+  return row.questions == result.questions && row.samples == result.samples && same_nll &&
+         near(headline_accuracy(row).value, headline_accuracy(result).value);
+}
+
+class Reader {
+ public:
+  explicit Reader(Study& study) : study_(study) {}
+
+  void add(const fs::path& folder) {
+    if (!fs::is_directory(folder)) {
+      fail(ExitCode::kInput, {.what = "no such run folder", .where = folder.string()});
+    }
+    const auto folders = sorted_folders(folder);
+    const bool cells = std::any_of(folders.begin(), folders.end(), [](const fs::path& each) {
+      return fs::exists(each / "cell.cfg") && !each.filename().string().starts_with("on-");
+    });
+    if (fs::exists(folder / "sweep.json")) {
+      add_sweep(folder);
+    } else if (cells) {
+      add_suite(folder);
+    } else {
+      add_run({name_of(folder), folder, folder});
+    }
+  }
+
+ private:
+  void leave_out(const std::string& name, const std::string& reason) {
+    log_warning("left out: {}: {}", name, reason);
+    study_.left_out.push_back({name, reason});
+  }
+
+  /// A sweep's cells as its sweep.json lists them.
+  void add_sweep(const fs::path& folder) {
+    const std::string where = (folder / "sweep.json").string();
+    const auto json = read_json_file(folder / "sweep.json");
+    for (const auto& cell : require<nlohmann::json>(json, "cells", where)) {
+      const auto name = name_of(folder) + "/" + require<std::string>(cell, "name", where);
+      const auto status = require<std::string>(cell, "status", where);
+      if (status != "done") {
+        const bool told = cell.contains("error") && cell["error"].is_string();
+        leave_out(name, told && cell["error"] != "" ? status + ": " + cell["error"].get<std::string>()
+                                                    : status);
+        continue;
+      }
+      const fs::path results = folder / require<std::string>(cell, "results", where);
+      add_results({name, results.parent_path(), folder / require<std::string>(cell, "run", where)});
+    }
+  }
+
+  /// The cells of a suite, in the order of its result.json, then those that it does not name.
+  void add_suite(const fs::path& folder) {
+    std::map<std::string, Place> known;
+    std::vector<std::string> order;
+    if (fs::exists(folder / "result.json")) read_suite(folder, known, order);
+    for (const fs::path& cell : sorted_folders(folder)) {
+      const std::string name = cell.filename().string();
+      if (!fs::exists(cell / "cell.cfg")) continue;
+      if (!known.contains(name)) order.push_back(name);
+    }
+    for (const std::string& name : order) {
+      Place place{name_of(folder) + "/" + name, folder / name, folder / name};
+      place.title = known[name].title;
+      place.published = known[name].published;
+      if (fs::exists(folder / name / "cell.failed")) {
+        std::string text = read_file(folder / name / "cell.failed", kLongestMark);
+        std::replace(text.begin(), text.end(), '\n', ' ');
+        leave_out(place.name, "failed: " + text.substr(0, text.find_last_not_of(' ') + 1));
+        continue;
+      }
+      add_run(place, &known);
+    }
+  }
+
+  void read_suite(const fs::path& folder, std::map<std::string, Place>& known,
+                  std::vector<std::string>& order) {
+    const std::string where = (folder / "result.json").string();
+    const auto json = read_json_file(folder / "result.json");
+    study_.title = require<std::string>(json, "title", where);
+    study_.source = require<std::string>(json, "source", where);
+    for (const auto& row : require<nlohmann::json>(json, "rows", where)) {
+      for (const auto& run : require<nlohmann::json>(row, "runs", where)) {
+        const auto name = require<std::string>(run, "folder", where);
+        if (name.find('/') == std::string::npos && !known.contains(name)) order.push_back(name);
+        Place& place = known[name];
+        place.title = require<std::string>(row, "title", where);
+        if (row.contains("published_percent")) {
+          place.published = require<double>(row, "published_percent", where);
+        }
+      }
+    }
+  }
+
+  /// A run folder with its evaluations on other tasks.
+  void add_run(const Place& place, std::map<std::string, Place>* known = nullptr) {
+    add_results(place);
+    for (const fs::path& other : sorted_folders(place.results)) {
+      const std::string name = other.filename().string();
+      if (!name.starts_with("on-")) continue;
+      Place there{place.name + "/" + name, other, place.run, place.title, {}};
+      const std::string below = place.results.filename().string() + "/" + name;
+      if (known != nullptr && known->contains(below)) there.published = (*known)[below].published;
+      add_results(there);
+    }
+  }
+
+  void add_results(const Place& place) {
+    if (!seen_.insert(fs::weakly_canonical(place.results)).second) return;
+    try {
+      if (!fs::exists(place.results / "results.json")) {
+        read_run(place.results);  // what is no run folder at all says so
+        leave_out(place.name, "no results.json: it has not been evaluated");
+        return;
+      }
+      add_record(place, read_run(place.results));
+    } catch (const Error& error) {
+      leave_out(place.name, one_line(error));
+    }
+  }
+
+  void add_record(const Place& place, const RunRecord& record) {
+    StudyRun run{.name = place.name,
+                 .steps = record.steps,
+                 .work = read_work(RunPaths{place.results}.work()),
+                 .provenance = record.provenance,
+                 .configs = record.configs,
+                 .doubt = {}};
+    const bool apart = fs::exists(place.run) && !fs::equivalent(place.run, place.results);
+    if (apart && fs::exists(RunPaths{place.run}.metrics())) {
+      run.steps = read_steps(RunPaths{place.run}.metrics()).steps;
+      for (WorkRecord& work : read_work(RunPaths{place.run}.work())) {
+        if (work.command == "train") run.work.push_back(std::move(work));
+      }
+    }
+    const Settings evaluation = settings_in(place.results / "evaluate.cfg");
+    const Settings training = settings_in(RunPaths{place.run}.config());
+    run.doubt = doubt_of(place, record, evaluation);
+    const std::string version = version_of(record.provenance);
+    if (version != SOFTCOT_VERSION) {
+      leave_out(place.name + " (kept)", fmt::format("made by softcot {}, this is {}", version,
+                                                    SOFTCOT_VERSION));
+    }
+    for (const std::string& remark : record.remarks) leave_out(place.name + " (kept)", remark);
+    study_.runs.push_back(std::move(run));
+    for (const MethodResult& row : record.comparison->rows) {
+      add_cell(place, record, row, evaluation, training);
+    }
+  }
+
+  static Settings settings_in(const fs::path& file) {
+    return fs::exists(file) ? read_settings(file) : Settings();
+  }
+
+  static std::string version_of(const Provenance& provenance) {
+    const auto found = provenance.versions.find("softcot");
+    return found == provenance.versions.end() ? "of unknown version" : found->second;
+  }
+
+  static std::string doubt_of(const Place& place, const RunRecord& record,
+                              const Settings& evaluation) {
+    const std::string now = settings_hash(evaluation);
+    if (record.provenance.config_hash != now) {
+      return fmt::format("results.json is of the settings {}, evaluate.cfg of {}",
+                         record.provenance.config_hash, evaluation.empty() ? "none" : now);
+    }
+    for (const MethodResult& row : record.comparison->rows) {
+      for (const MethodSamples& samples : record.methods) {
+        if (samples.method != row.method) continue;
+        MethodSamples same = samples;
+        same.quirks = row.quirks;
+        same.seeds = std::max<std::size_t>(1, row.over_seeds.count);
+        if (!follows(row, same)) {
+          return "results.json does not follow from samples/" + row.method + ".jsonl";
+        }
+      }
+    }
+    const bool same_version = version_of(record.provenance) == SOFTCOT_VERSION;
+    return same_version ? doubt_of_cell(place.run) : "";
+  }
+
+  void add_cell(const Place& place, const RunRecord& record, const MethodResult& row,
+                const Settings& evaluation, const Settings& training) {
+    const auto samples =
+        std::find_if(record.methods.begin(), record.methods.end(),
+                     [&](const MethodSamples& each) { return each.method == row.method; });
+    if (samples == record.methods.end()) {
+      leave_out(place.name, "samples/" + row.method + ".jsonl is missing");
+      return;
+    }
+    StudyCell cell;
+    cell.run = study_.runs.size() - 1;
+    cell.method = row.method.substr(0, row.method.find('-'));
+    const bool trained = method_of(cell.method).trained();
+    cell.trained_on = trained ? record.provenance.trained_on : "";
+    cell.settings = deciding_settings(cell.method, evaluation, training);
+    cell.seeds = seeds_of(cell.method, evaluation, training);
+    cell.samples = *samples;
+    cell.samples.quirks = row.quirks;
+    cell.samples.seeds = std::max<std::size_t>(1, row.over_seeds.count);
+    if (record.comparison->rows.size() == 1 && !place.title.empty()) {
+      cell.samples.title = place.title;
+    }
+    cell.prompts = read_prompts(RunPaths{place.results}.prompts(row.method));
+    cell.published = place.published;
+    study_.cells.push_back(std::move(cell));
+  }
+
+  Study& study_;
+  std::set<fs::path> seen_;
+};
+
+}  // namespace
+
+Study read_study(const std::vector<std::filesystem::path>& folders) {
+  Study study;
+  Reader reader(study);
+  for (const auto& folder : folders) reader.add(folder);
+  if (study.cells.empty()) {
+    fail(ExitCode::kInput,
+         {.what = "no results to report",
+          .where = folders.empty() ? "" : folders.front().string(),
+          .expected = "evaluated run folders, or an OUT folder of compare or sweep",
+          .got = study.left_out.empty() ? "" : study.left_out.front().reason});
+  }
+  std::string names;
+  for (const auto& folder : folders) names += (names.empty() ? "" : ", ") + name_of(folder);
+  if (folders.size() > 1 || study.title.empty()) study.title = names;
+  // In the order in which methods are listed everywhere.
+  const auto names_in_order = method_names(false);
+  const auto place = [&](const StudyCell& cell) {
+    return std::find(names_in_order.begin(), names_in_order.end(), cell.method);
+  };
+  std::stable_sort(study.cells.begin(), study.cells.end(),
+                   [&](const auto& a, const auto& b) { return place(a) < place(b); });
+  add_lines(study);
+  return study;
+}
+
+}  // namespace softcot

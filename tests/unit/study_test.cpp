@@ -1,0 +1,393 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "evaluation/prompt_log.h"
+#include "evaluation/study_browser.h"
+#include "evaluation/study_page.h"
+#include "evaluation/study_tables.h"
+#include "launch/study_reader.h"
+#include "launch/study_settings.h"
+#include "runtime/error.h"
+#include "support/fixtures.h"
+
+namespace softcot {
+namespace {
+
+namespace fs = std::filesystem;
+using test::TemporaryFolder;
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::Field;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+constexpr const char* kHostile =
+    "</script><script>document.title='taken'</script><img src=x onerror=alert(1)> \" ' & | _ % \xff";
+constexpr const char* kNoGnuplot = "no-such-gnuplot";
+
+void write(const fs::path& path, const std::string& text) {
+  fs::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+std::string read(const fs::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+/// A run folder as `train` and `evaluate` leave it.
+struct Made {
+  std::string method = "softcot";
+  std::string title = "SoftCoT";
+  double nll = 1.2;            ///< Per token.
+  int right_of_ten = 4;        ///< Questions answered right.
+  std::string task = "gsm8k";
+  std::string trained_on = "gsm8k";
+  Settings options = {};       ///< Of evaluate.cfg and config.cfg.
+  int questions = 20;
+  std::int64_t assistant = 0;  ///< Parameters; 0 where there is none.
+};
+
+std::string config(const Settings& options) {
+  std::string text;
+  std::string section;
+  for (const auto& [name, value] : options) {
+    const auto dot = name.find('.');
+    if (name.substr(0, dot) != section) text += "[" + (section = name.substr(0, dot)) + "]\n";
+    text += name.substr(dot + 1) + " = " + value + "  # a test\n";
+  }
+  return text;
+}
+
+void make_run(const fs::path& folder, const Made& made) {
+  Settings options = {{"data.task", made.task},      {"model.path", "models/big"},
+                      {"assistant.path", "models/a"}, {"thoughts.count", "4"},
+                      {"thoughts.eval-count", "0"},   {"train.seed", "41"},
+                      {"train.learning-rate", "0.001"}, {"evaluate.temperature", "0"},
+                      {"run.folder", "somewhere"}};
+  for (const auto& [name, value] : made.options) options[name] = value;
+  MethodSamples method{made.method, made.title, {}};
+  std::vector<PromptText> prompts;
+  for (int i = 0; i < made.questions; ++i) {
+    Sample sample;
+    sample.question_id = "test:" + std::to_string(i);
+    sample.question = "How many? " + std::string(i == 3 ? kHostile : "");
+    sample.reference = "5";
+    sample.prompt_hash = made.method + std::to_string(i);
+    sample.text = fmt::format("It is {}. {}", i % 10 < made.right_of_ten ? 5 : 6,
+                              i == 3 ? kHostile : "");
+    sample.finish = "stop";
+    sample.new_tokens = 7;
+    sample.target_tokens = 10;
+    sample.answer_nll = 10 * (made.nll + 0.01 * (i % 5));
+    extract_answers(sample, AnswerType::kNumber);
+    prompts.push_back({sample.question_id, sample.prompt_hash, "Prompt of " + sample.question});
+    method.samples.push_back(sample);
+  }
+  fs::create_directories(folder / "samples");
+  SampleLog log(folder / "samples" / (made.method + ".jsonl"), "key");
+  for (const Sample& sample : method.samples) log.append(sample);
+  write_prompts(folder / "prompts" / (made.method + ".jsonl"), prompts);
+  Provenance provenance{.task = made.task,
+                        .trained_on = made.trained_on,
+                        .config_hash = settings_hash(options),
+                        .prompt_hash = "beef",
+                        .model_hashes = {{"backbone", "b0b0"}},
+                        .versions = {{"softcot", SOFTCOT_VERSION}},
+                        .trained_parameters = {},
+                        .data_hashes = {{"questions", "d00d"}},
+                        .parameters = {{"backbone", 1000000}, {"trained", 332352}}};
+  if (made.assistant > 0) provenance.parameters["assistant"] = made.assistant;
+  const std::vector<MethodSamples> all = {method};
+  write_results(folder / "results.json", compare_methods(all, {}), provenance);
+  write(folder / "evaluate.cfg", config(options));
+  if (made.trained_on.empty()) return;
+  write(folder / "config.cfg", config(options));
+  std::string metrics;
+  for (int step = 1; step <= 5; ++step) {
+    metrics += fmt::format("{{\"step\": {}, \"loss\": {}, \"seconds\": {{\"forward\": 2}}}}\n", step,
+                           2.0 - 0.1 * step);
+  }
+  write(folder / "metrics.jsonl", metrics);
+}
+
+Made zero_shot() {
+  return {.method = "zero_shot_cot", .title = "Zero-shot CoT", .nll = 1.5, .right_of_ten = 2,
+          .trained_on = "", .options = {}};
+}
+
+Made with(const Settings& options, double nll = 1.2) {
+  Made made;
+  made.nll = nll;
+  made.options = options;
+  return made;
+}
+
+std::vector<std::string> labels(const Study& study) {
+  std::vector<std::string> labels;
+  for (const StudyLine& line : study.lines) labels.push_back(line.label);
+  return labels;
+}
+
+TEST(Study, RunsThatDifferInSeedsAreOneLineAndOthersSayWhatTheyDifferIn) {
+  const TemporaryFolder folder;
+  const fs::path& at = folder.path();
+  make_run(at / "zero", zero_shot());
+  make_run(at / "a41", with({{"thoughts.count", "4"}}));
+  make_run(at / "a42", with({{"thoughts.count", "4"}, {"train.seed", "42"}}, 1.3));
+  make_run(at / "b", with({{"thoughts.count", "8"}}, 1.1));
+  const Study study = read_study({at / "b", at / "a41", at / "a42", at / "zero"});
+  EXPECT_THAT(labels(study), ElementsAre("Zero-shot CoT", "SoftCoT, N = 8", "SoftCoT, N = 4"));
+  const StudyLine& pooled = study.lines[2];
+  EXPECT_EQ(pooled.cells.size(), 2u);
+  EXPECT_EQ(pooled.samples.seeds, 2u);
+  EXPECT_NEAR(pooled.result.nll_per_token->value, 1.27, 1e-9);  // The mean of both seeds.
+  EXPECT_NEAR(pooled.result.contrast->nll->relative.value, 1.27 / 1.52 - 1, 1e-9);
+  EXPECT_EQ(pooled.result.over_seeds.count, 2u);
+  EXPECT_THAT(study.left_out, IsEmpty());
+}
+
+TEST(Study, CountsTheSameRunOnce) {
+  const TemporaryFolder folder;
+  make_run(folder.path() / "one", zero_shot());
+  make_run(folder.path() / "two", zero_shot());
+  Made other = zero_shot();
+  other.right_of_ten = 9;
+  make_run(folder.path() / "three", other);
+  const Study study =
+      read_study({folder.path() / "one", folder.path() / "two", folder.path() / "three"});
+  ASSERT_EQ(study.lines.size(), 1u);
+  EXPECT_EQ(study.lines[0].result.questions, 20u);
+  EXPECT_EQ(study.lines[0].cells.size(), 1u);
+  EXPECT_THAT(study.left_out,
+              ElementsAre(Field(&LeftOut::reason, HasSubstr("repeats one")),
+                          Field(&LeftOut::reason, HasSubstr("differs from one"))));
+}
+
+TEST(Study, MarksResultsThatAreNotThoseOfTheirSettings) {
+  const TemporaryFolder folder;
+  const fs::path& at = folder.path();
+  make_run(at / "zero", zero_shot());
+  make_run(at / "good", with({}));
+  make_run(at / "changed", with({{"train.seed", "42"}}));
+  write(at / "changed/evaluate.cfg", read(at / "changed/evaluate.cfg") + "top-p = 0.5\n");
+  make_run(at / "edited", with({{"train.seed", "43"}}));
+  std::string samples = read(at / "edited/samples/softcot.jsonl");
+  const auto wrong = samples.find("\"correct\":false");
+  for (int i = 0; i < 3; ++i) {
+    const auto next = samples.find("\"correct\":false", i == 0 ? wrong : 0);
+    samples.replace(next, 15, "\"correct\":true");
+  }
+  write(at / "edited/samples/softcot.jsonl", samples);
+  const Study study = read_study({at / "zero", at / "good", at / "changed", at / "edited"});
+  EXPECT_THAT(labels(study), ElementsAre("Zero-shot CoT", "SoftCoT", "⚠ SoftCoT, run changed",
+                                         "⚠ SoftCoT, run edited"));
+  EXPECT_EQ(study.lines[1].samples.seeds, 1u);
+  EXPECT_THAT(study.lines[2].doubt, HasSubstr("results.json is of the settings"));
+  EXPECT_THAT(study.lines[3].doubt, HasSubstr("does not follow from samples/softcot.jsonl"));
+  const std::string page = study_page(study, kNoGnuplot);
+  EXPECT_THAT(page, AllOf(HasSubstr("Left out or in doubt"), HasSubstr("⚠ changed")));
+  EXPECT_THAT(study_csv(study), HasSubstr("results.json is of the settings"));
+}
+
+TEST(Study, LeavesOutWhatItCannotReadAndSaysWhy) {
+  const TemporaryFolder folder;
+  const fs::path& at = folder.path();
+  make_run(at / "good", with({}));
+  make_run(at / "newer", with({}));
+  std::string results = read(at / "newer/results.json");
+  results.replace(results.find("softcot-results/1"), 17, "softcot-results/9");
+  write(at / "newer/results.json", results);
+  make_run(at / "torn", with({}));
+  write(at / "torn/results.json", "{\"schema\"");
+  write(at / "trained/metrics.jsonl", "{\"step\": 1, \"loss\": 1}\n");
+  fs::create_directories(at / "empty");
+  make_run(at / "older", with({{"train.seed", "42"}}));
+  results = read(at / "older/results.json");
+  const std::string version = "\"softcot\": \"" SOFTCOT_VERSION "\"";
+  results.replace(results.find(version), version.size(), "\"softcot\": \"0.0.1\"");
+  write(at / "older/results.json", results);
+  const Study study = read_study({at / "good", at / "newer", at / "torn", at / "trained",
+                                  at / "empty", at / "older"});
+  // Another version is a line of its own.
+  EXPECT_THAT(labels(study), ElementsAre("SoftCoT, softcot " SOFTCOT_VERSION, "SoftCoT, softcot 0.0.1"));
+  std::vector<std::string> reasons;
+  for (const LeftOut& each : study.left_out) {
+    reasons.push_back(each.name + ": " + each.reason);
+    EXPECT_THAT(each.reason, Not(HasSubstr("\n")));
+  }
+  EXPECT_THAT(reasons, ElementsAre(AllOf(HasSubstr("newer: results of another version"),
+                                         HasSubstr("expected softcot-results/1, got softcot-results/9")),
+                                   HasSubstr("torn: "), HasSubstr("trained: no results.json"),
+                                   HasSubstr("empty: not a run folder"),
+                                   HasSubstr("older (kept): made by softcot 0.0.1")));
+  EXPECT_THROW(read_study({at / "trained"}), Error);
+  EXPECT_THROW(read_study({at / "nowhere"}), Error);
+}
+
+/// A sweep over N in training and evaluation, assistants and two tasks.
+void make_sweep(const fs::path& out) {
+  nlohmann::json cells = nlohmann::json::array();
+  const auto add = [&](const std::string& name, const Made& made) {
+    make_run(out / name, made);
+    cells.push_back({{"name", name}, {"run", name}, {"results", name + "/results.json"},
+                     {"status", "done"}, {"axes", nlohmann::json::object()}});
+  };
+  add("zero", zero_shot());
+  for (const std::string& train : {"2", "16"}) {
+    for (const std::string& eval : {"2", "16"}) {
+      add("n" + train + "-" + eval,
+          with({{"thoughts.count", train}, {"thoughts.eval-count", eval}},
+               train == "2" ? 1.3 : 1.1));
+    }
+  }
+  for (const std::int64_t size : {28'000'000, 134'000'000}) {
+    Made made = with({{"assistant.layers", size > 100'000'000 ? "0" : "4"},
+                      {"thoughts.count", "32"}});
+    made.assistant = size;
+    add("assistant" + std::to_string(size), made);
+  }
+  Made transfer = with({{"thoughts.count", "2"}, {"data.task", "svamp"}});
+  transfer.task = "svamp";
+  add("transfer", transfer);
+  cells.push_back({{"name", "bad"}, {"run", "bad"}, {"results", ""}, {"status", "failed"},
+                   {"error", "no memory"}});
+  cells.push_back({{"name", "late"}, {"run", "late"}, {"results", ""}, {"status", "missing"},
+                   {"error", ""}});
+  write(out / "sweep.json", nlohmann::json({{"sweep_hash", "5eeb"}, {"cells", cells}}).dump());
+}
+
+TEST(Study, ReadsASweep) {
+  const TemporaryFolder folder;
+  make_sweep(folder.path() / "grid");
+  const Study study = read_study({folder.path() / "grid"});
+  EXPECT_THAT(study.left_out,
+              ElementsAre(Field(&LeftOut::reason, "failed: no memory"),
+                          Field(&LeftOut::reason, "missing")));
+  EXPECT_THAT(labels(study), Contains("SoftCoT, assistant 4 layers, N = 32"));
+  const std::vector<Grid> heat = thought_grids(study, "gsm8k");
+  ASSERT_THAT(heat, SizeIs(2));
+  EXPECT_THAT(heat[0].heads, ElementsAre("N trained \\ tested", "2", "16", "32"));
+  EXPECT_THAT(heat[0].lines[0], ElementsAre("2", "1.3200", "1.3200", "–"));
+  EXPECT_EQ(heat[0].heat[1][0], 0.0);
+  const std::vector<Grid> transfer = transfer_grids(study);
+  ASSERT_THAT(transfer, SizeIs(2));
+  EXPECT_THAT(transfer[0].heads, ElementsAre("method", "gsm8k", "svamp"));
+}
+
+TEST(Study, DrawsWhatTheSweepHas) {
+  const TemporaryFolder folder;
+  make_sweep(folder.path() / "grid");
+  const std::string page = study_page(read_study({folder.path() / "grid"}), "gnuplot");
+  for (const char* part :
+       {"gsm8k: number of thoughts", "thought tokens (N)", "gsm8k: size of the assistant", ">28M<",
+        "Trainings", "Transfer: accuracy", "N trained", "--heat:1.000", "What it took",
+        "failed: no memory", "prefers-color-scheme", "332k", "d00d", "b0b0"}) {
+    EXPECT_THAT(page, HasSubstr(part));
+  }
+  EXPECT_THAT(page, Not(HasSubstr("votes among samples")));
+}
+
+TEST(Study, TheSameRunsMakeTheSameBytes) {
+  const TemporaryFolder folder;
+  make_sweep(folder.path() / "here/grid");
+  fs::create_directories(folder.path() / "there");
+  fs::copy(folder.path() / "here/grid", folder.path() / "there/grid", fs::copy_options::recursive);
+  const Study here = read_study({folder.path() / "here/grid"});
+  const Study there = read_study({folder.path() / "there/grid"});
+  EXPECT_EQ(study_page(here, "gnuplot"), study_page(there, "gnuplot"));
+  EXPECT_EQ(samples_page(here, 7), samples_page(there, 7));
+  EXPECT_EQ(study_markdown(here), study_markdown(there));
+  EXPECT_EQ(study_latex(here), study_latex(there));
+  EXPECT_EQ(study_csv(here), study_csv(there));
+}
+
+TEST(Study, TablesSayWhatTheyAlwaysSaid) {
+  const TemporaryFolder folder;
+  make_run(folder.path() / "zero", zero_shot());
+  make_run(folder.path() / "soft", with({}));
+  const Study study = read_study({folder.path() / "zero", folder.path() / "soft"});
+  EXPECT_THAT(study_markdown(study),
+              HasSubstr("## gsm8k, 20 questions\n\n"
+                        "| method | N | trained | seeds | NLL | Δ % [95 %] | accuracy % | p |\n"
+                        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+                        "| Zero-shot CoT |  |  | 1 | 1.5200 | – | 20.0 ± 8.9 | – |\n"
+                        "| SoftCoT | 4 | 332k | 1 | 1.2200 | −19.7 [−19.8, −19.7]∗ | 40.0 ± 11.0 "
+                        "| 0.12 |\n"));
+  EXPECT_THAT(study_latex(study),
+              HasSubstr("SoftCoT & 4 & 332k & 1 & 1.2200 & $-$19.7 [$-$19.8, $-$19.7]$^{*}$ & 40.0 "
+                        "$\\pm$ 11.0 & 0.12 \\\\\n"));
+  EXPECT_THAT(study_csv(study),
+              HasSubstr("gsm8k,softcot,SoftCoT,gsm8k,4,4,,332352,20,20,1,1.22,"));
+}
+
+TEST(Study, NoTextOfARunIsMarkup) {
+  const TemporaryFolder folder;
+  Made hostile = with({{"model.path", "models/<b>x</b>"}});
+  hostile.title = kHostile;
+  make_run(folder.path() / "<i>run", hostile);
+  const Study study = read_study({folder.path() / "<i>run"});
+  const std::string samples = samples_page(study, 0);
+  for (const std::string& page : {study_page(study, kNoGnuplot), samples}) {
+    for (const char* forbidden : {"<img", "<i>run", "<b>x", "document.title='taken'</", "\xff"}) {
+      EXPECT_THAT(page, Not(HasSubstr(forbidden)));
+    }
+  }
+  EXPECT_THAT(samples, AllOf(HasSubstr("&lt;/script&gt;&lt;script&gt;document.title=&#39;taken&#39;"),
+                             HasSubstr("Prompt of How many? &lt;/script&gt;")));
+  // One script, at the end, and nothing between that ends it early.
+  const auto script = samples.find("<script>");
+  EXPECT_EQ(samples.find("<script", script + 1), std::string::npos);
+  EXPECT_EQ(samples.find("</script"), samples.rfind("</script"));
+  EXPECT_THAT(study_latex(study), AllOf(HasSubstr("$<$/script$>$"), HasSubstr("\\_ \\%")));
+  EXPECT_THAT(study_markdown(study), HasSubstr("\\| _ %"));
+}
+
+TEST(Study, SamplesStandInTheOrderOfTheirQuestionsAndSayWhatWasRead) {
+  const TemporaryFolder folder;
+  make_run(folder.path() / "zero", zero_shot());
+  make_run(folder.path() / "soft", with({}));
+  const Study study = read_study({folder.path() / "zero", folder.path() / "soft"});
+  const std::string page = samples_page(study, 10);
+  EXPECT_THAT(page, AllOf(HasSubstr("10 of 20 questions"), HasSubstr("gsm8k, test:0<"),
+                          HasSubstr("gsm8k, test:2<"), Not(HasSubstr("gsm8k, test:1<"))));
+  EXPECT_LT(page.find("test:8<"), page.find("test:10<"));
+  EXPECT_THAT(page, HasSubstr("data-line=\"1\" data-right=\"1\" data-answer=\"5\">\n<h3>SoftCoT "
+                              "<span class=\"right\">✓ 5</span>"));
+  EXPECT_THAT(samples_page(study, 0), HasSubstr("20 of 20 questions"));
+  fs::remove_all(folder.path() / "soft/prompts");
+  const Study without = read_study({folder.path() / "soft"});
+  EXPECT_THAT(samples_page(without, 0), HasSubstr("its hash is <code>softcot0</code>"));
+}
+
+TEST(StudyBrowser, PolicyNamesTheHashOfTheScript) {
+  const TemporaryFolder folder;
+  const fs::path file = folder.path() / "script.js";
+  write(file, std::string(kBrowserScript.text));
+  const std::string command = "sha256sum " + file.string() + " | cut -d' ' -f1 | xxd -r -p | base64";
+  FILE* pipe = popen(command.c_str(), "r");
+  ASSERT_NE(pipe, nullptr);
+  std::array<char, 128> line{};
+  ASSERT_NE(fgets(line.data(), line.size(), pipe), nullptr);
+  pclose(pipe);
+  std::string hash = line.data();
+  hash.pop_back();
+  EXPECT_EQ(kBrowserScript.sha256, "sha256-" + hash);
+}
+
+TEST(Grid, LatexPrintsAnyText) {
+  EXPECT_EQ(latex_text("a_b & 5% of {x} ~ \\ ± Δ\n"),
+            "a\\_b \\& 5\\% of \\{x\\} \\textasciitilde{} \\textbackslash{} $\\pm$ $\\Delta$ ");
+}
+
+}  // namespace
+}  // namespace softcot
