@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <string_view>
 #include <utility>
 
@@ -41,6 +43,18 @@ std::string heat_style(const Grid& grid, std::size_t line, std::size_t column) {
 }
 
 }  // namespace
+
+void drop_empty_columns(Grid& grid) {
+  for (std::size_t column = grid.heads.size() - 1; column > 0; --column) {
+    const bool empty = std::all_of(grid.lines.begin(), grid.lines.end(), [&](const auto& cells) {
+      return cells[column].empty() || cells[column] == "–";
+    });
+    if (!empty) continue;
+    const auto at = static_cast<std::ptrdiff_t>(column);
+    grid.heads.erase(grid.heads.begin() + at);
+    for (auto& cells : grid.lines) cells.erase(cells.begin() + at);
+  }
+}
 
 std::string html_grid(const Grid& grid) {
   std::string out = "<div class=\"scroll\"><table class=\"figures\">\n<thead><tr>";

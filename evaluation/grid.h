@@ -17,6 +17,10 @@ struct Grid {
   std::vector<std::vector<std::optional<double>>> heat = {};
 };
 
+/// Drops the columns, but for the first, in which no line says anything: "" or "–". Of a grid
+/// without heat.
+void drop_empty_columns(Grid& grid);
+
 // Pure; cells may hold any text.
 
 /// A table without its title, which scrolls sideways on narrow screens.

@@ -43,6 +43,9 @@ details { margin: .8rem 0; } summary { cursor: pointer; color: var(--accent); }
 code { overflow-wrap: anywhere; font-size: .9em; }
 a { color: var(--accent); text-decoration-thickness: 1px; text-underline-offset: 2px; }
 tbody th a { color: inherit; text-decoration-color: var(--line); }
+.legend { list-style: none; display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; margin: .2rem 0 .8rem;
+  padding: 0; font-size: .88rem; } .legend i { display: inline-block; width: 1.3rem; vertical-align: .25em;
+  margin-right: .4rem; border-top: 3px solid; } .legend i.dashed { border-top-style: dashed; }
 .heat { background: rgba(59, 130, 196, calc(.04 + .5 * var(--heat))); }
 .facts { table-layout: fixed; } .facts th { width: 9rem; font-weight: 400; color: var(--soft); }
 .facts td { overflow-wrap: anywhere; }
@@ -54,8 +57,11 @@ tbody th a { color: inherit; text-decoration-color: var(--line); }
 .controls input, .controls select { font: inherit; font-size: .95rem; color: var(--ink); max-width: 15rem;
   background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: .35rem .5rem; }
 .controls output { margin-left: auto; color: var(--soft); font-size: .9rem; }
+.prompts h3 { margin-top: .9rem; font-size: .9rem; } .prompts pre { background: var(--paper); margin: .3rem 0; }
 [hidden] { display: none !important; }
-@media (max-width: 40rem) { main { padding: 1.3rem .9rem 3rem; } .two .answers { grid-template-columns: 1fr; }
+@media (max-width: 40rem) { main { padding: 1.3rem .9rem 3rem; }
+  .figures tbody th { white-space: normal; min-width: 7rem; } h2 { font-size: 1.1rem; }
+  .figures th:first-child { position: sticky; left: 0; background: var(--paper); } .two .answers { grid-template-columns: 1fr; }
   .controls { position: static; } .controls label { flex: 1 1 45%; } .controls input, .controls select {
   max-width: none; width: 100%; } }
 @media print { details > * { display: block; } main { max-width: none; padding: 0; } .controls { display: none; }

@@ -21,6 +21,13 @@ struct Curve {
   std::map<std::int64_t, const StudyLine*> points;
 };
 
+/// An entry of the legend, which is no part of the pictures: two of them share one.
+struct Named {
+  std::string name;
+  int colour = 0;
+  bool dashed = false;
+};
+
 /// The curves of a task; those of one point are left out unless another has several.
 std::vector<Curve> curves_of(const Study& study, const std::string& task, const Number& x,
                              const std::set<std::string>& settings) {
@@ -79,7 +86,7 @@ Plot plot_of(const std::vector<Curve>& curves, const StudyLine* reference, Plot 
   std::vector<PlotSeries> lines;
   int colour = 0;
   for (const Curve& curve : curves) {
-    PlotSeries series{curve.name, PlotSeries::Style::kMarkedLine, colour++, {}};
+    PlotSeries series{"", PlotSeries::Style::kMarkedLine, colour++, {}};
     for (const auto& [place, line] : curve.points) {
       auto point = point_of(*line);
       if (!point) continue;
@@ -87,7 +94,6 @@ Plot plot_of(const std::vector<Curve>& curves, const StudyLine* reference, Plot 
       series.points.push_back(*point);
     }
     PlotSeries band = series;
-    band.title.clear();
     band.style = series.points.size() > 1 ? PlotSeries::Style::kBand : PlotSeries::Style::kErrorBars;
     plot.series.push_back(std::move(band));
     lines.push_back(std::move(series));
@@ -95,7 +101,7 @@ Plot plot_of(const std::vector<Curve>& curves, const StudyLine* reference, Plot 
   for (PlotSeries& series : lines) plot.series.push_back(std::move(series));
   const auto level = reference == nullptr ? std::nullopt : point_of(*reference);
   if (level) {
-    plot.series.push_back({reference->samples.title,
+    plot.series.push_back({"",
                            PlotSeries::Style::kDashes,
                            colour,
                            {{.x = -0.4, .y = level->y}, {.x = static_cast<double>(places.size()) - 0.6, .y = level->y}}});
@@ -128,9 +134,26 @@ std::string two_plots(const std::vector<Curve>& curves, const StudyLine* referen
          "</div>\n";
 }
 
-std::string section(const std::string& heading, const std::string& pictures) {
+std::string section(const std::string& heading, const std::string& pictures,
+                    const std::vector<Named>& legend) {
   if (pictures.find("<svg") == std::string::npos) return "";
-  return "<h2>" + html_text(heading) + "</h2>\n" + pictures;
+  std::string out = "<h2>" + html_text(heading) + "</h2>\n<ul class=\"legend\">";
+  for (const Named& each : legend) {
+    out += fmt::format("<li><i{} style=\"border-color:{}\"></i>{}</li>",
+                       each.dashed ? " class=\"dashed\"" : "", plot_colour(each.colour),
+                       html_text(each.name));
+  }
+  return out + "</ul>\n" + pictures;
+}
+
+/// Of the curves and of what they are compared with.
+std::vector<Named> legend_of(const std::vector<Curve>& curves, const StudyLine* reference) {
+  std::vector<Named> legend;
+  for (const Curve& curve : curves) legend.push_back({curve.name, static_cast<int>(legend.size())});
+  if (reference != nullptr) {
+    legend.push_back({reference->samples.title, static_cast<int>(legend.size()), true});
+  }
+  return legend;
 }
 
 /// A name for a task's pictures: letters and digits.
@@ -149,7 +172,8 @@ std::string thoughts_section(const Study& study, const std::string& task,
   return section(task + ": number of thoughts",
                  two_plots(curves, reference_of(study, task), id_of("thoughts", study, task),
                            "thought tokens (N)", [](std::int64_t n) { return std::to_string(n); },
-                           gnuplot));
+                           gnuplot),
+                 legend_of(curves, reference_of(study, task)));
 }
 
 std::string sizes_section(const Study& study, const std::string& task, const std::string& gnuplot) {
@@ -159,7 +183,8 @@ std::string sizes_section(const Study& study, const std::string& task, const std
   if (curves.empty()) return "";
   return section(task + ": size of the assistant",
                  two_plots(curves, reference_of(study, task), id_of("size", study, task),
-                           "parameters of the assistant", short_count, gnuplot));
+                           "parameters of the assistant", short_count, gnuplot),
+                 legend_of(curves, reference_of(study, task)));
 }
 
 std::string votes_section(const Study& study, const std::string& task, const std::string& gnuplot) {
@@ -176,7 +201,7 @@ std::string votes_section(const Study& study, const std::string& task, const std
 std::string trainings_section(const Study& study, const std::string& gnuplot) {
   Plot training{.id = "training",
                 .x_label = "step",
-                .y_label = "training loss (nats per token)",
+                .y_label = "loss (nats per token)",
                 .x_names = {},
                 .series = {},
                 .from_zero = false,
@@ -184,9 +209,8 @@ std::string trainings_section(const Study& study, const std::string& gnuplot) {
                 .height = 340};
   Plot heldout = training;
   heldout.id = "heldout";
-  heldout.y_label = "held-out loss (nats per token)";
   std::set<std::size_t> shown;
-  int colour = 0;
+  std::vector<Named> legend;
   for (const StudyLine& line : study.lines) {
     const bool own = !line.trained_on.empty() && line.native() && !line.eval_thoughts;
     if (!own || !line.doubt.empty()) continue;
@@ -195,22 +219,23 @@ std::string trainings_section(const Study& study, const std::string& gnuplot) {
       const std::size_t run = study.cells[index].run;
       const auto& steps = study.runs[run].steps;
       if (steps.empty() || !shown.insert(run).second) continue;
-      const std::string name = named ? "" : line.label;
       named = true;
-      training.series.push_back({name, PlotSeries::Style::kLine, colour, training_loss(steps)});
-      heldout.series.push_back({name, PlotSeries::Style::kMarkedLine, colour, heldout_loss(steps)});
+      const int colour = static_cast<int>(legend.size());
+      training.series.push_back({"", PlotSeries::Style::kLine, colour, training_loss(steps)});
+      heldout.series.push_back({"", PlotSeries::Style::kMarkedLine, colour, heldout_loss(steps)});
     }
-    if (named) ++colour;
+    if (named) legend.push_back({line.label, static_cast<int>(legend.size())});
   }
   return section("Trainings",
                  "<div class=\"pair\">" +
                      figure(draw_svg(training, gnuplot),
-                            "Loss per target token of each run, smoothed; runs of one line and "
-                            "several seeds have one colour.",
+                            "Training loss per target token, smoothed where there are many steps; "
+                            "the seeds of one line have one colour.",
                             Width::kHalf) +
                      figure(draw_svg(heldout, gnuplot),
                             "Loss on held-out rows, which are never trained on.", Width::kHalf) +
-                     "</div>\n");
+                     "</div>\n",
+                 legend);
 }
 
 }  // namespace softcot

@@ -75,7 +75,9 @@ std::string study_csv(const Study& study) {
 std::string study_markdown(const Study& study) {
   std::string out = "# " + markdown_cell(study.title) + "\n";
   for (const Grid& grid : study_grids(study)) out += "\n" + markdown_grid(grid);
-  return out + "\n" + study_words(study) + "\n\n" + markdown_grid(sources_grid(study));
+  Grid sources = sources_grid(study);
+  drop_empty_columns(sources);
+  return out + "\n" + study_words(study) + "\n\n" + markdown_grid(sources);
 }
 
 std::string study_latex(const Study& study) {

@@ -70,14 +70,14 @@ std::string sources_section(const Study& study) {
     for (std::size_t cell = 0; cell < line.cells.size(); ++cell) out += facts(grid, at++);
     out += "</details>\n";
   }
+  out += "<details><summary>Effective configurations of all runs</summary>\n";
   for (const StudyRun& run : study.runs) {
     for (const auto& [name, text] : run.configs) {
-      out += fmt::format("<details><summary>{}: effective configuration, {}</summary><pre>{}</pre></"
-                         "details>\n",
+      out += fmt::format("<details><summary>{}: {}</summary><pre>{}</pre></details>\n",
                          html_text(run.name), html_text(name), html_text(text));
     }
   }
-  return out;
+  return out + "</details>\n";
 }
 
 }  // namespace

@@ -74,25 +74,33 @@ std::string measures(const Sample& sample) {
   return out + "</p>\n";
 }
 
-/// The prompt, once for the first of a question's methods that was asked with it.
-std::string prompt_block(const Study& study, const Answered& answered,
-                         std::map<std::string, std::string>& shown) {
-  const std::string& hash = answered.samples.front()->prompt_hash;
-  const auto [first, fresh] = shown.emplace(hash, answered.line->label);
-  if (!fresh) {
-    return "<p class=\"soft\">Asked with the same prompt as " + html_text(first->second) + ".</p>\n";
+/// Each prompt of a question once, with the methods that were asked with it.
+std::string prompts_block(const Study& study, const std::vector<Answered>& answers) {
+  std::vector<std::vector<const Answered*>> groups;
+  for (const Answered& answered : answers) {
+    const auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& same) {
+      return same[0]->samples[0]->prompt_hash == answered.samples[0]->prompt_hash;
+    });
+    (group == groups.end() ? groups.emplace_back() : *group).push_back(&answered);
   }
-  const std::string* prompt = prompt_of(study, answered);
-  if (prompt == nullptr) {
-    return "<p class=\"soft\">The prompt's text was not kept; its hash is <code>" +
-           html_text(hash) + "</code>.</p>\n";
+  std::string out = "<details class=\"prompts\"><summary>Prompts as the models saw them</summary>\n";
+  for (const auto& group : groups) {
+    std::string labels;
+    const std::string* prompt = nullptr;
+    for (const Answered* answered : group) {
+      labels += (labels.empty() ? "" : ", ") + answered->line->label;
+      if (prompt == nullptr) prompt = prompt_of(study, *answered);
+    }
+    out += "<h3>" + html_text(labels) + "</h3>\n";
+    out += prompt != nullptr
+               ? "<pre class=\"text\">" + html_text(shortened(*prompt, kLongestText)) + "</pre>\n"
+               : "<p class=\"soft\">Its text was not kept; its hash is <code>" +
+                     html_text(group[0]->samples[0]->prompt_hash) + "</code>.</p>\n";
   }
-  return "<details><summary>Prompt as the model saw it</summary><pre class=\"text\">" +
-         html_text(shortened(*prompt, kLongestText)) + "</pre></details>\n";
+  return out + "</details>\n";
 }
 
-std::string answer_block(const Study& study, const Answered& answered, std::size_t number,
-                         std::map<std::string, std::string>& shown) {
+std::string answer_block(const Answered& answered, std::size_t number) {
   const Extractor extractor = headline_of({}, answered.line->samples.quirks);
   const Sample& first = *answered.samples.front();
   const ExtractedAnswer& read = first.read_by(extractor);
@@ -109,7 +117,7 @@ std::string answer_block(const Study& study, const Answered& answered, std::size
     }
     out += "</details>\n";
   }
-  return out + prompt_block(study, answered, shown) + "</div>\n";
+  return out + "</div>\n";
 }
 
 std::string choice(const std::string& value, const std::string& words) {
@@ -169,12 +177,11 @@ std::string samples_page(const Study& study, std::size_t questions) {
                           html_text(task), html_text(task), html_text(id));
       list += text_block(asked.question) + "<p>Answer: <b>" +
               html_text(shortened(asked.reference, 200)) + "</b></p>\n<div class=\"answers\">\n";
-      std::map<std::string, std::string> prompts;
       for (const Answered& answered : answers) {
         const auto at = std::find(labels.begin(), labels.end(), answered.line->label);
-        list += answer_block(study, answered, static_cast<std::size_t>(at - labels.begin()), prompts);
+        list += answer_block(answered, static_cast<std::size_t>(at - labels.begin()));
       }
-      list += "</div>\n</section>\n";
+      list += "</div>\n" + prompts_block(study, answers) + "</section>\n";
     }
   }
   const std::string body = fmt::format(

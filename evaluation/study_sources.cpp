@@ -82,6 +82,7 @@ std::optional<Grid> cost_grid(const Study& study) {
   }
   if (grid.lines.empty()) return std::nullopt;
   if (gpu != cpu) grid.heads.back() = gpu ? "GPU-hours" : "CPU-rank-hours";
+  drop_empty_columns(grid);
   return grid;
 }
 

@@ -156,39 +156,25 @@ std::optional<Grid> overview_grid(const Study& study) {
 
 Grid task_grid(const Study& study, const std::string& task) {
   const auto lines = study.lines_of(task);
-  const auto any = [&](const auto& has) { return std::any_of(lines.begin(), lines.end(), has); };
-  const bool thoughts = any([](const StudyLine* line) { return line->thoughts.has_value(); });
-  const bool sizes = any([](const StudyLine* line) { return line->assistant_size.has_value(); });
-  const bool votes = any([](const StudyLine* line) { return line->result.voting.has_value(); });
-  const bool published = any([](const StudyLine* line) { return line->published.has_value(); });
   std::size_t questions = 0;
   for (const StudyLine* line : lines) questions = std::max(questions, line->result.questions);
-  Grid grid{fmt::format("{}, {} questions", task, questions), {"method"}, {}};
-  if (thoughts) grid.heads.emplace_back("N");
-  if (sizes) grid.heads.emplace_back("assistant");
-  for (const char* head : {"trained", "seeds", "NLL", "Δ % [95 %]", "accuracy %"}) {
-    grid.heads.emplace_back(head);
-  }
-  if (votes) grid.heads.emplace_back("vote %");
-  grid.heads.emplace_back("p");
-  if (published) grid.heads.emplace_back("published %");
+  Grid grid{fmt::format("{}, {} questions", task, questions),
+            {"method", "NLL", "Δ % [95 %]", "accuracy %", "vote %", "p", "published %", "N",
+             "assistant", "trained", "seeds"},
+            {}};
   for (const StudyLine* line : lines) {
-    std::vector<std::string> cells = {line->label};
-    if (thoughts) cells.push_back(thoughts_text(*line));
-    if (sizes) cells.push_back(count_text(line->assistant_size));
-    cells.push_back(count_text(line->trained_parameters));
-    cells.push_back(std::to_string(line->samples.seeds));
-    cells.push_back(nll_text(*line));
-    cells.push_back(change_text(*line));
-    cells.push_back(accuracy_text(*line));
     const auto& voting = line->result.voting;
-    if (votes) cells.push_back(voting ? percent(voting->majority.back()) : kNothing);
     const auto& contrast = line->result.contrast;
-    cells.push_back(contrast ? fmt::format("{:.2g}", contrast->mcnemar_p) : kNothing);
-    if (published) cells.push_back(line->published ? fmt::format("{:.2f}", *line->published) : "");
-    grid.lines.push_back(std::move(cells));
+    grid.lines.push_back({line->label, nll_text(*line), change_text(*line), accuracy_text(*line),
+                          voting ? percent(voting->majority.back()) : "",
+                          contrast ? fmt::format("{:.2g}", contrast->mcnemar_p) : kNothing,
+                          line->published ? fmt::format("{:.2f}", *line->published) : "",
+                          thoughts_text(*line), count_text(line->assistant_size),
+                          count_text(line->trained_parameters),
+                          std::to_string(line->samples.seeds)});
     grid.links.push_back(link_of(study, line));
   }
+  drop_empty_columns(grid);
   return grid;
 }
 

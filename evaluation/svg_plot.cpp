@@ -44,8 +44,7 @@ std::string data_block(std::size_t index, const PlotSeries& series) {
 }
 
 std::string style_of(const PlotSeries& series) {
-  const std::string_view colour =
-      kColours[static_cast<std::size_t>(series.colour) % kColours.size()];
+  const std::string_view colour = plot_colour(series.colour);
   switch (series.style) {
     case PlotSeries::Style::kLine:
       return fmt::format("using 1:2 with lines lw 2.2 lc rgb '{}'", colour);
@@ -77,6 +76,10 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 
 }  // namespace
 
+std::string_view plot_colour(int number) {
+  return kColours[static_cast<std::size_t>(number) % kColours.size()];
+}
+
 std::string gnuplot_script(const Plot& plot) {
   const auto named = static_cast<std::size_t>(
       std::count_if(plot.series.begin(), plot.series.end(),
@@ -90,7 +93,7 @@ std::string gnuplot_script(const Plot& plot) {
       "set key {} spacing 1.2 samplen 2\nset offsets graph 0, graph 0, graph 0.08, graph "
       "0.04\n"
       "set xlabel '{}'\nset ylabel '{}'\n",
-      plot.width, height, harmless(plot.id), below ? "below maxcols 2" : "top right",
+      plot.width, height, harmless(plot.id), below ? "below" : "top right",
       harmless(plot.x_label), harmless(plot.y_label));
   if (plot.from_zero) script += "set yrange [0:*]\n";
   if (!plot.x_names.empty()) {

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,6 +42,9 @@ struct Plot {
   int width = 760;         ///< Units of the view box; the picture grows and shrinks with the page.
   int height = 320;
 };
+
+/// "#3b82c4": the colour of that number, readable on white and on black.
+std::string_view plot_colour(int number);
 
 /// What gnuplot is told. Texts are cut down to letters, digits, spaces and ".,:%()+-/", so that
 /// none of them can be an instruction.

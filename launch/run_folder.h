@@ -14,6 +14,7 @@ struct RunPaths {
 
   std::filesystem::path config() const { return folder / "config.cfg"; }
   std::filesystem::path metrics() const { return folder / "metrics.jsonl"; }
+  std::filesystem::path tensorboard() const { return folder / "tensorboard"; }
   std::filesystem::path checkpoints() const { return folder / "checkpoints"; }
   std::filesystem::path samples(const std::string& method) const {
     return folder / "samples" / (method + ".jsonl");

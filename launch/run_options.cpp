@@ -167,6 +167,8 @@ void add_train(OptionSet& options, RunOptions& run) {
       .add("train.keep-every", &train.retention.keep_every,
            "Also keep checkpoints whose step is a multiple of this, 0 for none.", at_least(0))
       .unit = "steps";
+  options.add("train.tensorboard", &train.tensorboard,
+              "Also write the metrics as event files for TensorBoard, in tensorboard/ of the run.");
   options.add("train.compat", &run.compat,
               "Habits of the paper's code to train with (docs/compat.md): strict has none of them, "
               "reference all.",

@@ -23,6 +23,10 @@ double total_seconds(const StepMetrics& metrics) {
 
 }  // namespace
 
+double StepMetrics::tokens_per_second() const {
+  return static_cast<double>(result.tokens) / total_seconds(*this);
+}
+
 std::int64_t peak_memory_bytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -56,7 +60,7 @@ void MetricsLog::write(const StepMetrics& metrics) {
       {"grad_norm", r.gradient_norm},
       {"learning_rate", metrics.learning_rate},
       {"targets", r.targets},
-      {"tokens_per_second", static_cast<double>(r.tokens) / total_seconds(metrics)},
+      {"tokens_per_second", metrics.tokens_per_second()},
       {"seconds",
        {{"data", metrics.data_seconds},
         {"forward", r.forward_seconds},

@@ -17,6 +17,8 @@ struct StepMetrics {
   double data_seconds = 0;
   StepResult result;
   std::optional<double> heldout_loss;  ///< After this step.
+
+  double tokens_per_second() const;
 };
 
 /// `metrics.jsonl`: one JSON object a line, whole lines only, in order of steps. Local; one rank

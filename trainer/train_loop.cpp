@@ -19,6 +19,7 @@
 #include "runtime/random.h"
 #include "trainer/metrics.h"
 #include "trainer/precompute.h"
+#include "trainer/tensorboard.h"
 
 namespace softcot {
 namespace {
@@ -31,6 +32,21 @@ HostTensor to_host(const at::Tensor& tensor) {
   const std::vector<std::uint64_t> shape(data.sizes().begin(), data.sizes().end());
   return HostTensor::of_floats(
       shape, {data.const_data_ptr<float>(), static_cast<std::size_t>(data.numel())});
+}
+
+/// What TensorBoard shows of a step.
+std::map<std::string, double> scalars_of(const StepMetrics& line) {
+  std::map<std::string, double> values = {{"train/loss", line.result.loss},
+                                          {"train/gradient_norm", line.result.gradient_norm},
+                                          {"train/learning_rate", line.learning_rate},
+                                          {"train/epoch", line.epoch},
+                                          {"speed/tokens_per_second", line.tokens_per_second()}};
+  if (line.heldout_loss) values["heldout/loss"] = *line.heldout_loss;
+  return values;
+}
+
+double wall_time() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace
@@ -63,11 +79,17 @@ TrainEnd TrainLoop::run(const std::function<bool()>& stop) {
   const bool first_rank = groups_.world->rank() == 0;
   MetricsLog metrics(first_rank ? files_.metrics : std::filesystem::path());
   metrics.drop_from_step(step_);
+  TensorboardLog board(first_rank ? files_.tensorboard : std::filesystem::path());
+  board.drop_from_step(step_);
   Progress progress("train", static_cast<std::uint64_t>(total()), "steps", first_rank);
   progress.advance(static_cast<std::uint64_t>(step_));
   while (step_ > now().stage.end) ++stage_;
   begin_stage();
-  if (step_ == 0 && now().heldout != nullptr) metrics.write_heldout(0, evaluate());
+  if (step_ == 0 && now().heldout != nullptr) {
+    const double loss = evaluate();
+    metrics.write_heldout(0, loss);
+    board.write(0, {{"heldout/loss", loss}}, wall_time());
+  }
 
   while (step_ < total()) {
     if (ends_stage()) {
@@ -89,6 +111,7 @@ TrainEnd TrainLoop::run(const std::function<bool()>& stop) {
       line.heldout_loss = evaluate();
     }
     metrics.write(line);
+    board.write(step_, scalars_of(line), wall_time());
     fault_point("train.step");
     progress.advance(1, fmt::format("loss {:.4f}", line.result.loss));
 

@@ -25,6 +25,8 @@ namespace softcot {
 struct TrainFiles {
   std::filesystem::path metrics;      ///< One JSON line a step (docs/file-formats.md).
   std::filesystem::path checkpoints;  ///< Folder of step-NNNNNNNN.
+  /// Folder of TensorBoard's event files (trainer/tensorboard.h); empty for none.
+  std::filesystem::path tensorboard = {};
 };
 
 enum class TrainEnd { kFinished, kStopped };

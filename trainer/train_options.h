@@ -28,6 +28,7 @@ struct TrainOptions {
   std::int64_t evaluate_every = 0;    ///< Steps between held-out losses; 0 = only first and last.
   std::int64_t checkpoint_every = 0;  ///< Steps between checkpoints; 0 = only the last.
   RetentionPolicy retention;
+  bool tensorboard = true;  ///< Event files for TensorBoard beside the metrics.
 };
 
 /// The number of optimizer steps for so many rows.

@@ -150,7 +150,9 @@ ExitCode run_train(Invocation& invocation) {
 
   // 4. Train.
   TrainLoop loop(model, parts, std::move(stages), run.train, groups,
-                 {.metrics = paths.metrics(), .checkpoints = paths.checkpoints()},
+                 {.metrics = paths.metrics(),
+                  .checkpoints = paths.checkpoints(),
+                  .tensorboard = run.train.tensorboard ? paths.tensorboard() : ""},
                  run_identity(run, rows.front().key, prompt, backbone_hash, schedule, adapter));
   if (run.resume) loop.resume();
   if (folder) {

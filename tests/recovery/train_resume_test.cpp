@@ -63,6 +63,14 @@ class TrainResume : public ::testing::Test {
   static std::string crash_after(int steps) { return "train.step#" + std::to_string(steps); }
 
   static TrainOutcome outcome_of(const std::string& run) {
+    // TensorBoard is shown each step once, whatever became of the run.
+    std::vector<std::int64_t> shown;
+    for (const EventScalar& scalar : event_scalars(project_->path(run) / "tensorboard")) {
+      if (scalar.tag == "train/loss") shown.push_back(scalar.step);
+    }
+    std::vector<std::int64_t> steps(kSteps);
+    std::iota(steps.begin(), steps.end(), 1);
+    EXPECT_EQ(shown, steps);
     return train_outcome(project_->path(run), kSteps);
   }
 

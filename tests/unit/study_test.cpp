@@ -1,6 +1,8 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -182,14 +184,11 @@ TEST(Study, MarksResultsThatAreNotThoseOfTheirSettings) {
   write(at / "changed/evaluate.cfg", read(at / "changed/evaluate.cfg") + "top-p = 0.5\n");
   make_run(at / "edited", with({{"train.seed", "43"}}));
   std::string samples = read(at / "edited/samples/softcot.jsonl");
-  const auto wrong = samples.find("\"correct\":false");
-  for (int i = 0; i < 3; ++i) {
-    const auto next = samples.find("\"correct\":false", i == 0 ? wrong : 0);
-    samples.replace(next, 15, "\"correct\":true");
-  }
+  const std::string wrong = "\"flexible\":{\"answer\":\"6\",\"correct\":false";
+  samples.replace(samples.find(wrong), wrong.size(), "\"flexible\":{\"answer\":\"6\",\"correct\":true");
   write(at / "edited/samples/softcot.jsonl", samples);
   const Study study = read_study({at / "zero", at / "good", at / "changed", at / "edited"});
-  EXPECT_THAT(labels(study), ElementsAre("Zero-shot CoT", "SoftCoT", "⚠ SoftCoT, run changed",
+  ASSERT_THAT(labels(study), ElementsAre("Zero-shot CoT", "SoftCoT", "⚠ SoftCoT, run changed",
                                          "⚠ SoftCoT, run edited"));
   EXPECT_EQ(study.lines[1].samples.seeds, 1u);
   EXPECT_THAT(study.lines[2].doubt, HasSubstr("results.json is of the settings"));
@@ -243,8 +242,8 @@ void make_sweep(const fs::path& out) {
                      {"status", "done"}, {"axes", nlohmann::json::object()}});
   };
   add("zero", zero_shot());
-  for (const std::string& train : {"2", "16"}) {
-    for (const std::string& eval : {"2", "16"}) {
+  for (const std::string train : {"2", "16"}) {
+    for (const std::string eval : {"2", "16"}) {
       add("n" + train + "-" + eval,
           with({{"thoughts.count", train}, {"thoughts.eval-count", eval}},
                train == "2" ? 1.3 : 1.1));
@@ -276,8 +275,8 @@ TEST(Study, ReadsASweep) {
   EXPECT_THAT(labels(study), Contains("SoftCoT, assistant 4 layers, N = 32"));
   const std::vector<Grid> heat = thought_grids(study, "gsm8k");
   ASSERT_THAT(heat, SizeIs(2));
-  EXPECT_THAT(heat[0].heads, ElementsAre("N trained \\ tested", "2", "16", "32"));
-  EXPECT_THAT(heat[0].lines[0], ElementsAre("2", "1.3200", "1.3200", "–"));
+  EXPECT_THAT(heat[0].heads, ElementsAre("N trained \\ tested", "2", "16"));
+  EXPECT_THAT(heat[0].lines[0], ElementsAre("2", "1.3200", "1.3200"));
   EXPECT_EQ(heat[0].heat[1][0], 0.0);
   const std::vector<Grid> transfer = transfer_grids(study);
   ASSERT_THAT(transfer, SizeIs(2));
@@ -318,14 +317,14 @@ TEST(Study, TablesSayWhatTheyAlwaysSaid) {
   const Study study = read_study({folder.path() / "zero", folder.path() / "soft"});
   EXPECT_THAT(study_markdown(study),
               HasSubstr("## gsm8k, 20 questions\n\n"
-                        "| method | N | trained | seeds | NLL | Δ % [95 %] | accuracy % | p |\n"
+                        "| method | NLL | Δ % [95 %] | accuracy % | p | N | trained | seeds |\n"
                         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
-                        "| Zero-shot CoT |  |  | 1 | 1.5200 | – | 20.0 ± 8.9 | – |\n"
-                        "| SoftCoT | 4 | 332k | 1 | 1.2200 | −19.7 [−19.8, −19.7]∗ | 40.0 ± 11.0 "
-                        "| 0.12 |\n"));
+                        "| Zero-shot CoT | 1.5200 | – | 20.0 ± 8.9 | – |  |  | 1 |\n"
+                        "| SoftCoT | 1.2200 | −19.7 [−19.8, −19.7]∗ | 35.0 ± 10.7 | 0.25 | 4 | 332k "
+                        "| 1 |\n"));
   EXPECT_THAT(study_latex(study),
-              HasSubstr("SoftCoT & 4 & 332k & 1 & 1.2200 & $-$19.7 [$-$19.8, $-$19.7]$^{*}$ & 40.0 "
-                        "$\\pm$ 11.0 & 0.12 \\\\\n"));
+              HasSubstr("SoftCoT & 1.2200 & $-$19.7 [$-$19.8, $-$19.7]$^{*}$ & 35.0 $\\pm$ 10.7 & "
+                        "0.25 & 4 & 332k & 1 \\\\\n"));
   EXPECT_THAT(study_csv(study),
               HasSubstr("gsm8k,softcot,SoftCoT,gsm8k,4,4,,332352,20,20,1,1.22,"));
 }
