@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "runtime/random.h"
+#include "support/event_files.h"
 #include "support/job.h"
 #include "support/thought_caches.h"
 #include "support/tiny_model.h"
