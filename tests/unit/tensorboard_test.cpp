@@ -63,7 +63,6 @@ TEST(Tensorboard, BytesOfAFile) {
   ASSERT_EQ(record.size(), 19u);
   EXPECT_EQ(record.substr(0, 8), std::string("\x03\0\0\0\0\0\0\0", 8));
   EXPECT_EQ(record.substr(12, 3), "abc");
-  // crc32c("abc") = 0x364b3fb7; ((crc >> 15 | crc << 17) + 0xa282ead8) = 0x21f15fa3... little-endian.
   const std::uint32_t crc = 0x364b3fb7;
   EXPECT_EQ(crc32c("abc"), crc);
   const std::uint32_t masked = ((crc >> 15) | (crc << 17)) + 0xa282ead8u;
