@@ -66,8 +66,9 @@ std::string html_grid(const Grid& grid) {
     const auto& cells = grid.lines[i];
     const std::string label = html_text(cells.front());
     out += "<tr><th scope=\"row\">";
-    out += grid.links.empty() ? label
-                              : fmt::format("<a href=\"#{}\">{}</a>", html_text(grid.links[i]), label);
+    out += grid.links.empty()
+               ? label
+               : fmt::format("<a href=\"#{}\">{}</a>", html_text(grid.links[i]), label);
     out += "</th>";
     for (std::size_t j = 1; j < cells.size(); ++j) {
       out += fmt::format("<td{}>{}</td>", heat_style(grid, i, j), html_text(cells[j]));

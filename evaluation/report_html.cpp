@@ -46,6 +46,7 @@ tbody th a { color: inherit; text-decoration-color: var(--line); }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; margin: .2rem 0 .8rem;
   padding: 0; font-size: .88rem; } .legend i { display: inline-block; width: 1.3rem; vertical-align: .25em;
   margin-right: .4rem; border-top: 3px solid; } .legend i.dashed { border-top-style: dashed; }
+td.heat:last-child { padding-right: .55rem; }
 .heat { background: rgba(59, 130, 196, calc(.04 + .5 * var(--heat))); }
 .facts { table-layout: fixed; } .facts th { width: 9rem; font-weight: 400; color: var(--soft); }
 .facts td { overflow-wrap: anywhere; }

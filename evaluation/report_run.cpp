@@ -36,10 +36,9 @@ void read_metrics(const std::filesystem::path& path, RunRecord& run) {
   run.steps = std::move(read.steps);
   run.frozen_weights = read.frozen_weights;
   if (read.unreadable > 0) {
-    run.remarks.push_back(
-        fmt::format("{} line{} of metrics.jsonl could not be read and {} left out.",
-                    read.unreadable, read.unreadable == 1 ? "" : "s",
-                    read.unreadable == 1 ? "is" : "are"));
+    run.remarks.push_back(fmt::format(
+        "{} line{} of metrics.jsonl could not be read and {} left out.", read.unreadable,
+        read.unreadable == 1 ? "" : "s", read.unreadable == 1 ? "is" : "are"));
   }
 }
 void read_sample_files(const std::filesystem::path& folder, RunRecord& run) {

@@ -28,7 +28,7 @@ std::string value_of(const Settings& settings, const std::string& name) {
 
 std::string words_of(const std::string& name, const std::string& value) {
   if (name == "thoughts.count") return "N = " + value;
-  if (name == "thoughts.eval-count") return value.empty() ? "" : "N = " + value + " in evaluation";
+  if (name == "thoughts.eval-count") return value.empty() ? "" : "tested with N = " + value;
   if (name == "assistant.layers") {
     return value == "0" ? "whole assistant" : fmt::format("assistant {} layers", value);
   }
@@ -248,7 +248,8 @@ std::string short_count(std::int64_t count) {
   const auto number = static_cast<double>(count);
   if (count < 1000) return std::to_string(count);
   if (count < 1'000'000) return fmt::format("{:.0f}k", number / 1e3);
-  if (count < 1'000'000'000) return fmt::format("{:.{}f}M", number / 1e6, count < 10'000'000 ? 2 : 0);
+  if (count < 1'000'000'000)
+    return fmt::format("{:.{}f}M", number / 1e6, count < 10'000'000 ? 2 : 0);
   return fmt::format("{:.2f}B", number / 1e9);
 }
 

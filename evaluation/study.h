@@ -30,8 +30,8 @@ struct StudyRun {
 
 /// One method of one run.
 struct StudyCell {
-  std::size_t run = 0;  ///< Of Study::runs.
-  std::string method;   ///< "softcot"
+  std::size_t run = 0;     ///< Of Study::runs.
+  std::string method;      ///< "softcot"
   std::string trained_on;  ///< A task; empty for a method that trains nothing.
   Settings settings;
   std::string seeds;  ///< "training 41, evaluation 41": what cells of one line differ in.
@@ -58,9 +58,9 @@ struct StudyLine {
   MethodSamples samples;  ///< Those of all cells.
   MethodResult result;
   std::optional<double> published;
-  std::optional<std::int64_t> thoughts;            ///< N in training.
-  std::optional<std::int64_t> eval_thoughts;       ///< N in evaluation, where it is another.
-  std::optional<std::int64_t> assistant_size;      ///< Parameters.
+  std::optional<std::int64_t> thoughts;        ///< N in training.
+  std::optional<std::int64_t> eval_thoughts;   ///< N in evaluation, where it is another.
+  std::optional<std::int64_t> assistant_size;  ///< Parameters.
   std::optional<std::int64_t> trained_parameters;
 
   /// Trained for the task that it was tested on, or not at all.

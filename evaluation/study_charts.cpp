@@ -28,12 +28,11 @@ struct Named {
   bool dashed = false;
 };
 
-/// The curves of a task; those of one point are left out unless another has several.
+/// The curves of a task that have several points.
 std::vector<Curve> curves_of(const Study& study, const std::string& task, const Number& x,
                              const std::set<std::string>& settings) {
   const auto lines = study.lines_of(task);
   std::vector<Curve> curves;
-  bool any = false;
   for (const StudyLine* line : lines) {
     const auto place = x(*line);
     if (!place || line->eval_thoughts || !line->native() || !line->doubt.empty()) continue;
@@ -43,9 +42,8 @@ std::vector<Curve> curves_of(const Study& study, const std::string& task, const 
                               [&](const Curve& each) { return each.name == name; });
     if (curve == curves.end()) curve = curves.insert(curve, {name, {}});
     curve->points.emplace(*place, line);
-    any = any || curve->points.size() > 1;
   }
-  if (!any) curves.clear();
+  std::erase_if(curves, [](const Curve& curve) { return curve.points.size() < 2; });
   return curves;
 }
 
@@ -94,7 +92,7 @@ Plot plot_of(const std::vector<Curve>& curves, const StudyLine* reference, Plot 
       series.points.push_back(*point);
     }
     PlotSeries band = series;
-    band.style = series.points.size() > 1 ? PlotSeries::Style::kBand : PlotSeries::Style::kErrorBars;
+    band.style = PlotSeries::Style::kBand;
     plot.series.push_back(std::move(band));
     lines.push_back(std::move(series));
   }
@@ -104,7 +102,8 @@ Plot plot_of(const std::vector<Curve>& curves, const StudyLine* reference, Plot 
     plot.series.push_back({"",
                            PlotSeries::Style::kDashes,
                            colour,
-                           {{.x = -0.4, .y = level->y}, {.x = static_cast<double>(places.size()) - 0.6, .y = level->y}}});
+                           {{.x = -0.4, .y = level->y},
+                            {.x = static_cast<double>(places.size()) - 0.6, .y = level->y}}});
   }
   return plot;
 }
@@ -140,8 +139,8 @@ std::string section(const std::string& heading, const std::string& pictures,
   std::string out = "<h2>" + html_text(heading) + "</h2>\n<ul class=\"legend\">";
   for (const Named& each : legend) {
     out += fmt::format("<li><i{} style=\"border-color:{}\"></i>{}</li>",
-                       each.dashed ? " class=\"dashed\"" : "", plot_colour(each.colour),
-                       html_text(each.name));
+                       each.dashed || each.colour >= kPlotColours ? " class=\"dashed\"" : "",
+                       plot_colour(each.colour), html_text(each.name));
   }
   return out + "</ul>\n" + pictures;
 }
@@ -166,14 +165,15 @@ std::string id_of(const std::string& what, const Study& study, const std::string
 
 std::string thoughts_section(const Study& study, const std::string& task,
                              const std::string& gnuplot) {
-  const auto curves = curves_of(
-      study, task, [](const StudyLine& line) { return line.thoughts; }, {"thoughts.count"});
+  const auto curves = curves_of(study, task, [](const StudyLine& line) { return line.thoughts; },
+                                {"thoughts.count"});
   if (curves.empty()) return "";
-  return section(task + ": number of thoughts",
-                 two_plots(curves, reference_of(study, task), id_of("thoughts", study, task),
-                           "thought tokens (N)", [](std::int64_t n) { return std::to_string(n); },
-                           gnuplot),
-                 legend_of(curves, reference_of(study, task)));
+  return section(
+      task + ": number of thoughts",
+      two_plots(
+          curves, reference_of(study, task), id_of("thoughts", study, task), "thought tokens (N)",
+          [](std::int64_t n) { return std::to_string(n); }, gnuplot),
+      legend_of(curves, reference_of(study, task)));
 }
 
 std::string sizes_section(const Study& study, const std::string& task, const std::string& gnuplot) {

@@ -37,9 +37,8 @@ Questions questions_of(const Study& study, const std::string& task) {
   }
   for (auto& [id, answered] : questions) {
     for (Answered& each : answered) {
-      std::sort(each.samples.begin(), each.samples.end(), [](const Sample* a, const Sample* b) {
-        return a->sample_index < b->sample_index;
-      });
+      std::sort(each.samples.begin(), each.samples.end(),
+                [](const Sample* a, const Sample* b) { return a->sample_index < b->sample_index; });
     }
   }
   return questions;
@@ -83,7 +82,8 @@ std::string prompts_block(const Study& study, const std::vector<Answered>& answe
     });
     (group == groups.end() ? groups.emplace_back() : *group).push_back(&answered);
   }
-  std::string out = "<details class=\"prompts\"><summary>Prompts as the models saw them</summary>\n";
+  std::string out =
+      "<details class=\"prompts\"><summary>Prompts as the models saw them</summary>\n";
   for (const auto& group : groups) {
     std::string labels;
     const std::string* prompt = nullptr;
@@ -105,7 +105,8 @@ std::string answer_block(const Answered& answered, std::size_t number) {
   const Sample& first = *answered.samples.front();
   const ExtractedAnswer& read = first.read_by(extractor);
   std::string out = fmt::format(
-      "<div class=\"answer\" data-line=\"{}\" data-right=\"{}\" data-answer=\"{}\">\n<h3>{} {}</h3>\n",
+      "<div class=\"answer\" data-line=\"{}\" data-right=\"{}\" data-answer=\"{}\">\n<h3>{} "
+      "{}</h3>\n",
       number, read.correct ? 1 : 0, html_text(read.answer.value_or("")),
       html_text(answered.line->label), reading(read));
   out += text_block(first.text) + measures(first);
@@ -139,15 +140,15 @@ std::string controls(const Study& study, const std::vector<std::string>& labels)
   }
   out += selection("Method", "first", choice("", "all") + lines);
   out += selection("Beside", "second", choice("", "none") + lines);
-  out += selection("Show", "show",
-                   choice("all", "all questions") + choice("right", "all of them right") +
-                       choice("wrong", "all of them wrong") +
-                       choice("split", "some right, some wrong") +
-                       choice("first", "only the first right") +
-                       choice("second", "only the second right") +
-                       choice("answers", "their answers differ"));
+  out += selection(
+      "Show", "show",
+      choice("all", "all questions") + choice("right", "all of them right") +
+          choice("wrong", "all of them wrong") + choice("split", "some right, some wrong") +
+          choice("first", "only the first right") + choice("second", "only the second right") +
+          choice("answers", "their answers differ"));
   return out +
-         "<label>Search<input type=\"search\" name=\"search\"></label>\n<output></output>\n</form>\n";
+         "<label>Search<input type=\"search\" "
+         "name=\"search\"></label>\n<output></output>\n</form>\n";
 }
 
 }  // namespace
@@ -173,8 +174,9 @@ std::string samples_page(const Study& study, std::size_t questions) {
       if (++taken > count) break;
       ++shown;
       const Sample& asked = *answers.front().samples.front();
-      list += fmt::format("<section class=\"question\" data-task=\"{}\">\n<p class=\"soft\">{}, {}</p>\n",
-                          html_text(task), html_text(task), html_text(id));
+      list += fmt::format(
+          "<section class=\"question\" data-task=\"{}\">\n<p class=\"soft\">{}, {}</p>\n",
+          html_text(task), html_text(task), html_text(id));
       list += text_block(asked.question) + "<p>Answer: <b>" +
               html_text(shortened(asked.reference, 200)) + "</b></p>\n<div class=\"answers\">\n";
       for (const Answered& answered : answers) {
@@ -185,7 +187,8 @@ std::string samples_page(const Study& study, std::size_t questions) {
     }
   }
   const std::string body = fmt::format(
-      "<h1>{}</h1>\n<p class=\"soft\">What the methods wrote: {} of {} questions{}. What was read as "
+      "<h1>{}</h1>\n<p class=\"soft\">What the methods wrote: {} of {} questions{}. What was read "
+      "as "
       "the answer stands beside each method, and whether it is right. Filters and marks go by the "
       "first sample of each. <a href=\"report.html\">The report</a></p>\n{}{}",
       html_text(study.title), shown, all,

@@ -38,8 +38,9 @@ Cost cost_of(const Study& study, const StudyLine& line) {
       cost.gpu = cost.gpu || work.device != "cpu";
     }
     if (cost.train_seconds > 0 || line.trained_on.empty()) continue;
-    // Runs of a version without work.jsonl: what their steps took.
+    // Runs of a version without work.jsonl: what their steps took, on who knows how many ranks.
     for (const RunStep& step : run.steps) cost.train_seconds += step.seconds.value_or(0);
+    cost.device_hours = 0;
   }
   return cost;
 }
@@ -71,13 +72,12 @@ std::optional<Grid> cost_grid(const Study& study) {
   for (const StudyLine& line : study.lines) {
     const Cost cost = cost_of(study, line);
     if (cost.device_hours > 0) (cost.gpu ? gpu : cpu) = true;
-    grid.lines.push_back({several ? line.task + ": " + line.label : line.label,
-                          shown(cost.train_seconds, "{:.0f}"),
-                          ratio(cost.train_rows, cost.train_seconds),
-                          shown(cost.evaluate_seconds, "{:.0f}"),
-                          ratio(cost.samples, cost.evaluate_seconds),
-                          ratio(cost.timed_tokens, cost.evaluate_seconds),
-                          fmt::format("{:.0f}", cost.new_tokens), shown(cost.device_hours, "{:.3f}")});
+    grid.lines.push_back(
+        {several ? line.task + ": " + line.label : line.label, shown(cost.train_seconds, "{:.0f}"),
+         ratio(cost.train_rows, cost.train_seconds), shown(cost.evaluate_seconds, "{:.0f}"),
+         ratio(cost.samples, cost.evaluate_seconds),
+         ratio(cost.timed_tokens, cost.evaluate_seconds), fmt::format("{:.0f}", cost.new_tokens),
+         shown(cost.device_hours, "{:.3f}")});
     grid.links.push_back(fmt::format("line-{}", &line - study.lines.data()));
   }
   if (grid.lines.empty()) return std::nullopt;
@@ -106,9 +106,8 @@ Grid sources_grid(const Study& study) {
       }
       const auto version = from.versions.find("softcot");
       grid.lines.push_back({run.name, line.task + ": " + line.label, cell.seeds,
-                            version == from.versions.end() ? "" : version->second,
-                            from.config_hash, from.prompt_hash, joined(from.model_hashes),
-                            joined(from.data_hashes),
+                            version == from.versions.end() ? "" : version->second, from.config_hash,
+                            from.prompt_hash, joined(from.model_hashes), joined(from.data_hashes),
                             fmt::format("{}", fmt::join(machines, "; "))});
     }
   }
@@ -119,7 +118,8 @@ std::optional<Grid> left_out_grid(const Study& study) {
   Grid grid{"Left out or in doubt", {"run", "why"}, {}};
   for (const StudyRun& run : study.runs) {
     if (!run.doubt.empty()) {
-      grid.lines.push_back({"⚠ " + run.name, run.doubt + "; by itself in the tables, in no picture"});
+      grid.lines.push_back(
+          {"⚠ " + run.name, run.doubt + "; by itself in the tables, in no picture"});
     }
   }
   for (const LeftOut& each : study.left_out) grid.lines.push_back({each.name, each.reason});

@@ -21,7 +21,8 @@ std::string signed_text(double value, int digits) {
 std::string accuracy_text(const StudyLine& line) {
   const Accuracy& accuracy = headline_accuracy(line.result);
   const auto& deviation = line.result.over_seeds.deviation;
-  const std::string spread = deviation ? percent(*deviation) + " sd" : percent(accuracy.standard_error);
+  const std::string spread =
+      deviation ? percent(*deviation) + " sd" : percent(accuracy.standard_error);
   const bool differs = line.result.contrast && line.result.contrast->mcnemar_p < 0.05;
   return fmt::format("{} ± {}{}", percent(accuracy.value), spread, differs ? kSignificant : "");
 }
@@ -138,7 +139,7 @@ std::optional<Grid> overview_grid(const Study& study) {
             {}};
   grid.heads.insert(grid.heads.end(), tasks.begin(), tasks.end());
   for (const StudyLine& line : study.lines) {
-    if (!line.native()) continue;
+    if (!line.native() || line.eval_thoughts) continue;
     auto row = std::find_if(grid.lines.begin(), grid.lines.end(),
                             [&](const auto& cells) { return cells[0] == line.label; });
     if (row == grid.lines.end()) {
@@ -215,7 +216,8 @@ std::vector<Grid> thought_grids(const Study& study, const std::string& task) {
     };
     const auto add = [&](const std::string& what, const Figure& figure, int digits) {
       grids.push_back(matrix(fmt::format("{}, {}: {}", task, name, what), "N trained \\ tested",
-                             as_texts(series.train), as_texts(series.eval), line_at, figure, digits));
+                             as_texts(series.train), as_texts(series.eval), line_at, figure,
+                             digits));
     };
     add("NLL", nll_figure, 4);
     add("accuracy %", accuracy_figure, 1);
@@ -236,6 +238,11 @@ std::vector<Grid> transfer_grids(const Study& study) {
     add_once(labels, label);
     at.emplace(std::pair(label, line.task), &line);
   }
+  std::erase_if(labels, [&](const std::string& label) {
+    return std::count_if(tasks.begin(), tasks.end(), [&](const std::string& task) {
+             return at.contains({label, task});
+           }) < 2;
+  });
   const auto line_at = [&](std::size_t i, std::size_t j) -> const StudyLine* {
     const auto found = at.find({labels[i], tasks[j]});
     return found == at.end() ? nullptr : found->second;

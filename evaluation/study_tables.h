@@ -12,13 +12,14 @@ namespace softcot {
 // The figures of a study as people read them; pure. "∗" marks a difference from zero-shot CoT that
 // is significant: McNemar p < 0.05 for accuracy, a 95 % interval without zero for the NLL.
 
-/// All methods on all tasks, each as it was trained for that task; nothing for a single task.
+/// All methods on all tasks, each as it was trained for that task; nothing for a single task. Lines
+/// that were tested with another N than trained are in thought_grids alone.
 std::optional<Grid> overview_grid(const Study& study);
 /// Every line of a task, with intervals and published figures.
 Grid task_grid(const Study& study, const std::string& task);
 /// NLL and accuracy by N in training and in evaluation, where a method has several of both.
 std::vector<Grid> thought_grids(const Study& study, const std::string& task);
-/// Accuracy and change of the NLL, trained on one task and tested on another.
+/// Accuracy and change of the NLL of what was tested on several tasks.
 std::vector<Grid> transfer_grids(const Study& study);
 /// What each line took.
 std::optional<Grid> cost_grid(const Study& study);

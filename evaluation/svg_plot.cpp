@@ -13,8 +13,8 @@ namespace softcot {
 namespace {
 
 // Readable on white and on black.
-constexpr std::array<std::string_view, 8> kColours = {"#3b82c4", "#d9772b", "#3f9b63", "#9a6fc0",
-                                                      "#c94f5d", "#8a8d2b", "#2fa3a8", "#b06a9b"};
+constexpr std::array<std::string_view, kPlotColours> kColours = {
+    "#3b82c4", "#d9772b", "#3f9b63", "#9a6fc0", "#c94f5d", "#8a8d2b", "#2fa3a8", "#b06a9b"};
 constexpr std::size_t kMostInside = 4;  // Names in the legend that find room inside of the plot.
 
 std::string harmless(std::string_view text) {
@@ -45,17 +45,19 @@ std::string data_block(std::size_t index, const PlotSeries& series) {
 
 std::string style_of(const PlotSeries& series) {
   const std::string_view colour = plot_colour(series.colour);
+  const std::string_view dashes = series.colour >= kPlotColours ? " dt 3" : "";
   switch (series.style) {
     case PlotSeries::Style::kLine:
-      return fmt::format("using 1:2 with lines lw 2.2 lc rgb '{}'", colour);
+      return fmt::format("using 1:2 with lines lw 2.2{} lc rgb '{}'", dashes, colour);
     case PlotSeries::Style::kFaintLine:
       return fmt::format("using 1:2 with lines lw 0.9 lc rgb '#b0{}'", colour.substr(1));
     case PlotSeries::Style::kMarkedLine:
-      return fmt::format("using 1:2 with linespoints lw 2.2 pt 7 ps 0.6 lc rgb '{}'", colour);
+      return fmt::format("using 1:2 with linespoints lw 2.2{} pt 7 ps 0.6 lc rgb '{}'", dashes,
+                         colour);
     case PlotSeries::Style::kErrorBars:
       return fmt::format("using 1:2:3:4 with yerrorbars lw 2.2 pt 7 ps 0.9 lc rgb '{}'", colour);
     case PlotSeries::Style::kBand:
-      return fmt::format("using 1:3:4 with filledcurves fs solid noborder fc rgb '#d8{}'",
+      return fmt::format("using 1:3:4 with filledcurves fs solid noborder fc rgb '#e0{}'",
                          colour.substr(1));
     case PlotSeries::Style::kDashes:
       return fmt::format("using 1:2 with lines lw 1.6 dt 2 lc rgb '{}'", colour);
@@ -93,8 +95,8 @@ std::string gnuplot_script(const Plot& plot) {
       "set key {} spacing 1.2 samplen 2\nset offsets graph 0, graph 0, graph 0.08, graph "
       "0.04\n"
       "set xlabel '{}'\nset ylabel '{}'\n",
-      plot.width, height, harmless(plot.id), below ? "below" : "top right",
-      harmless(plot.x_label), harmless(plot.y_label));
+      plot.width, height, harmless(plot.id), below ? "below" : "top right", harmless(plot.x_label),
+      harmless(plot.y_label));
   if (plot.from_zero) script += "set yrange [0:*]\n";
   if (!plot.x_names.empty()) {
     std::string tics;

@@ -27,7 +27,7 @@ struct PlotSeries {
   };
   std::string title;  ///< In the legend; empty for none.
   Style style = Style::kLine;
-  int colour = 0;  ///< 0 … 7, then from the start again.
+  int colour = 0;  ///< See plot_colour.
   std::vector<PlotPoint> points;
 };
 
@@ -43,6 +43,8 @@ struct Plot {
   int height = 320;
 };
 
+/// With numbers from here on the colours begin again, and lines are dashed.
+inline constexpr int kPlotColours = 8;
 /// "#3b82c4": the colour of that number, readable on white and on black.
 std::string_view plot_colour(int number);
 

@@ -32,8 +32,9 @@ std::string this_machine() {
 
 void append_work(const std::filesystem::path& path, WorkRecord record) {
   const nlohmann::ordered_json line = {
-      {"command", record.command},       {"method", record.method}, {"seconds", record.seconds},
-      {"rows", record.rows},             {"ranks", record.ranks},   {"tp", record.tp},
+      {"command", record.command},       {"method", record.method},
+      {"seconds", record.seconds},       {"rows", record.rows},
+      {"ranks", record.ranks},           {"tp", record.tp},
       {"new_tokens", record.new_tokens}, {"threads", record.threads},
       {"device", record.device},         {"machine", this_machine()}};
   std::ofstream out(path, std::ios::app);

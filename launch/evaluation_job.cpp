@@ -154,9 +154,8 @@ std::vector<PromptText> EvaluationJob::prompts_of(const std::vector<Question>& q
     Row row = rows_[i];
     row.ids.resize(static_cast<std::size_t>(questions[i].prompt_tokens()));
     row.target_begin = row.length();
-    prompts.push_back(
-        {questions[i].record.id, prompt_hash(questions[i]),
-         row_text(row_runs(text_.tokenizer, text_.family, row), RowMarks::kPlain)});
+    prompts.push_back({questions[i].record.id, prompt_hash(questions[i]),
+                       row_text(row_runs(text_.tokenizer, text_.family, row), RowMarks::kPlain)});
   }
   return prompts;
 }

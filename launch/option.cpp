@@ -190,7 +190,8 @@ Binding bind_each(std::vector<std::filesystem::path>* variable) {
           .text =
               [variable] {
                 std::string text;
-                for (const auto& path : *variable) text += (text.empty() ? "" : " ") + path.string();
+                for (const auto& path : *variable)
+                  text += (text.empty() ? "" : " ") + path.string();
                 return text;
               },
           .kind = "PATH",

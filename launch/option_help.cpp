@@ -55,10 +55,10 @@ std::string entry(const Option& option, const OptionSet& options) {
 
 std::string help_page(const OptionSet& options) {
   const std::string argument = options.argument();
-  std::string out =
-      fmt::format("softcot {}: {}\n\nUsage: softcot {}{} [--config FILE] [--option value …]\n",
-                  options.command(), options.summary(), options.command(),
-                  argument.empty() ? "" : " " + argument + (options.several_arguments() ? "…" : ""));
+  std::string out = fmt::format(
+      "softcot {}: {}\n\nUsage: softcot {}{} [--config FILE] [--option value …]\n",
+      options.command(), options.summary(), options.command(),
+      argument.empty() ? "" : " " + argument + (options.several_arguments() ? "…" : ""));
   for (const Option& option : options.options()) {
     if (!argument.empty() && option.name == argument) {
       out += fmt::format("\n  {}\n{}", argument, wrapped(option.help, 6));

@@ -125,8 +125,8 @@ std::vector<Assignment> OptionSet::gather(const std::vector<std::string>& argume
     if (option == nullptr) return NameKind::kUnknown;
     return option->binding.is_flag ? NameKind::kFlag : NameKind::kTakesValue;
   };
-  std::vector<Assignment> from_line = read_command_line(
-      arguments, {argument_, several_arguments_}, kind_of, problems);
+  std::vector<Assignment> from_line =
+      read_command_line(arguments, {argument_, several_arguments_}, kind_of, problems);
   for (const Assignment& assignment : from_line) check_name(assignment, true, problems);
 
   std::vector<Assignment> from_environment;

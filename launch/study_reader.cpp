@@ -46,8 +46,7 @@ std::string one_line(const Error& error) {
 
 std::string name_of(const fs::path& folder) {
   const fs::path whole = fs::weakly_canonical(folder);
-  return whole.has_filename() ? whole.filename().string()
-                              : whole.parent_path().filename().string();
+  return whole.has_filename() ? whole.filename().string() : whole.parent_path().filename().string();
 }
 
 std::vector<fs::path> sorted_folders(const fs::path& parent) {
@@ -82,7 +81,8 @@ std::string doubt_of_cell(const fs::path& folder) {
 /// Whether results.json can have come from these samples.
 bool follows(const MethodResult& result, const MethodSamples& samples) {
   const std::vector<MethodSamples> alone = {samples};
-  const Comparison again = compare_methods(alone, {.baseline = "none", .bootstrap = {.resamples = 1}});
+  const Comparison again =
+      compare_methods(alone, {.baseline = "none", .bootstrap = {.resamples = 1}});
   if (again.rows.empty()) return false;
   const MethodResult& row = again.rows[0];
   const auto near = [](double a, double b) { return std::abs(a - b) <= 1e-9 * (1 + std::abs(b)); };
@@ -129,8 +129,9 @@ class Reader {
       const auto status = require<std::string>(cell, "status", where);
       if (status != "done") {
         const bool told = cell.contains("error") && cell["error"].is_string();
-        leave_out(name, told && cell["error"] != "" ? status + ": " + cell["error"].get<std::string>()
-                                                    : status);
+        leave_out(name, told && cell["error"] != ""
+                            ? status + ": " + cell["error"].get<std::string>()
+                            : status);
         continue;
       }
       const fs::path results = folder / require<std::string>(cell, "results", where);
@@ -227,8 +228,8 @@ class Reader {
     run.doubt = doubt_of(place, record, evaluation);
     const std::string version = version_of(record.provenance);
     if (version != SOFTCOT_VERSION) {
-      leave_out(place.name + " (kept)", fmt::format("made by softcot {}, this is {}", version,
-                                                    SOFTCOT_VERSION));
+      leave_out(place.name + " (kept)",
+                fmt::format("made by softcot {}, this is {}", version, SOFTCOT_VERSION));
     }
     for (const std::string& remark : record.remarks) leave_out(place.name + " (kept)", remark);
     study_.runs.push_back(std::move(run));

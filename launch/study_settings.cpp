@@ -14,13 +14,29 @@ namespace softcot {
 namespace {
 
 /// Options that change no result, or that a study knows by other means: seeds, tasks, methods.
-constexpr std::array<std::string_view, 23> kPassedOver = {
-    "data.task",          "thoughts.cache",    "thoughts.count",         "thoughts.eval-count",
-    "train.method",       "train.seed",        "train.accumulation",     "train.eval-every",
-    "train.checkpoint-every", "train.keep",    "train.keep-every",       "train.pack",
-    "train.target-logits", "train.frozen-prefix", "train.shared-prefix", "evaluate.methods",
-    "evaluate.trained",   "evaluate.batch",    "evaluate.also-greedy",   "evaluate.compat",
-    "evaluate.seed",      "evaluate.every-stage", "train.tensorboard"};
+constexpr std::array<std::string_view, 23> kPassedOver = {"data.task",
+                                                          "thoughts.cache",
+                                                          "thoughts.count",
+                                                          "thoughts.eval-count",
+                                                          "train.method",
+                                                          "train.seed",
+                                                          "train.accumulation",
+                                                          "train.eval-every",
+                                                          "train.checkpoint-every",
+                                                          "train.keep",
+                                                          "train.keep-every",
+                                                          "train.pack",
+                                                          "train.target-logits",
+                                                          "train.frozen-prefix",
+                                                          "train.shared-prefix",
+                                                          "evaluate.methods",
+                                                          "evaluate.trained",
+                                                          "evaluate.batch",
+                                                          "evaluate.also-greedy",
+                                                          "evaluate.compat",
+                                                          "evaluate.seed",
+                                                          "evaluate.every-stage",
+                                                          "train.tensorboard"};
 
 /// Of the training's file: what was trained, and on what.
 bool of_training(const std::string& name) {
@@ -95,7 +111,8 @@ std::string seeds_of(const std::string& method, const Settings& evaluation,
   if (method_of(method).trained()) seeds = "training " + value_of(training, "train.seed");
   const std::string temperature = value_of(evaluation, "evaluate.temperature");
   if (temperature.empty() || temperature == "0") return seeds;
-  return seeds + (seeds.empty() ? "" : ", ") + "evaluation " + value_of(evaluation, "evaluate.seed");
+  return seeds + (seeds.empty() ? "" : ", ") + "evaluation " +
+         value_of(evaluation, "evaluate.seed");
 }
 
 }  // namespace softcot

@@ -69,8 +69,8 @@ std::string size_of(const std::vector<SuiteRow>& rows, const std::string& task) 
 
 Grid details(const Suite& suite, const std::vector<SuiteRow>& rows, const std::string& task) {
   Grid grid{fmt::format("{}, {}", task, size_of(rows, task)),
-                 {"method", "N", "params", "NLL", "Δ % [95 %]", "accuracy %", "p"},
-                 {}};
+            {"method", "N", "params", "NLL", "Δ % [95 %]", "accuracy %", "p"},
+            {}};
   const bool published = !suite.published.empty();
   if (published) grid.heads.emplace_back("paper");
   for (const SuiteRow& row : rows) {
@@ -86,7 +86,7 @@ using RowText = std::function<std::string(const SuiteRow&)>;
 
 /// One line for all rows of the same label, one column a task.
 Grid by_task(const Suite& suite, const std::vector<const SuiteRow*>& rows, std::string title,
-                  const RowText& label, const RowText& figure) {
+             const RowText& label, const RowText& figure) {
   Grid grid{std::move(title), {"method"}, {}};
   const std::vector<std::string> tasks = suite.all_tasks();
   grid.heads.insert(grid.heads.end(), tasks.begin(), tasks.end());

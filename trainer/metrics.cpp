@@ -53,21 +53,20 @@ void MetricsLog::drop_from_step(std::int64_t step) {
 void MetricsLog::write(const StepMetrics& metrics) {
   if (path_.empty()) return;
   const auto& r = metrics.result;
-  nlohmann::ordered_json line = {
-      {"step", metrics.step},
-      {"epoch", metrics.epoch},
-      {"loss", r.loss},
-      {"grad_norm", r.gradient_norm},
-      {"learning_rate", metrics.learning_rate},
-      {"targets", r.targets},
-      {"tokens_per_second", metrics.tokens_per_second()},
-      {"seconds",
-       {{"data", metrics.data_seconds},
-        {"forward", r.forward_seconds},
-        {"backward", r.backward_seconds},
-        {"reduce", r.reduce_seconds},
-        {"update", r.update_seconds}}},
-      {"peak_memory_bytes", peak_memory_bytes()}};
+  nlohmann::ordered_json line = {{"step", metrics.step},
+                                 {"epoch", metrics.epoch},
+                                 {"loss", r.loss},
+                                 {"grad_norm", r.gradient_norm},
+                                 {"learning_rate", metrics.learning_rate},
+                                 {"targets", r.targets},
+                                 {"tokens_per_second", metrics.tokens_per_second()},
+                                 {"seconds",
+                                  {{"data", metrics.data_seconds},
+                                   {"forward", r.forward_seconds},
+                                   {"backward", r.backward_seconds},
+                                   {"reduce", r.reduce_seconds},
+                                   {"update", r.update_seconds}}},
+                                 {"peak_memory_bytes", peak_memory_bytes()}};
   if (metrics.stage) line["stage"] = *metrics.stage;
   if (metrics.heldout_loss) line["heldout_loss"] = *metrics.heldout_loss;
   append(line.dump());

@@ -84,8 +84,8 @@ std::string scalar_event(std::int64_t step, const std::map<std::string, double>&
   std::string summary;
   for (const auto& [tag, value] : values) {
     const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(value));
-    summary += field_of_bytes(
-        1, field_of_bytes(1, tag) + key(2, Wire::kFixed32) + little_endian(bits));
+    summary +=
+        field_of_bytes(1, field_of_bytes(1, tag) + key(2, Wire::kFixed32) + little_endian(bits));
   }
   return wall_time_field(wall_time) + key(2, Wire::kVarint) +
          varint(static_cast<std::uint64_t>(step)) + field_of_bytes(5, summary);

@@ -11,8 +11,8 @@ namespace softcot {
 /// CRC-32C (Castagnoli), as iSCSI has it (RFC 3720).
 std::uint32_t crc32c(std::string_view bytes);
 
-/// One record of a TFRecord file: length [8], masked CRC of that [4], bytes, masked CRC of them [4],
-/// little-endian.
+/// One record of a TFRecord file: length [8], masked CRC of that [4], bytes, masked CRC of them
+/// [4], little-endian.
 std::string tfrecord(std::string_view bytes);
 
 /// Scalars for TensorBoard: one file events.out.tfevents.… a writer, each with the events of
@@ -23,8 +23,8 @@ class TensorboardLog {
   /// Nothing is touched before the first event. An empty folder writes nothing.
   explicit TensorboardLog(std::filesystem::path folder);
 
-  /// Forgets the events after `step` in the files that are there, all of them at step 0: they belong
-  /// to updates that a resume makes again.
+  /// Forgets the events after `step` in the files that are there, all of them at step 0: they
+  /// belong to updates that a resume makes again.
   void drop_from_step(std::int64_t step);
   /// One event of all values of a step, by tag ("train/loss"), at `wall_time` [s since 1970].
   void write(std::int64_t step, const std::map<std::string, double>& values, double wall_time);

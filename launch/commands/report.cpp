@@ -31,8 +31,10 @@ void report_run(const std::filesystem::path& folder, std::filesystem::path outpu
 
 void report_study(const std::vector<std::filesystem::path>& runs, const std::filesystem::path& out,
                   int questions) {
+  std::error_code error;
+  std::filesystem::create_directories(out, error);
+  if (error) fail_write(error.value(), out);
   const Study study = read_study(runs);
-  std::filesystem::create_directories(out);
   write_file_atomically(out / "samples.html",
                         samples_page(study, static_cast<std::size_t>(questions)));
   write_file_atomically(out / "report.md", study_markdown(study));
@@ -57,15 +59,16 @@ ExitCode run_report(Invocation& invocation) {
   options.find("run.folder")->required = false;
   options.after_read([] {});
   options.add_alias("run", "run.folder");
-  options.add_arguments("RUNS", &runs,
-                        "Evaluated run folders, OUT folders of compare or of sweep, in any number.");
-  options.add("out", &out, "Folder for the report of RUNS: report.html, .md, .csv, .tex, samples.html.");
-  options.add("output", &output,
-              "The page of --run; by default report.html in the run folder.");
-  options.add("questions", &questions,
-              "Questions of each task on the page of samples, evenly spaced, 0 for all; on the page "
-              "of --run, 6 unless given.",
-              at_least(0));
+  options.add_arguments(
+      "RUNS", &runs, "Evaluated run folders, OUT folders of compare or of sweep, in any number.");
+  options.add("out", &out,
+              "Folder for the report of RUNS: report.html, .md, .csv, .tex, samples.html.");
+  options.add("output", &output, "The page of --run; by default report.html in the run folder.");
+  options.add(
+      "questions", &questions,
+      "Questions of each task on the page of samples, evenly spaced, 0 for all; on the page "
+      "of --run, 6 unless given.",
+      at_least(0));
   options.set_notes(
       "The pages need no network and hold no time: the same runs make the same bytes. Runs that "
       "differ\n"
@@ -82,8 +85,8 @@ ExitCode run_report(Invocation& invocation) {
   if (!invocation.read(options)) return ExitCode::kOk;
   if (invocation.rank() != 0) return ExitCode::kOk;
 
-  const bool one_run = options.origin("run.folder") == "command line" ||
-                       (runs.empty() && !run.folder.empty());
+  const bool one_run =
+      options.origin("run.folder") == "command line" || (runs.empty() && !run.folder.empty());
   if (runs.empty() != one_run) {
     fail(ExitCode::kUsage, {.what = one_run ? "two kinds of report at once" : "nothing to report",
                             .where = "softcot report",

@@ -15,8 +15,8 @@ struct EventScalar {
   bool operator==(const EventScalar&) const = default;
 };
 
-/// All values of the event files of a folder, file by file in the order of names. Written apart from
-/// what the program writes them with; lengths are believed, check sums are not looked at.
+/// All values of the event files of a folder, file by file in the order of names. Written apart
+/// from what the program writes them with; lengths are believed, check sums are not looked at.
 std::vector<EventScalar> event_scalars(const std::filesystem::path& folder);
 
 }  // namespace softcot::test

@@ -4,9 +4,11 @@
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <tuple>
 
 #include "evaluation/prompt_log.h"
 #include "evaluation/study_browser.h"
@@ -15,6 +17,7 @@
 #include "launch/study_reader.h"
 #include "launch/study_settings.h"
 #include "runtime/error.h"
+#include "support/child_process.h"
 #include "support/fixtures.h"
 
 namespace softcot {
@@ -32,7 +35,8 @@ using testing::Not;
 using testing::SizeIs;
 
 constexpr const char* kHostile =
-    "</script><script>document.title='taken'</script><img src=x onerror=alert(1)> \" ' & | _ % \xff";
+    "</script><script>document.title='taken'</script><img src=x onerror=alert(1)> \" ' & | _ % "
+    "\xff";
 constexpr const char* kNoGnuplot = "no-such-gnuplot";
 
 void write(const fs::path& path, const std::string& text) {
@@ -50,11 +54,11 @@ std::string read(const fs::path& path) {
 struct Made {
   std::string method = "softcot";
   std::string title = "SoftCoT";
-  double nll = 1.2;            ///< Per token.
-  int right_of_ten = 4;        ///< Questions answered right.
+  double nll = 1.2;      ///< Per token.
+  int right_of_ten = 4;  ///< Questions answered right.
   std::string task = "gsm8k";
   std::string trained_on = "gsm8k";
-  Settings options = {};       ///< Of evaluate.cfg and config.cfg.
+  Settings options = {};  ///< Of evaluate.cfg and config.cfg.
   int questions = 20;
   std::int64_t assistant = 0;  ///< Parameters; 0 where there is none.
 };
@@ -71,9 +75,9 @@ std::string config(const Settings& options) {
 }
 
 void make_run(const fs::path& folder, const Made& made) {
-  Settings options = {{"data.task", made.task},      {"model.path", "models/big"},
-                      {"assistant.path", "models/a"}, {"thoughts.count", "4"},
-                      {"thoughts.eval-count", "0"},   {"train.seed", "41"},
+  Settings options = {{"data.task", made.task},         {"model.path", "models/big"},
+                      {"assistant.path", "models/a"},   {"thoughts.count", "4"},
+                      {"thoughts.eval-count", "0"},     {"train.seed", "41"},
                       {"train.learning-rate", "0.001"}, {"evaluate.temperature", "0"},
                       {"run.folder", "somewhere"}};
   for (const auto& [name, value] : made.options) options[name] = value;
@@ -85,8 +89,8 @@ void make_run(const fs::path& folder, const Made& made) {
     sample.question = "How many? " + std::string(i == 3 ? kHostile : "");
     sample.reference = "5";
     sample.prompt_hash = made.method + std::to_string(i);
-    sample.text = fmt::format("It is {}. {}", i % 10 < made.right_of_ten ? 5 : 6,
-                              i == 3 ? kHostile : "");
+    sample.text =
+        fmt::format("It is {}. {}", i % 10 < made.right_of_ten ? 5 : 6, i == 3 ? kHostile : "");
     sample.finish = "stop";
     sample.new_tokens = 7;
     sample.target_tokens = 10;
@@ -116,15 +120,19 @@ void make_run(const fs::path& folder, const Made& made) {
   write(folder / "config.cfg", config(options));
   std::string metrics;
   for (int step = 1; step <= 5; ++step) {
-    metrics += fmt::format("{{\"step\": {}, \"loss\": {}, \"seconds\": {{\"forward\": 2}}}}\n", step,
-                           2.0 - 0.1 * step);
+    metrics += fmt::format("{{\"step\": {}, \"loss\": {}, \"seconds\": {{\"forward\": 2}}}}\n",
+                           step, 2.0 - 0.1 * step);
   }
   write(folder / "metrics.jsonl", metrics);
 }
 
 Made zero_shot() {
-  return {.method = "zero_shot_cot", .title = "Zero-shot CoT", .nll = 1.5, .right_of_ten = 2,
-          .trained_on = "", .options = {}};
+  return {.method = "zero_shot_cot",
+          .title = "Zero-shot CoT",
+          .nll = 1.5,
+          .right_of_ten = 2,
+          .trained_on = "",
+          .options = {}};
 }
 
 Made with(const Settings& options, double nll = 1.2) {
@@ -170,9 +178,8 @@ TEST(Study, CountsTheSameRunOnce) {
   ASSERT_EQ(study.lines.size(), 1u);
   EXPECT_EQ(study.lines[0].result.questions, 20u);
   EXPECT_EQ(study.lines[0].cells.size(), 1u);
-  EXPECT_THAT(study.left_out,
-              ElementsAre(Field(&LeftOut::reason, HasSubstr("repeats one")),
-                          Field(&LeftOut::reason, HasSubstr("differs from one"))));
+  EXPECT_THAT(study.left_out, ElementsAre(Field(&LeftOut::reason, HasSubstr("repeats one")),
+                                          Field(&LeftOut::reason, HasSubstr("differs from one"))));
 }
 
 TEST(Study, MarksResultsThatAreNotThoseOfTheirSettings) {
@@ -185,7 +192,8 @@ TEST(Study, MarksResultsThatAreNotThoseOfTheirSettings) {
   make_run(at / "edited", with({{"train.seed", "43"}}));
   std::string samples = read(at / "edited/samples/softcot.jsonl");
   const std::string wrong = "\"flexible\":{\"answer\":\"6\",\"correct\":false";
-  samples.replace(samples.find(wrong), wrong.size(), "\"flexible\":{\"answer\":\"6\",\"correct\":true");
+  samples.replace(samples.find(wrong), wrong.size(),
+                  "\"flexible\":{\"answer\":\"6\",\"correct\":true");
   write(at / "edited/samples/softcot.jsonl", samples);
   const Study study = read_study({at / "zero", at / "good", at / "changed", at / "edited"});
   ASSERT_THAT(labels(study), ElementsAre("Zero-shot CoT", "SoftCoT", "⚠ SoftCoT, run changed",
@@ -215,20 +223,22 @@ TEST(Study, LeavesOutWhatItCannotReadAndSaysWhy) {
   const std::string version = "\"softcot\": \"" SOFTCOT_VERSION "\"";
   results.replace(results.find(version), version.size(), "\"softcot\": \"0.0.1\"");
   write(at / "older/results.json", results);
-  const Study study = read_study({at / "good", at / "newer", at / "torn", at / "trained",
-                                  at / "empty", at / "older"});
+  const Study study = read_study(
+      {at / "good", at / "newer", at / "torn", at / "trained", at / "empty", at / "older"});
   // Another version is a line of its own.
-  EXPECT_THAT(labels(study), ElementsAre("SoftCoT, softcot " SOFTCOT_VERSION, "SoftCoT, softcot 0.0.1"));
+  EXPECT_THAT(labels(study),
+              ElementsAre("SoftCoT, softcot " SOFTCOT_VERSION, "SoftCoT, softcot 0.0.1"));
   std::vector<std::string> reasons;
   for (const LeftOut& each : study.left_out) {
     reasons.push_back(each.name + ": " + each.reason);
     EXPECT_THAT(each.reason, Not(HasSubstr("\n")));
   }
-  EXPECT_THAT(reasons, ElementsAre(AllOf(HasSubstr("newer: results of another version"),
-                                         HasSubstr("expected softcot-results/1, got softcot-results/9")),
-                                   HasSubstr("torn: "), HasSubstr("trained: no results.json"),
-                                   HasSubstr("empty: not a run folder"),
-                                   HasSubstr("older (kept): made by softcot 0.0.1")));
+  EXPECT_THAT(reasons,
+              ElementsAre(AllOf(HasSubstr("newer: results of another version"),
+                                HasSubstr("expected softcot-results/1, got softcot-results/9")),
+                          HasSubstr("torn: "), HasSubstr("trained: no results.json"),
+                          HasSubstr("empty: not a run folder"),
+                          HasSubstr("older (kept): made by softcot 0.0.1")));
   EXPECT_THROW(read_study({at / "trained"}), Error);
   EXPECT_THROW(read_study({at / "nowhere"}), Error);
 }
@@ -238,30 +248,35 @@ void make_sweep(const fs::path& out) {
   nlohmann::json cells = nlohmann::json::array();
   const auto add = [&](const std::string& name, const Made& made) {
     make_run(out / name, made);
-    cells.push_back({{"name", name}, {"run", name}, {"results", name + "/results.json"},
-                     {"status", "done"}, {"axes", nlohmann::json::object()}});
+    cells.push_back({{"name", name},
+                     {"run", name},
+                     {"results", name + "/results.json"},
+                     {"status", "done"},
+                     {"axes", nlohmann::json::object()}});
   };
   add("zero", zero_shot());
   for (const std::string train : {"2", "16"}) {
     for (const std::string eval : {"2", "16"}) {
-      add("n" + train + "-" + eval,
-          with({{"thoughts.count", train}, {"thoughts.eval-count", eval}},
-               train == "2" ? 1.3 : 1.1));
+      add("n" + train + "-" + eval, with({{"thoughts.count", train}, {"thoughts.eval-count", eval}},
+                                         train == "2" ? 1.3 : 1.1));
     }
   }
   for (const std::int64_t size : {28'000'000, 134'000'000}) {
-    Made made = with({{"assistant.layers", size > 100'000'000 ? "0" : "4"},
-                      {"thoughts.count", "32"}});
+    Made made =
+        with({{"assistant.layers", size > 100'000'000 ? "0" : "4"}, {"thoughts.count", "32"}});
     made.assistant = size;
     add("assistant" + std::to_string(size), made);
   }
   Made transfer = with({{"thoughts.count", "2"}, {"data.task", "svamp"}});
   transfer.task = "svamp";
   add("transfer", transfer);
-  cells.push_back({{"name", "bad"}, {"run", "bad"}, {"results", ""}, {"status", "failed"},
+  cells.push_back({{"name", "bad"},
+                   {"run", "bad"},
+                   {"results", ""},
+                   {"status", "failed"},
                    {"error", "no memory"}});
-  cells.push_back({{"name", "late"}, {"run", "late"}, {"results", ""}, {"status", "missing"},
-                   {"error", ""}});
+  cells.push_back(
+      {{"name", "late"}, {"run", "late"}, {"results", ""}, {"status", "missing"}, {"error", ""}});
   write(out / "sweep.json", nlohmann::json({{"sweep_hash", "5eeb"}, {"cells", cells}}).dump());
 }
 
@@ -269,9 +284,8 @@ TEST(Study, ReadsASweep) {
   const TemporaryFolder folder;
   make_sweep(folder.path() / "grid");
   const Study study = read_study({folder.path() / "grid"});
-  EXPECT_THAT(study.left_out,
-              ElementsAre(Field(&LeftOut::reason, "failed: no memory"),
-                          Field(&LeftOut::reason, "missing")));
+  EXPECT_THAT(study.left_out, ElementsAre(Field(&LeftOut::reason, "failed: no memory"),
+                                          Field(&LeftOut::reason, "missing")));
   EXPECT_THAT(labels(study), Contains("SoftCoT, assistant 4 layers, N = 32"));
   const std::vector<Grid> heat = thought_grids(study, "gsm8k");
   ASSERT_THAT(heat, SizeIs(2));
@@ -315,18 +329,18 @@ TEST(Study, TablesSayWhatTheyAlwaysSaid) {
   make_run(folder.path() / "zero", zero_shot());
   make_run(folder.path() / "soft", with({}));
   const Study study = read_study({folder.path() / "zero", folder.path() / "soft"});
-  EXPECT_THAT(study_markdown(study),
-              HasSubstr("## gsm8k, 20 questions\n\n"
-                        "| method | NLL | Δ % [95 %] | accuracy % | p | N | trained | seeds |\n"
-                        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
-                        "| Zero-shot CoT | 1.5200 | – | 20.0 ± 8.9 | – |  |  | 1 |\n"
-                        "| SoftCoT | 1.2200 | −19.7 [−19.8, −19.7]∗ | 35.0 ± 10.7 | 0.25 | 4 | 332k "
-                        "| 1 |\n"));
+  EXPECT_THAT(
+      study_markdown(study),
+      HasSubstr("## gsm8k, 20 questions\n\n"
+                "| method | NLL | Δ % [95 %] | accuracy % | p | N | trained | seeds |\n"
+                "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+                "| Zero-shot CoT | 1.5200 | – | 20.0 ± 8.9 | – |  |  | 1 |\n"
+                "| SoftCoT | 1.2200 | −19.7 [−19.8, −19.7]∗ | 35.0 ± 10.7 | 0.25 | 4 | 332k "
+                "| 1 |\n"));
   EXPECT_THAT(study_latex(study),
               HasSubstr("SoftCoT & 1.2200 & $-$19.7 [$-$19.8, $-$19.7]$^{*}$ & 35.0 $\\pm$ 10.7 & "
                         "0.25 & 4 & 332k & 1 \\\\\n"));
-  EXPECT_THAT(study_csv(study),
-              HasSubstr("gsm8k,softcot,SoftCoT,gsm8k,4,4,,332352,20,20,1,1.22,"));
+  EXPECT_THAT(study_csv(study), HasSubstr("gsm8k,softcot,SoftCoT,gsm8k,4,4,,332352,20,20,1,1.22,"));
 }
 
 TEST(Study, NoTextOfARunIsMarkup) {
@@ -341,8 +355,9 @@ TEST(Study, NoTextOfARunIsMarkup) {
       EXPECT_THAT(page, Not(HasSubstr(forbidden)));
     }
   }
-  EXPECT_THAT(samples, AllOf(HasSubstr("&lt;/script&gt;&lt;script&gt;document.title=&#39;taken&#39;"),
-                             HasSubstr("Prompt of How many? &lt;/script&gt;")));
+  EXPECT_THAT(samples,
+              AllOf(HasSubstr("&lt;/script&gt;&lt;script&gt;document.title=&#39;taken&#39;"),
+                    HasSubstr("Prompt of How many? &lt;/script&gt;")));
   // One script, at the end, and nothing between that ends it early.
   const auto script = samples.find("<script>");
   EXPECT_EQ(samples.find("<script", script + 1), std::string::npos);
@@ -372,7 +387,8 @@ TEST(StudyBrowser, PolicyNamesTheHashOfTheScript) {
   const TemporaryFolder folder;
   const fs::path file = folder.path() / "script.js";
   write(file, std::string(kBrowserScript.text));
-  const std::string command = "sha256sum " + file.string() + " | cut -d' ' -f1 | xxd -r -p | base64";
+  const std::string command =
+      "sha256sum " + file.string() + " | cut -d' ' -f1 | xxd -r -p | base64";
   FILE* pipe = popen(command.c_str(), "r");
   ASSERT_NE(pipe, nullptr);
   std::array<char, 128> line{};
@@ -381,6 +397,58 @@ TEST(StudyBrowser, PolicyNamesTheHashOfTheScript) {
   std::string hash = line.data();
   hash.pop_back();
   EXPECT_EQ(kBrowserScript.sha256, "sha256-" + hash);
+}
+
+TEST(ReportCommand, WritesAllFilesOrSaysInOneLineWhyNot) {
+  const TemporaryFolder folder;
+  const std::string run = (folder.path() / "run").string();
+  const std::string out = (folder.path() / "new/out").string();
+  make_run(run, with({}));
+  const auto report = [](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {SOFTCOT_PROGRAM, "report"});
+    return test::run_child(arguments);
+  };
+  const auto good = report({run, "--out", out, "--questions", "3"});
+  EXPECT_EQ(good.status, 0) << good.err;
+  for (const char* name :
+       {"report.html", "report.md", "report.csv", "report.tex", "samples.html"}) {
+    EXPECT_TRUE(fs::exists(fs::path(out) / name)) << name;
+  }
+  EXPECT_EQ(read(fs::path(out) / "samples.html"), samples_page(read_study({run}), 3));
+  write(folder.path() / "file", "in the way");
+  const std::vector<std::tuple<std::vector<std::string>, int, std::string>> refused = {
+      {{}, 2, "nothing to report"},
+      {{run}, 2, "--out"},
+      {{run, "--run", run, "--out", out}, 2, "two kinds of report at once"},
+      {{run + "x", "--out", out}, 3, "no such run folder"},
+      {{folder.path().string(), "--out", out}, 3, "no results to report"},
+      {{run, "--out", (folder.path() / "file/out").string()}, 2, "file/out"}};
+  for (const auto& [arguments, status, part] : refused) {
+    const auto result = report(arguments);
+    EXPECT_EQ(result.status, status) << result.err;
+    EXPECT_THAT(result.err, HasSubstr(part));
+    const std::string last = result.err.substr(result.err.find("error["));
+    EXPECT_EQ(std::count(last.begin(), last.end(), '\n'), 1) << result.err;
+  }
+}
+
+// In a real browser: SOFTCOT_BROWSER names a Chromium.
+TEST(StudyBrowser, RunsItsOwnScriptAndNoOther) {
+  const char* browser = std::getenv("SOFTCOT_BROWSER");
+  if (browser == nullptr) GTEST_SKIP() << "SOFTCOT_BROWSER names no Chromium";
+  const TemporaryFolder folder;
+  Made hostile = with({});
+  hostile.title = kHostile;
+  make_run(folder.path() / "run", hostile);
+  const fs::path page = folder.path() / "samples.html";
+  write(page, samples_page(read_study({folder.path() / "run"}), 0));
+  const auto shown = test::run_child({browser, "--headless", "--no-sandbox", "--disable-gpu",
+                                      "--user-data-dir=" + (folder.path() / "profile").string(),
+                                      "--dump-dom", "file://" + page.string()});
+  EXPECT_EQ(shown.status, 0) << shown.err;
+  EXPECT_THAT(shown.out,
+              AllOf(HasSubstr("<output>20 of 20 questions</output>"),
+                    HasSubstr("<title>run, samples – softcot</title>"), Not(HasSubstr("<img"))));
 }
 
 TEST(Grid, LatexPrintsAnyText) {

@@ -27,7 +27,8 @@ std::string bytes_of(const std::filesystem::path& path) {
 
 std::vector<std::filesystem::path> files_in(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) files.push_back(entry.path());
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -56,8 +57,8 @@ TEST(Tensorboard, BytesOfAFile) {
   // Event {wall_time: 1.5, step: 300, summary {value {tag: "a/b", simple_value: 0.5}}}.
   const std::string time("\x09\0\0\0\0\0\0\xf8\x3f", 9);
   const std::string version = time + "\x1a\x0d" + "brain.Event:2";
-  const std::string scalar =
-      time + "\x10\xac\x02" + "\x2a\x0c" + "\x0a\x0a" + "\x0a\x03" + "a/b" + std::string("\x15\0\0\0\x3f", 5);
+  const std::string scalar = time + "\x10\xac\x02" + "\x2a\x0c" + "\x0a\x0a" + "\x0a\x03" + "a/b" +
+                             std::string("\x15\0\0\0\x3f", 5);
   EXPECT_EQ(bytes_of(files[0]), tfrecord(version) + tfrecord(scalar));
   const std::string record = tfrecord("abc");
   ASSERT_EQ(record.size(), 19u);
@@ -82,7 +83,8 @@ TEST(Tensorboard, AResumeShowsEachStepOnce) {
   TensorboardLog resumed(folder.path());
   resumed.drop_from_step(127);
   for (int step = 128; step <= 200; ++step) resumed.write(step, {{"loss", -step}}, 50);
-  EXPECT_THAT(files_in(folder.path()), SizeIs(2));  // The later one last, though the clock went back.
+  EXPECT_THAT(files_in(folder.path()),
+              SizeIs(2));  // The later one last, though the clock went back.
   const auto scalars = test::event_scalars(folder.path());
   ASSERT_THAT(scalars, SizeIs(201));
   for (int step = 0; step <= 200; ++step) {
@@ -108,7 +110,8 @@ TEST(Tensorboard, WhatCannotBeWrittenIsNoReasonToStop) {
 // TensorBoard's own reader: SOFTCOT_TENSORBOARD_PYTHON names a Python that has it.
 TEST(Tensorboard, ItsOwnReaderReadsWhatWeWrote) {
   const char* python = std::getenv("SOFTCOT_TENSORBOARD_PYTHON");
-  if (python == nullptr) GTEST_SKIP() << "SOFTCOT_TENSORBOARD_PYTHON names no Python with tensorboard";
+  if (python == nullptr)
+    GTEST_SKIP() << "SOFTCOT_TENSORBOARD_PYTHON names no Python with tensorboard";
   const test::TemporaryFolder folder;
   {
     TensorboardLog log(folder.path());
@@ -129,9 +132,11 @@ print(json.dumps({tag: [[e.step, e.wall_time, e.value] for e in events.Scalars(t
 )";
   const auto read = test::run_child({python, "-c", script, folder.path().string()});
   ASSERT_EQ(read.status, 0) << read.err;
-  const auto seen = nlohmann::json::parse(read.out.substr(read.out.rfind('\n', read.out.size() - 2) + 1));
-  EXPECT_EQ(seen.at("train/loss"),
-            nlohmann::json::parse("[[0,1000.0,2.5],[1,1001.0,1.5],[2,1002.0,0.5],[3,2000.5,-0.25]]"));
+  const auto seen =
+      nlohmann::json::parse(read.out.substr(read.out.rfind('\n', read.out.size() - 2) + 1));
+  EXPECT_EQ(
+      seen.at("train/loss"),
+      nlohmann::json::parse("[[0,1000.0,2.5],[1,1001.0,1.5],[2,1002.0,0.5],[3,2000.5,-0.25]]"));
   ASSERT_EQ(seen.at("heldout/loss").size(), 3u);
   EXPECT_FLOAT_EQ(seen.at("heldout/loss")[2][2].get<float>(), 2e-3f);
 }
