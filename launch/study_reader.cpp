@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "evaluation/prompt_log.h"
 #include "launch/method.h"
 #include "launch/run_folder.h"
+#include "launch/study_doubt.h"
 #include "launch/study_settings.h"
-#include "launch/suite.h"
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
 #include "runtime/json_file.h"
@@ -30,6 +29,7 @@ struct Place {
   fs::path run;      ///< The folder of the training; the same where there is none of its own.
   std::string title = {};
   std::optional<double> published = {};
+  bool cell = false;  ///< Of `compare`, whose marks stand in `run`.
 };
 
 std::string one_line(const Error& error) {
@@ -47,50 +47,6 @@ std::string one_line(const Error& error) {
 std::string name_of(const fs::path& folder) {
   const fs::path whole = fs::weakly_canonical(folder);
   return whole.has_filename() ? whole.filename().string() : whole.parent_path().filename().string();
-}
-
-std::vector<fs::path> sorted_folders(const fs::path& parent) {
-  std::vector<fs::path> folders;
-  for (const auto& entry : fs::directory_iterator(parent)) {
-    if (entry.is_directory()) folders.push_back(entry.path());
-  }
-  std::sort(folders.begin(), folders.end());
-  return folders;
-}
-
-/// Whether a cell of `compare` was made under the settings that stand in its folder now.
-std::string doubt_of_cell(const fs::path& folder) {
-  if (!fs::exists(folder / "cell.cfg") || !fs::exists(folder / "cell.done")) return "";
-  SuiteCell cell;
-  cell.settings = read_settings(folder / "cell.cfg");
-  cell.settings.erase("run.folder");
-  for (const fs::path& other : sorted_folders(folder)) {
-    const std::string name = other.filename().string();
-    if (!name.starts_with("on-") || !fs::exists(other / "cell.cfg")) continue;
-    Settings settings = read_settings(other / "cell.cfg");
-    settings.erase("run.folder");
-    settings.erase("evaluate.trained");
-    cell.transfers[name.substr(3)] = std::move(settings);
-  }
-  std::string made = read_file(folder / "cell.done", kLongestMark);
-  made = made.substr(0, made.find('\n'));
-  if (made == cell.hash()) return "";
-  return fmt::format("cell.done is of the settings {}, cell.cfg of {}", made, cell.hash());
-}
-
-/// Whether results.json can have come from these samples.
-bool follows(const MethodResult& result, const MethodSamples& samples) {
-  const std::vector<MethodSamples> alone = {samples};
-  const Comparison again =
-      compare_methods(alone, {.baseline = "none", .bootstrap = {.resamples = 1}});
-  if (again.rows.empty()) return false;
-  const MethodResult& row = again.rows[0];
-  const auto near = [](double a, double b) { return std::abs(a - b) <= 1e-9 * (1 + std::abs(b)); };
-  const bool same_nll =
-      row.nll_per_token.has_value() == result.nll_per_token.has_value() &&
-      (!row.nll_per_token || near(row.nll_per_token->value, result.nll_per_token->value));
-  return row.questions == result.questions && row.samples == result.samples && same_nll &&
-         near(headline_accuracy(row).value, headline_accuracy(result).value);
 }
 
 class Reader {
@@ -151,6 +107,7 @@ class Reader {
     }
     for (const std::string& name : order) {
       Place place{name_of(folder) + "/" + name, folder / name, folder / name};
+      place.cell = true;
       place.title = known[name].title;
       place.published = known[name].published;
       if (fs::exists(folder / name / "cell.failed")) {
@@ -188,7 +145,7 @@ class Reader {
     for (const fs::path& other : sorted_folders(place.results)) {
       const std::string name = other.filename().string();
       if (!name.starts_with("on-")) continue;
-      Place there{place.name + "/" + name, other, place.run, place.title, {}};
+      Place there{place.name + "/" + name, other, place.run, place.title, {}, place.cell};
       const std::string below = place.results.filename().string() + "/" + name;
       if (known != nullptr && known->contains(below)) there.published = (*known)[below].published;
       add_results(there);
@@ -225,8 +182,11 @@ class Reader {
     }
     const Settings evaluation = settings_in(place.results / "evaluate.cfg");
     const Settings training = settings_in(RunPaths{place.run}.config());
-    run.doubt = doubt_of(place, record, evaluation);
-    const std::string version = version_of(record.provenance);
+    run.doubt = doubt_of(record, evaluation);
+    const std::string version = softcot_version(record.provenance);
+    if (run.doubt.empty() && place.cell && version == SOFTCOT_VERSION) {
+      run.doubt = doubt_of_cell(place.run);
+    }
     if (version != SOFTCOT_VERSION) {
       leave_out(place.name + " (kept)",
                 fmt::format("made by softcot {}, this is {}", version, SOFTCOT_VERSION));
@@ -240,33 +200,6 @@ class Reader {
 
   static Settings settings_in(const fs::path& file) {
     return fs::exists(file) ? read_settings(file) : Settings();
-  }
-
-  static std::string version_of(const Provenance& provenance) {
-    const auto found = provenance.versions.find("softcot");
-    return found == provenance.versions.end() ? "of unknown version" : found->second;
-  }
-
-  static std::string doubt_of(const Place& place, const RunRecord& record,
-                              const Settings& evaluation) {
-    const std::string now = settings_hash(evaluation);
-    if (record.provenance.config_hash != now) {
-      return fmt::format("results.json is of the settings {}, evaluate.cfg of {}",
-                         record.provenance.config_hash, evaluation.empty() ? "none" : now);
-    }
-    for (const MethodResult& row : record.comparison->rows) {
-      for (const MethodSamples& samples : record.methods) {
-        if (samples.method != row.method) continue;
-        MethodSamples same = samples;
-        same.quirks = row.quirks;
-        same.seeds = std::max<std::size_t>(1, row.over_seeds.count);
-        if (!follows(row, same)) {
-          return "results.json does not follow from samples/" + row.method + ".jsonl";
-        }
-      }
-    }
-    const bool same_version = version_of(record.provenance) == SOFTCOT_VERSION;
-    return same_version ? doubt_of_cell(place.run) : "";
   }
 
   void add_cell(const Place& place, const RunRecord& record, const MethodResult& row,

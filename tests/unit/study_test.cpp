@@ -16,6 +16,7 @@
 #include "evaluation/study_tables.h"
 #include "launch/study_reader.h"
 #include "launch/study_settings.h"
+#include "launch/suite.h"
 #include "runtime/error.h"
 #include "support/child_process.h"
 #include "support/fixtures.h"
@@ -241,6 +242,44 @@ TEST(Study, LeavesOutWhatItCannotReadAndSaysWhy) {
                           HasSubstr("older (kept): made by softcot 0.0.1")));
   EXPECT_THROW(read_study({at / "trained"}), Error);
   EXPECT_THROW(read_study({at / "nowhere"}), Error);
+}
+
+TEST(Study, ReadsASuiteWithItsTitlesPublishedFiguresAndMarks) {
+  const TemporaryFolder folder;
+  const fs::path out = folder.path() / "suite";
+  const auto add = [&](const std::string& name, const Made& made) {
+    make_run(out / name, made);
+    SuiteCell cell;
+    cell.settings = {{"train.method", made.method}, {"train.steps", "5"}};
+    write(out / name / "cell.done", cell.hash() + "\n");
+    cell.settings["run.folder"] = (out / name).string();
+    write(out / name / "cell.cfg", config_text(cell.settings));
+  };
+  add("zero_shot_cot-gsm8k", zero_shot());
+  add("softcot-gsm8k-seed41", with({}));
+  add("softcot-n8-gsm8k-seed41", with({{"thoughts.count", "8"}}));
+  write(out / "lora-gsm8k-seed41/cell.cfg", "[train]\nmethod = lora\n");
+  write(out / "lora-gsm8k-seed41/cell.failed", "train 6\nerror[6] not enough memory\n");
+  const auto row = [](const std::string& title, const std::string& cell) {
+    return nlohmann::json{{"title", title}, {"runs", {{{"folder", cell}}}}};
+  };
+  nlohmann::json soft = row("SoftCoT", "softcot-gsm8k-seed41");
+  soft["published_percent"] = 81.03;
+  write(out / "result.json", nlohmann::json{{"title", "What people read"},
+                                            {"source", "A paper"},
+                                            {"rows",
+                                             {row("Zero-shot CoT", "zero_shot_cot-gsm8k"), soft,
+                                              row("N = 8", "softcot-n8-gsm8k-seed41")}}}
+                                 .dump());
+  const Study study = read_study({out});
+  EXPECT_EQ(study.title, "What people read");
+  EXPECT_THAT(labels(study), ElementsAre("Zero-shot CoT", "SoftCoT", "N = 8"));
+  EXPECT_THAT(study.left_out,
+              ElementsAre(Field(&LeftOut::reason, "failed: train 6 error[6] not enough memory")));
+  EXPECT_THAT(study_markdown(study), AllOf(HasSubstr("published %"), HasSubstr("81.03"),
+                                           HasSubstr("Published: A paper.")));
+  write(out / "softcot-gsm8k-seed41/cell.cfg", "[train]\nmethod = softcot\nsteps = 6\n");
+  EXPECT_THAT(read_study({out}).lines[1].doubt, HasSubstr("cell.done is of the settings"));
 }
 
 /// A sweep over N in training and evaluation, assistants and two tasks.
