@@ -32,6 +32,7 @@ install_packages() {
 
 prepare() {
   local need log
+  [[ ${SOFTCOT_SLURM:-0} == 1 ]] || skip "SOFTCOT_SLURM=1 starts a private Slurm here, and installs it if need be"
   ((EUID == 0)) || skip "a private Slurm needs root"
   unshare --fork --pid --net --uts --mount true 2>/dev/null || skip "a private Slurm needs namespaces"
   mapfile -t need < <(missing)
