@@ -5,13 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <system_error>
 
 #include "runtime/error.h"
+#include "runtime/host_name.h"
 
 namespace softcot {
 namespace {
@@ -21,12 +21,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kPrefix = "step-";
 constexpr std::string_view kWorkSuffix = ".tmp";
 constexpr auto kSilentFor = std::chrono::hours(1);
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  if (gethostname(name.data(), name.size() - 1) != 0) return "unknown";
-  return name.data();
-}
 
 template <typename Number>
 std::optional<Number> number_of(std::string_view digits) {

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -21,6 +20,7 @@
 #include "data/thought_cache_block.h"
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
+#include "runtime/host_name.h"
 
 namespace softcot {
 namespace {
@@ -35,11 +35,6 @@ struct Holder {
       started;  // In the kernel's ticks since boot: tells a process from a later one of its id.
   std::string since;
 };
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
-}
 
 /// What /proc tells of a process; nothing where there is no such process, or no /proc.
 struct ProcessStatus {

@@ -1,21 +1,18 @@
 #include "evaluation/work_log.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "runtime/host_name.h"
 #include "runtime/log.h"
 
 namespace softcot {
 namespace {
 
 std::string this_machine() {
-  std::array<char, 256> host{};
-  if (gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
   std::string processor = "unknown processor";
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
@@ -24,7 +21,7 @@ std::string this_machine() {
     processor = line.substr(colon + 2);
     break;
   }
-  return fmt::format("{}, {}, {} cores", host.data(), processor,
+  return fmt::format("{}, {}, {} cores", host_name(), processor,
                      std::thread::hardware_concurrency());
 }
 

@@ -11,6 +11,7 @@
 
 #include "launch/option_sources.h"
 #include "runtime/atomic_file.h"
+#include "runtime/host_name.h"
 #include "runtime/log.h"
 
 namespace softcot {
@@ -18,11 +19,6 @@ namespace {
 
 bool changes_results(const std::string& name) {
   return !name.starts_with("run.") && !name.starts_with("parallel.") && !name.starts_with("stop.");
-}
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown host";
 }
 
 std::string describe(const std::vector<ConfigDifference>& differences) {

@@ -5,13 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
+#include "runtime/host_name.h"
 
 namespace softcot {
 
@@ -61,9 +61,7 @@ void FlightRecord::end(const std::string& group, std::uint64_t sequence) {
 }
 
 std::string FlightRecord::text() const {
-  std::array<char, 256> host{};
-  gethostname(host.data(), host.size() - 1);
-  const nlohmann::json all = {{"version", 1},        {"rank", rank_},    {"host", host.data()},
+  const nlohmann::json all = {{"version", 1},        {"rank", rank_},    {"host", host_name()},
                               {"process", getpid()}, {"written", now()}, {"last", last_},
                               {"entries", entries_}};
   return all.dump() + "\n";
