@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 
+#include "evaluation/figure_text.h"
 #include "evaluation/report_html.h"
 #include "evaluation/report_training.h"
 #include "evaluation/report_votes.h"
@@ -15,11 +16,6 @@ namespace softcot {
 namespace {
 
 constexpr std::size_t kLongestText = 1500;  // Characters of a question or an answer that are shown.
-
-std::string signed_text(double value, int digits) {
-  std::string text = fmt::format("{:+.{}f}", value, digits);
-  return text[0] == '-' ? "−" + text.substr(1) : text;
-}
 
 const MethodResult* row_of(const Comparison& comparison, const std::string& method) {
   for (const MethodResult& row : comparison.rows) {

@@ -1,21 +1,12 @@
 #include <fmt/format.h>
 
+#include "evaluation/figure_text.h"
 #include "evaluation/result_table.h"
 
 namespace softcot {
 namespace {
 
 std::string number(double value) { return fmt::format("{:.6g}", value); }
-
-/// A field as RFC 4180 wants it.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
-
-std::string percent(double share) { return fmt::format("{:.1f}", 100 * share); }
 
 /// A cell of a Markdown table: one line, without its separator.
 std::string cell(const std::string& text) {

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "evaluation/figure_text.h"
 #include "evaluation/result_table.h"
 
 namespace softcot {
@@ -11,7 +12,6 @@ namespace {
 
 // Widths of the columns; with the gaps between them 100 in all.
 constexpr std::array<std::size_t, 8> kWidths = {21, 5, 14, 16, 16, 12, 6, 3};
-constexpr std::string_view kMinus = "−";
 
 using Cells = std::array<std::string, 8>;
 
@@ -45,21 +45,14 @@ std::string line_of(const Cells& cells) {
   return line + "\n";
 }
 
-std::string signed_number(double value, int digits) {
-  const std::string text = fmt::format("{:+.{}f}", value, digits);
-  return text[0] == '-' ? std::string(kMinus) + text.substr(1) : text;
-}
-
 std::string interval_of(const Interval& interval, int digits) {
   return fmt::format("[{:.{}f}, {:.{}f}]", interval.low, digits, interval.high, digits);
 }
 
 std::string signed_interval(const Interval& interval, double scale, int digits) {
-  return fmt::format("[{}, {}]", signed_number(scale * interval.low, digits),
-                     signed_number(scale * interval.high, digits));
+  return fmt::format("[{}, {}]", signed_text(scale * interval.low, digits),
+                     signed_text(scale * interval.high, digits));
 }
-
-std::string percent(double share) { return fmt::format("{:.1f}", 100 * share); }
 
 // A title over two lines where one is too short for it.
 std::pair<std::string, std::string> two_lines(const std::string& title) {
@@ -87,9 +80,9 @@ std::string rows_of(const MethodResult& row, const std::string& extractor) {
   }
   if (row.contrast && row.contrast->nll) {
     const PairedRatios& nll = *row.contrast->nll;
-    figures[3] = signed_number(nll.difference.value, 4);
+    figures[3] = signed_text(nll.difference.value, 4);
     intervals[3] = signed_interval(nll.difference.interval, 1, 3);
-    figures[4] = signed_number(100 * nll.relative.value, 1) + " %";
+    figures[4] = signed_text(100 * nll.relative.value, 1) + " %";
     intervals[4] = signed_interval(nll.relative.interval, 100, 1);
   }
   if (const auto found = row.accuracy.find(extractor); found != row.accuracy.end()) {

@@ -1,19 +1,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "evaluation/figure_text.h"
 #include "evaluation/study_page.h"
 #include "evaluation/study_tables.h"
 
 namespace softcot {
 namespace {
-
-/// A field of RFC 4180.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? "\"\"" : std::string(1, c);
-  return out + "\"";
-}
 
 std::string number(double value) { return fmt::format("{:.6g}", value); }
 
@@ -25,8 +18,7 @@ std::vector<std::string> csv_fields(const StudyLine& line) {
   const MethodResult& result = line.result;
   const Accuracy& accuracy = headline_accuracy(result);
   const auto& contrast = result.contrast;
-  const bool changed = contrast && contrast->nll;
-  const Estimate change = changed ? contrast->nll->relative : Estimate{};
+  const Estimate* change = nll_change(result);
   const auto& nll = result.nll_per_token;
   const auto& deviation = result.over_seeds.deviation;
   return {line.task,
@@ -43,9 +35,9 @@ std::vector<std::string> csv_fields(const StudyLine& line) {
           nll ? number(nll->value) : "",
           nll ? number(nll->interval.low) : "",
           nll ? number(nll->interval.high) : "",
-          changed ? number(change.value) : "",
-          changed ? number(change.interval.low) : "",
-          changed ? number(change.interval.high) : "",
+          change ? number(change->value) : "",
+          change ? number(change->interval.low) : "",
+          change ? number(change->interval.high) : "",
           number(accuracy.value),
           number(accuracy.standard_error),
           deviation ? number(*deviation) : "",

@@ -5,49 +5,29 @@
 #include <algorithm>
 #include <functional>
 
+#include "evaluation/figure_text.h"
+
 namespace softcot {
 namespace {
 
-constexpr const char* kNothing = "–";
 constexpr const char* kSignificant = "∗";
 
-std::string percent(double share) { return fmt::format("{:.1f}", 100 * share); }
-
-std::string signed_text(double value, int digits) {
-  const std::string text = fmt::format("{:+.{}f}", value, digits);
-  return text[0] == '-' ? "−" + text.substr(1) : text;
-}
-
-std::string accuracy_text(const StudyLine& line) {
-  const Accuracy& accuracy = headline_accuracy(line.result);
-  const auto& deviation = line.result.over_seeds.deviation;
-  const std::string spread =
-      deviation ? percent(*deviation) + " sd" : percent(accuracy.standard_error);
-  const bool differs = line.result.contrast && line.result.contrast->mcnemar_p < 0.05;
-  return fmt::format("{} ± {}{}", percent(accuracy.value), spread, differs ? kSignificant : "");
-}
-
-const Estimate* change_of(const StudyLine& line) {
-  const bool there = line.result.contrast && line.result.contrast->nll;
-  return there ? &line.result.contrast->nll->relative : nullptr;
+std::string marked_accuracy(const MethodResult& result) {
+  const bool differs = result.contrast && result.contrast->mcnemar_p < 0.05;
+  return accuracy_text(result) + (differs ? kSignificant : "");
 }
 
 bool without_zero(const Estimate& estimate) {
   return estimate.interval.low > 0 || estimate.interval.high < 0;
 }
 
-std::string change_text(const StudyLine& line) {
-  const Estimate* change = change_of(line);
-  if (change == nullptr) return kNothing;
+std::string change_text(const MethodResult& result) {
+  const Estimate* change = nll_change(result);
+  if (change == nullptr) return kNoFigure;
   return fmt::format("{} [{}, {}]{}", signed_text(100 * change->value, 1),
                      signed_text(100 * change->interval.low, 1),
                      signed_text(100 * change->interval.high, 1),
                      without_zero(*change) ? kSignificant : "");
-}
-
-std::string nll_text(const StudyLine& line) {
-  const auto& nll = line.result.nll_per_token;
-  return nll ? fmt::format("{:.4f}", nll->value) : kNothing;
 }
 
 std::string thoughts_text(const StudyLine& line) {
@@ -83,7 +63,7 @@ std::optional<double> accuracy_figure(const StudyLine& line) {
 }
 
 std::optional<double> change_figure(const StudyLine& line) {
-  const Estimate* change = change_of(line);
+  const Estimate* change = nll_change(line.result);
   if (change == nullptr) return std::nullopt;
   return 100 * change->value;
 }
@@ -104,7 +84,7 @@ Grid matrix(std::string title, const std::string& corner, const std::vector<std:
       const StudyLine* line = line_at(i, j);
       values[i].push_back(line == nullptr ? std::nullopt : figure(*line));
       const auto& value = values[i].back();
-      grid.lines[i].push_back(value ? fmt::format("{:.{}f}", *value, digits) : kNothing);
+      grid.lines[i].push_back(value ? fmt::format("{:.{}f}", *value, digits) : kNoFigure);
       if (value) all.push_back(*value);
     }
   }
@@ -143,13 +123,13 @@ std::optional<Grid> overview_grid(const Study& study) {
     auto row = std::find_if(grid.lines.begin(), grid.lines.end(),
                             [&](const auto& cells) { return cells[0] == line.label; });
     if (row == grid.lines.end()) {
-      row = grid.lines.insert(row, std::vector<std::string>(tasks.size() + 1, kNothing));
+      row = grid.lines.insert(row, std::vector<std::string>(tasks.size() + 1, kNoFigure));
       row->front() = line.label;
       grid.links.push_back(link_of(study, &line));
     }
     const auto column = std::find(tasks.begin(), tasks.end(), line.task) - tasks.begin();
     std::string& cell = (*row)[static_cast<std::size_t>(column) + 1];
-    cell = accuracy_text(line);
+    cell = marked_accuracy(line.result);
     if (line.published) cell += fmt::format(" ({:.2f})", *line.published);
   }
   return grid;
@@ -166,9 +146,9 @@ Grid task_grid(const Study& study, const std::string& task) {
   for (const StudyLine* line : lines) {
     const auto& voting = line->result.voting;
     const auto& contrast = line->result.contrast;
-    grid.lines.push_back({line->label, nll_text(*line), change_text(*line), accuracy_text(*line),
+    grid.lines.push_back({line->label, nll_text(line->result), change_text(line->result), marked_accuracy(line->result),
                           voting ? percent(voting->majority.back()) : "",
-                          contrast ? fmt::format("{:.2g}", contrast->mcnemar_p) : kNothing,
+                          contrast ? fmt::format("{:.2g}", contrast->mcnemar_p) : kNoFigure,
                           line->published ? fmt::format("{:.2f}", *line->published) : "",
                           thoughts_text(*line), count_text(line->assistant_size),
                           count_text(line->trained_parameters),

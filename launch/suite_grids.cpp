@@ -6,43 +6,30 @@
 #include <functional>
 #include <optional>
 
+#include "evaluation/figure_text.h"
+
 namespace softcot {
 namespace {
 
-constexpr const char* kNothing = "–";
-
-std::string percent(double share) { return fmt::format("{:.1f}", 100 * share); }
-
-std::string accuracy_text(const SuiteRow& row) {
-  if (!row.result) return kNothing;
-  const Accuracy& accuracy = headline_accuracy(*row.result);
-  if (row.result->over_seeds.deviation) {
-    return fmt::format("{} ± {} sd", percent(accuracy.value),
-                       percent(*row.result->over_seeds.deviation));
-  }
-  return fmt::format("{} ± {}", percent(accuracy.value), percent(accuracy.standard_error));
+std::string accuracy_of(const SuiteRow& row) {
+  return row.result ? accuracy_text(*row.result) : kNoFigure;
 }
 
-std::string nll_text(const SuiteRow& row) {
-  return row.result && row.result->nll_per_token
-             ? fmt::format("{:.4f}", row.result->nll_per_token->value)
-             : kNothing;
-}
+std::string nll_of(const SuiteRow& row) { return row.result ? nll_text(*row.result) : kNoFigure; }
 
 const Estimate* change_of(const SuiteRow& row) {
-  const bool there = row.result && row.result->contrast && row.result->contrast->nll;
-  return there ? &row.result->contrast->nll->relative : nullptr;
+  return row.result ? nll_change(*row.result) : nullptr;
 }
 
 std::string change_text(const SuiteRow& row) {
   const Estimate* change = change_of(row);
-  if (change == nullptr) return kNothing;
+  if (change == nullptr) return kNoFigure;
   return fmt::format("{:+.1f} [{:+.1f}, {:+.1f}]", 100 * change->value, 100 * change->interval.low,
                      100 * change->interval.high);
 }
 
 std::string p_text(const SuiteRow& row) {
-  if (!row.result || !row.result->contrast) return kNothing;
+  if (!row.result || !row.result->contrast) return kNoFigure;
   return fmt::format("{:.2g}", row.result->contrast->mcnemar_p);
 }
 
@@ -75,8 +62,8 @@ Grid details(const Suite& suite, const std::vector<SuiteRow>& rows, const std::s
   if (published) grid.heads.emplace_back("paper");
   for (const SuiteRow& row : rows) {
     if (row.task != task) continue;
-    grid.lines.push_back({title_of(row), row.thoughts, row.parameters(), nll_text(row),
-                          change_text(row), accuracy_text(row), p_text(row)});
+    grid.lines.push_back({title_of(row), row.thoughts, row.parameters(), nll_of(row),
+                          change_text(row), accuracy_of(row), p_text(row)});
     if (published) grid.lines.back().push_back(published_text(row));
   }
   return grid;
@@ -95,7 +82,7 @@ Grid by_task(const Suite& suite, const std::vector<const SuiteRow*>& rows, std::
     auto line = std::find_if(grid.lines.begin(), grid.lines.end(),
                              [&](const auto& cells) { return cells[0] == name; });
     if (line == grid.lines.end()) {
-      line = grid.lines.insert(line, std::vector<std::string>(tasks.size() + 1, kNothing));
+      line = grid.lines.insert(line, std::vector<std::string>(tasks.size() + 1, kNoFigure));
       line->front() = name;
     }
     const auto column = std::find(tasks.begin(), tasks.end(), row->task) - tasks.begin();
@@ -120,7 +107,7 @@ std::optional<Grid> overview(const Suite& suite, const std::vector<SuiteRow>& ro
       [](const SuiteRow& row) {
         const std::string paper = published_text(row);
         const std::string ours =
-            row.result ? percent(headline_accuracy(*row.result).value) : kNothing;
+            row.result ? percent(headline_accuracy(*row.result).value) : kNoFigure;
         return paper.empty() ? ours : fmt::format("{} ({})", ours, paper);
       });
 }
@@ -140,10 +127,10 @@ std::vector<Grid> transfer(const Suite& suite, const std::vector<SuiteRow>& rows
   };
   const RowText change = [](const SuiteRow& row) {
     const Estimate* estimate = change_of(row);
-    return estimate == nullptr ? kNothing : fmt::format("{:+.1f}", 100 * estimate->value);
+    return estimate == nullptr ? kNoFigure : fmt::format("{:+.1f}", 100 * estimate->value);
   };
   return {by_task(suite, all, "Transfer, accuracy % (trained on the task in brackets)", label,
-                  accuracy_text),
+                  accuracy_of),
           by_task(suite, all, "Transfer, Δ % of the NLL (trained on the task in brackets)", label,
                   change)};
 }
@@ -167,7 +154,7 @@ std::optional<Grid> votes(const Suite& suite, const std::vector<SuiteRow>& rows)
     std::vector<std::string> line = {fmt::format("{}: {}", row.task, title_of(row))};
     const std::vector<double>& curve = row.result->voting->majority;
     for (const std::size_t k : shown) {
-      line.push_back(k <= curve.size() ? percent(curve[k - 1]) : kNothing);
+      line.push_back(k <= curve.size() ? percent(curve[k - 1]) : kNoFigure);
     }
     if (!suite.published.empty()) line.push_back(number_of(row.published));
     grid.lines.push_back(std::move(line));

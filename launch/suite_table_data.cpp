@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "evaluation/figure_text.h"
 #include "launch/suite_table.h"
 
 namespace softcot {
@@ -19,8 +20,7 @@ std::string suite_csv(const SuiteTable& table) {
       fields.push_back(std::to_string(result.questions));
       fields.push_back(std::to_string(result.over_seeds.count));
       fields.push_back(result.nll_per_token ? number(result.nll_per_token->value) : "");
-      const bool contrasted = result.contrast && result.contrast->nll;
-      const Estimate* change = contrasted ? &result.contrast->nll->relative : nullptr;
+      const Estimate* change = nll_change(result);
       fields.push_back(change ? number(change->value) : "");
       fields.push_back(change ? number(change->interval.low) : "");
       fields.push_back(change ? number(change->interval.high) : "");

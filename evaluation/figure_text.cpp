@@ -1,0 +1,39 @@
+#include "evaluation/figure_text.h"
+
+#include <fmt/format.h>
+
+namespace softcot {
+
+std::string percent(double share) { return fmt::format("{:.1f}", 100 * share); }
+
+std::string signed_text(double value, int digits) {
+  const std::string text = fmt::format("{:+.{}f}", value, digits);
+  return text[0] == '-' ? "−" + text.substr(1) : text;
+}
+
+std::string accuracy_text(const MethodResult& result) {
+  const Accuracy& accuracy = headline_accuracy(result);
+  const auto& deviation = result.over_seeds.deviation;
+  const std::string spread =
+      deviation ? percent(*deviation) + " sd" : percent(accuracy.standard_error);
+  return fmt::format("{} ± {}", percent(accuracy.value), spread);
+}
+
+std::string nll_text(const MethodResult& result) {
+  const auto& nll = result.nll_per_token;
+  return nll ? fmt::format("{:.4f}", nll->value) : kNoFigure;
+}
+
+const Estimate* nll_change(const MethodResult& result) {
+  const bool there = result.contrast && result.contrast->nll;
+  return there ? &result.contrast->nll->relative : nullptr;
+}
+
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? "\"\"" : std::string(1, c);
+  return out + "\"";
+}
+
+}  // namespace softcot

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+
+#include "evaluation/result_table.h"
+
+namespace softcot {
+
+// Figures as people read them, the same in every table. Pure.
+
+inline constexpr const char* kNoFigure = "–";
+
+/// A share in per cent with one digit, without the sign: "12.5".
+std::string percent(double share);
+/// With its sign, a real minus: "+1.5", "−0.3".
+std::string signed_text(double value, int digits);
+
+/// "12.5 ± 2.1", by the standard error over questions; "12.5 ± 0.8 sd" over seeds where there are
+/// several.
+std::string accuracy_text(const MethodResult& result);
+/// Per token; kNoFigure where there is none.
+std::string nll_text(const MethodResult& result);
+/// The relative change of the NLL against the baseline; null where nothing was compared.
+const Estimate* nll_change(const MethodResult& result);
+
+/// A field of a CSV file (RFC 4180).
+std::string csv_field(const std::string& text);
+
+}  // namespace softcot
