@@ -21,11 +21,6 @@ std::string last_part(const std::string& path) {
   return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
-std::string value_of(const Settings& settings, const std::string& name) {
-  const auto found = settings.find(name);
-  return found == settings.end() ? "" : found->second;
-}
-
 std::string words_of(const std::string& name, const std::string& value) {
   if (name == "thoughts.count") return "N = " + value;
   if (name == "thoughts.eval-count") return value.empty() ? "" : "tested with N = " + value;
@@ -174,6 +169,11 @@ void compare_lines(Study& study, const std::string& task) {
 }
 
 }  // namespace
+
+std::string value_of(const Settings& settings, const std::string& name) {
+  const auto found = settings.find(name);
+  return found == settings.end() ? "" : found->second;
+}
 
 std::vector<std::string> Study::tasks() const {
   std::vector<std::string> tasks;

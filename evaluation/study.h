@@ -17,6 +17,8 @@ namespace softcot {
 /// Settings that decide a result, by option name, seeds left out. "thoughts.count" is N in training
 /// (of what is not trained: in use), "thoughts.eval-count" is there where evaluation had another N.
 using Settings = std::map<std::string, std::string>;
+/// Empty where there is no such setting.
+std::string value_of(const Settings& settings, const std::string& name);
 
 /// One folder with results.
 struct StudyRun {

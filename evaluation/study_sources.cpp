@@ -104,10 +104,9 @@ Grid sources_grid(const Study& study) {
           machines.push_back(std::move(machine));
         }
       }
-      const auto version = from.versions.find("softcot");
       grid.lines.push_back({run.name, line.task + ": " + line.label, cell.seeds,
-                            version == from.versions.end() ? "" : version->second, from.config_hash,
-                            from.prompt_hash, joined(from.model_hashes), joined(from.data_hashes),
+                            value_of(from.versions, "softcot"), from.config_hash, from.prompt_hash,
+                            joined(from.model_hashes), joined(from.data_hashes),
                             fmt::format("{}", fmt::join(machines, "; "))});
     }
   }

@@ -146,13 +146,13 @@ Grid task_grid(const Study& study, const std::string& task) {
   for (const StudyLine* line : lines) {
     const auto& voting = line->result.voting;
     const auto& contrast = line->result.contrast;
-    grid.lines.push_back({line->label, nll_text(line->result), change_text(line->result), marked_accuracy(line->result),
-                          voting ? percent(voting->majority.back()) : "",
-                          contrast ? fmt::format("{:.2g}", contrast->mcnemar_p) : kNoFigure,
-                          line->published ? fmt::format("{:.2f}", *line->published) : "",
-                          thoughts_text(*line), count_text(line->assistant_size),
-                          count_text(line->trained_parameters),
-                          std::to_string(line->samples.seeds)});
+    grid.lines.push_back(
+        {line->label, nll_text(line->result), change_text(line->result),
+         marked_accuracy(line->result), voting ? percent(voting->majority.back()) : "",
+         contrast ? fmt::format("{:.2g}", contrast->mcnemar_p) : kNoFigure,
+         line->published ? fmt::format("{:.2f}", *line->published) : "", thoughts_text(*line),
+         count_text(line->assistant_size), count_text(line->trained_parameters),
+         std::to_string(line->samples.seeds)});
     grid.links.push_back(link_of(study, line));
   }
   drop_empty_columns(grid);

@@ -17,10 +17,6 @@
 namespace softcot {
 namespace {
 
-bool changes_results(const std::string& name) {
-  return !name.starts_with("run.") && !name.starts_with("parallel.") && !name.starts_with("stop.");
-}
-
 std::string describe(const std::vector<ConfigDifference>& differences) {
   constexpr std::size_t kShown = 3;
   std::string text;
@@ -33,6 +29,11 @@ std::string describe(const std::vector<ConfigDifference>& differences) {
 }
 
 }  // namespace
+
+bool changes_results(const std::string& option) {
+  return !option.starts_with("run.") && !option.starts_with("parallel.") &&
+         !option.starts_with("stop.");
+}
 
 std::string task_of_run(const std::filesystem::path& folder) {
   for (const char* name : {"config.cfg", "evaluate.cfg"}) {

@@ -29,15 +29,19 @@ struct RunPaths {
   std::filesystem::path lock() const { return folder / "run.lock"; }
 };
 
+/// Whether an option can change what a run computes: those of the sections run, parallel and stop
+/// say where, on what and until when.
+bool changes_results(const std::string& option);
+
 struct ConfigDifference {
   std::string name;
   std::string saved;  ///< "(not set)" when only one side knows the option.
   std::string now;
 };
 
-/// What the saved configuration `file` and the options in force disagree about, by name. The
-/// sections run, parallel and stop do not count: they do not change a result. Throws OptionErrors
-/// when the file cannot be read. Options of sections that the command does not use are passed over.
+/// What the saved configuration `file` and the options in force disagree about, by name, of those
+/// that change results. Throws OptionErrors when the file cannot be read. Options of sections that
+/// the command does not use are passed over.
 std::vector<ConfigDifference> config_differences(const std::filesystem::path& file,
                                                  const OptionSet& options);
 

@@ -71,12 +71,10 @@ std::string doubt_of_cell(const fs::path& folder) {
   if (!fs::exists(folder / "cell.cfg") || !fs::exists(folder / "cell.done")) return "";
   SuiteCell cell;
   cell.settings = read_settings(folder / "cell.cfg");
-  cell.settings.erase("run.folder");
   for (const fs::path& other : sorted_folders(folder)) {
     const std::string name = other.filename().string();
     if (!name.starts_with("on-") || !fs::exists(other / "cell.cfg")) continue;
     Settings settings = read_settings(other / "cell.cfg");
-    settings.erase("run.folder");
     settings.erase("evaluate.trained");
     cell.transfers[name.substr(3)] = std::move(settings);
   }

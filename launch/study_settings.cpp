@@ -9,6 +9,7 @@
 
 #include "launch/method.h"
 #include "launch/option_sources.h"
+#include "launch/run_folder.h"
 
 namespace softcot {
 namespace {
@@ -47,7 +48,7 @@ bool of_training(const std::string& name) {
 }
 
 bool matters(const Method& method, const std::string& name) {
-  if (name.starts_with("run.") || name.starts_with("parallel.")) return false;
+  if (!changes_results(name)) return false;
   if (std::find(kPassedOver.begin(), kPassedOver.end(), name) != kPassedOver.end()) return false;
   const bool assisted = method.projection || method.written;
   if (name.starts_with("assistant.")) return assisted;
@@ -58,11 +59,6 @@ bool matters(const Method& method, const std::string& name) {
   if (name.starts_with("lora.")) return method.lora;
   if (name.starts_with("coconut.")) return method.coconut;
   return !of_training(name) || method.trained();
-}
-
-std::string value_of(const Settings& settings, const std::string& name) {
-  const auto found = settings.find(name);
-  return found == settings.end() ? "" : found->second;
 }
 
 }  // namespace

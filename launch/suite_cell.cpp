@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "launch/method.h"
+#include "launch/run_folder.h"
 #include "launch/suite.h"
 #include "runtime/hash.h"
 
@@ -18,11 +19,9 @@ std::string SuiteCell::folder() const {
 }
 
 std::string SuiteCell::hash() const {
-  // Ranks and the place of caches change no result.
   const auto deciding = [](std::map<std::string, std::string> all) {
     std::erase_if(all, [](const auto& item) {
-      return item.first.starts_with("parallel.") || item.first.starts_with("stop.") ||
-             item.first == "thoughts.cache";
+      return !changes_results(item.first) || item.first == "thoughts.cache";  // or its place
     });
     return config_text(all);
   };
