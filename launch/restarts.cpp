@@ -33,12 +33,12 @@ std::int64_t earlier_in_vain(const std::filesystem::path& file, const nlohmann::
 }  // namespace
 
 void count_restart(const std::filesystem::path& folder, const std::string& command,
-                   std::uint64_t progress) {
+                   const std::function<std::uint64_t()>& progress) {
   // Every task of a job array has a number of its own.
   const std::string job = variable("SLURM_JOB_ID");
   if (job.empty()) return;
   const auto file = folder / "restarts.json";
-  nlohmann::ordered_json now = {{"command", command}, {"job", job}, {"progress", progress}};
+  nlohmann::ordered_json now = {{"command", command}, {"job", job}, {"progress", progress()}};
   const std::int64_t in_vain = earlier_in_vain(file, now);
   now["in_vain"] = in_vain;
   write_file_atomically(file, now.dump() + "\n");
@@ -46,7 +46,8 @@ void count_restart(const std::filesystem::path& folder, const std::string& comma
     fail(ExitCode::kResources,
          {.what = fmt::format("{} restarts of this job without progress", in_vain),
           .where = folder.string(),
-          .got = fmt::format("{} has begun at {} each time", command, progress),
+          .got = fmt::format("{} has begun at {} each time", command,
+                             now["progress"].get<std::uint64_t>()),
           .fix = "give the job more time, or save sooner (train.checkpoint-every, "
                  "stop.margin-seconds); then submit it again"});
   }

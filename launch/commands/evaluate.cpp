@@ -72,7 +72,7 @@ ExitCode run_evaluate(Invocation& invocation) {
   EvaluationJob job(run, groups);
   if (folder) {
     folder->save_config();
-    count_restart(run.folder, "evaluate", samples_in(run.folder / "samples"));
+    count_restart(run.folder, "evaluate", [&] { return samples_in(run.folder / "samples"); });
   }
   std::vector<MethodSamples> samples;
   const RunPaths paths{run.folder};

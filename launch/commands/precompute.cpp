@@ -56,7 +56,8 @@ class Precompute {
     log_info("{}: {} rows × {} thoughts × {} in {}", split.name, key.rows, key.thoughts, key.width,
              folder.string());
     if (lock && !blocks.empty()) {
-      count_restart(folder, "precompute", static_cast<std::uint64_t>(total) - blocks.size());
+      count_restart(folder, "precompute",
+                    [&] { return static_cast<std::uint64_t>(total) - blocks.size(); });
     }
     if (blocks.empty()) {
       log_info("{}: complete, nothing to do", split.name);

@@ -156,7 +156,7 @@ ExitCode run_train(Invocation& invocation) {
                  run_identity(run, rows.front().key, prompt, backbone_hash, schedule, adapter));
   if (run.resume) loop.resume();
   if (folder) {
-    count_restart(run.folder, "train", static_cast<std::uint64_t>(loop.step()));
+    count_restart(run.folder, "train", [&] { return static_cast<std::uint64_t>(loop.step()); });
     folder->save_config();
   }
   const std::int64_t first_step = loop.step();
