@@ -41,6 +41,7 @@ void read_metrics(const std::filesystem::path& path, RunRecord& run) {
         read.unreadable == 1 ? "" : "s", read.unreadable == 1 ? "is" : "are"));
   }
 }
+
 void read_sample_files(const std::filesystem::path& folder, RunRecord& run) {
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "evaluation/sample_log.h"
+#include "support/files.h"
 #include "support/job.h"
 #include "support/thought_caches.h"
 #include "support/tiny_model.h"

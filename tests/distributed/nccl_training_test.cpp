@@ -5,13 +5,13 @@
 #include <signal.h>
 
 #include <chrono>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
+#include "support/files.h"
 #include "support/job.h"
 #include "support/tiny_model.h"
+#include "support/train_outcome.h"
 
 namespace softcot::test {
 namespace {
@@ -21,12 +21,6 @@ using ::testing::HasSubstr;
 
 constexpr double kTimeout = 3;  // Seconds, of a collective.
 constexpr int kLast = 12;       // Step of TinyProject.
-
-std::string slurp(const std::filesystem::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
 
 class NcclTraining : public ::testing::Test {
  protected:
@@ -49,22 +43,8 @@ class NcclTraining : public ::testing::Test {
     return project_->call_in(run, "train", more);
   }
 
-  /// All that does not depend on the clock.
-  static std::vector<std::string> metrics(const std::string& run) {
-    std::vector<std::string> lines;
-    std::ifstream file(project_->path(run) / "metrics.jsonl");
-    for (std::string text; std::getline(file, text);) {
-      nlohmann::json line = nlohmann::json::parse(text);
-      for (const char* timed : {"tokens_per_second", "seconds", "peak_memory_bytes"}) {
-        line.erase(timed);
-      }
-      lines.push_back(line.dump());
-    }
-    return lines;
-  }
-  static std::string state(const std::string& run) {
-    return slurp(project_->path(run) / "checkpoints" / ("step-000000" + std::to_string(kLast)) /
-                 "state.safetensors");
+  static TrainOutcome outcome(const std::string& run) {
+    return train_outcome(project_->path(run), kLast);
   }
 
   /// Runs a training that must end with 8 and one error line that holds `parts`, within the
@@ -107,10 +87,8 @@ TEST_F(NcclTraining, HasTheLossesAndTheStateOfMpi) {
     ASSERT_EQ(nccl.status, 0) << nccl.err;
     EXPECT_THAT(nccl.err, HasSubstr("NCCL 2.14.0"));
     EXPECT_THAT(mpi.err, Not(HasSubstr("NCCL")));
-    EXPECT_EQ(metrics("nccl-" + name), metrics("mpi-" + name));
-    EXPECT_EQ(metrics("nccl-" + name).size(), kLast + 2U);
-    EXPECT_FALSE(state("nccl-" + name).empty());
-    EXPECT_TRUE(state("nccl-" + name) == state("mpi-" + name)) << "the final state differs";
+    expect_equal(outcome("nccl-" + name), outcome("mpi-" + name));
+    EXPECT_EQ(outcome("nccl-" + name).lines.size(), kLast + 2U);
 
     // What each rank says it called last.
     for (int rank = 0; rank < layout.ranks; ++rank) {

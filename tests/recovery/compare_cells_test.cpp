@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "support/files.h"
 #include "support/job.h"
 #include "support/thought_caches.h"
 #include "support/tiny_model.h"

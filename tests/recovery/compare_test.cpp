@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "support/files.h"
 #include "support/job.h"
 #include "support/thought_caches.h"
 #include "support/tiny_model.h"

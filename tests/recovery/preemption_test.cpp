@@ -6,8 +6,8 @@
 
 #include <chrono>
 
+#include "support/files.h"
 #include "support/job.h"
-#include "support/thought_caches.h"
 #include "support/tiny_model.h"
 #include "support/tiny_tokenizer.h"
 #include "support/train_outcome.h"

@@ -16,6 +16,7 @@
 #include "data/thought_cache_reader.h"
 #include "data/thought_cache_verify.h"
 #include "runtime/random.h"
+#include "support/files.h"
 #include "support/fixtures.h"
 #include "support/thought_caches.h"
 

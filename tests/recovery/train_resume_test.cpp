@@ -6,10 +6,12 @@
 #include <cmath>
 #include <iostream>
 #include <memory>
+#include <numeric>
 #include <tuple>
 
 #include "runtime/random.h"
 #include "support/event_files.h"
+#include "support/files.h"
 #include "support/job.h"
 #include "support/thought_caches.h"
 #include "support/tiny_model.h"

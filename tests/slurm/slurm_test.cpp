@@ -10,8 +10,8 @@
 #include <sstream>
 
 #include "support/child_process.h"
+#include "support/files.h"
 #include "support/job.h"
-#include "support/thought_caches.h"
 #include "support/tiny_model.h"
 #include "support/tiny_tokenizer.h"
 #include "support/train_outcome.h"

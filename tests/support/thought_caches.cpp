@@ -1,4 +1,5 @@
 #include "support/thought_caches.h"
+#include "support/files.h"
 
 #include <gtest/gtest.h>
 
@@ -72,16 +73,6 @@ std::string error_of(const std::function<void()>& action, ExitCode code) {
   }
   ADD_FAILURE() << "nothing was thrown";
   return "";
-}
-
-std::string slurp(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-void spill(const std::filesystem::path& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary)
-      .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
 }  // namespace softcot::test

@@ -29,7 +29,4 @@ std::vector<std::pair<std::string, std::string>> contents(const std::filesystem:
 /// The Error that `action` throws, with `code`; fails the test where it throws none.
 std::string error_of(const std::function<void()>& action, ExitCode code);
 
-std::string slurp(const std::filesystem::path& path);
-void spill(const std::filesystem::path& path, const std::string& bytes);
-
 }  // namespace softcot::test

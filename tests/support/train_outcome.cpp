@@ -4,8 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
+
+#include "support/files.h"
 
 namespace softcot::test {
 
@@ -26,8 +27,7 @@ TrainOutcome train_outcome(const std::filesystem::path& run, int steps) {
     outcome.losses.push_back(line["loss"]);
     outcome.targets.push_back(line["targets"]);
   }
-  std::ifstream state(checkpoint_folder(run, steps) / "state.safetensors", std::ios::binary);
-  outcome.state.assign(std::istreambuf_iterator<char>(state), {});
+  outcome.state = slurp(checkpoint_folder(run, steps) / "state.safetensors");
   EXPECT_EQ(outcome.losses.size(), static_cast<std::size_t>(steps)) << run;
   EXPECT_FALSE(outcome.state.empty()) << run;
   return outcome;

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/safetensors.h"
+#include "support/files.h"
 #include "support/job.h"
 #include "support/thought_caches.h"
 #include "support/tiny_model.h"

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "support/files.h"
 #include "support/job.h"
 #include "support/thought_caches.h"
 #include "support/tiny_model.h"

@@ -13,11 +13,14 @@
 
 #include "runtime/error.h"
 #include "runtime/log.h"
+#include "support/files.h"
 #include "support/fixtures.h"
 
 namespace softcot {
 namespace {
 
+using test::slurp;
+using test::spill;
 using test::TemporaryFolder;
 using testing::HasSubstr;
 
@@ -36,15 +39,6 @@ Sample sample(const std::string& id, std::int64_t index = 0) {
   made.target_tokens = 9;
   extract_answers(made, AnswerType::kNumber);
   return made;
-}
-
-std::string slurp(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-void spill(const std::filesystem::path& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
 }
 
 ExitCode code_of(const std::function<void()>& action, const std::string& text) {

@@ -15,6 +15,7 @@
 #include "data/bfloat16.h"
 #include "data/thought_cache_reader.h"
 #include "data/thought_cache_verify.h"
+#include "support/files.h"
 #include "support/fixtures.h"
 #include "support/thought_caches.h"
 
