@@ -46,13 +46,17 @@ at::Device choose_device(const ProcessWorld& world, DeviceChoice choice) {
     visible.push_back(lines_of(text));
   }
   const std::optional<int> gpu = gpu_for_rank(visible, world.local_rank());
-  if (!gpu) {
+  // All ranks refuse together: one that has its GPU may have something else to complain of.
+  const auto all_have_one =
+      reduce_scalar(*world.world_group(), static_cast<std::int64_t>(gpu ? 1 : 0), ReduceOp::kMin);
+  if (all_have_one == 0) {
     fail(ExitCode::kResources,
          {.what = "more ranks than GPUs on a machine",
           .where =
               fmt::format("rank {}, number {} on its machine", world.rank(), world.local_rank()),
           .expected = fmt::format("at least {} GPUs, one for each rank", world.local_size()),
-          .got = fmt::format("{} that this rank sees, all taken", mine.size()),
+          .got = fmt::format("{} that this rank sees, {}", mine.size(),
+                             gpu ? "and none left for another rank" : "all taken"),
           .fix = "start fewer ranks on each machine, or give --parallel.device cpu"});
   }
   if (!built) {
