@@ -42,6 +42,5 @@ if(LibTorchWheel_FOUND AND NOT TARGET LibTorch::LibTorch)
     # Nothing of ours names a symbol of these two: --no-as-needed keeps their registrations linked.
     target_link_libraries(LibTorch::LibTorch INTERFACE
       "-Wl,--no-as-needed" "${_lib}/libtorch_cuda.so" "${_lib}/libc10_cuda.so" "-Wl,--as-needed")
-    target_compile_definitions(LibTorch::LibTorch INTERFACE SOFTCOT_WITH_CUDA)
   endif()
 endif()

@@ -1,10 +1,9 @@
-# softcot_add_folder(NAME [SOURCES …] [TORCH_SOURCES …] [LIBRARIES …]): one library per folder.
+# softcot_add_folder(NAME [SOURCES …] [TORCH_SOURCES …] [LIBRARIES …] [DEFINITIONS …]): one library per folder.
 #
 # A folder's headers are seen as "folder/file.h" and only by targets that link it: its include root is
 # a directory of the build tree that holds nothing but a link to the folder. Links are private, so
 # that an include which the architecture forbids does not compile.
-# TORCH_SOURCES see LibTorch and its precompiled header, which costs each of them some five seconds whether
-# or not it uses them: files that do not stand in SOURCES.
+# TORCH_SOURCES see LibTorch; SOURCES do not, and compile in a fraction of the time.
 function(softcot_folder_includes name)
   set(root "${PROJECT_BINARY_DIR}/include/${name}")
   file(MAKE_DIRECTORY "${root}")
@@ -12,28 +11,42 @@ function(softcot_folder_includes name)
   set(SOFTCOT_INCLUDE_ROOT "${root}" PARENT_SCOPE)
 endfunction()
 
-function(softcot_use_torch target)
-  target_link_libraries(${target} PRIVATE LibTorch::LibTorch)
-  target_precompile_headers(${target} REUSE_FROM softcot_torch_pch)
-endfunction()
-
 function(softcot_add_folder name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;TORCH_SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;TORCH_SOURCES;LIBRARIES;DEFINITIONS" ${ARGN})
   set(target softcot_${name})
-  add_library(${target} STATIC ${ARG_SOURCES} ${ARG_TORCH_SOURCES})
   softcot_folder_includes(${name})
-  target_include_directories(${target} PUBLIC "${SOFTCOT_INCLUDE_ROOT}")
-  target_link_libraries(${target} PRIVATE softcot_compile_options ${ARG_LIBRARIES})
+  add_library(${target} STATIC ${ARG_TORCH_SOURCES} $<TARGET_OBJECTS:${target}_plain>)
+  add_library(${target}_plain OBJECT ${ARG_SOURCES})
+  foreach(part IN ITEMS ${target} ${target}_plain)
+    target_include_directories(${part} PUBLIC "${SOFTCOT_INCLUDE_ROOT}")
+    target_link_libraries(${part} PRIVATE softcot_compile_options ${ARG_LIBRARIES})
+    target_compile_definitions(${part} PRIVATE ${ARG_DEFINITIONS})
+  endforeach()
+  set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
+  target_precompile_headers(${target}_plain REUSE_FROM softcot_plain_pch)
   if(ARG_TORCH_SOURCES)
-    set_source_files_properties(${ARG_SOURCES} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
-    softcot_use_torch(${target})
+    target_link_libraries(${target} PRIVATE LibTorch::LibTorch)
+    target_precompile_headers(${target} REUSE_FROM softcot_torch_pch)
   endif()
 endfunction()
 
-# The one translation unit whose precompiled torch header every other target reuses.
-file(WRITE "${PROJECT_BINARY_DIR}/torch_pch.cpp" "")
-add_library(softcot_torch_pch OBJECT "${PROJECT_BINARY_DIR}/torch_pch.cpp")
-target_link_libraries(softcot_torch_pch PRIVATE softcot_compile_options LibTorch::LibTorch)
-target_precompile_headers(softcot_torch_pch PRIVATE <ATen/ATen.h> <torch/csrc/autograd/custom_function.h>
-  <torch/csrc/autograd/autograd.h> <torch/csrc/autograd/variable.h> <nlohmann/json.hpp>
-  <filesystem> <map> <memory> <string> <vector>)
+# softcot_add_precompiled(NAME HEADERS … LIBRARIES … [OPTIONS …]): headers that other targets reuse. At its end,
+# each file that reuses them instantiates what their inline functions use of templates: a header that few
+# files need costs all of them time, and stays out.
+function(softcot_add_precompiled name)
+  cmake_parse_arguments(ARG "" "" "HEADERS;LIBRARIES;OPTIONS" ${ARGN})
+  file(WRITE "${PROJECT_BINARY_DIR}/${name}.cpp" "")
+  add_library(${name} OBJECT "${PROJECT_BINARY_DIR}/${name}.cpp")
+  target_compile_options(${name} PRIVATE ${ARG_OPTIONS})
+  target_link_libraries(${name} PRIVATE softcot_compile_options ${ARG_LIBRARIES})
+  target_precompile_headers(${name} PRIVATE ${ARG_HEADERS})
+endfunction()
+
+set(SOFTCOT_PLAIN_HEADERS <filesystem> <fstream> <functional> <map> <memory> <optional> <span> <sstream>
+  <string> <string_view> <vector> <nlohmann/json.hpp>)
+softcot_add_precompiled(softcot_plain_pch
+  HEADERS ${SOFTCOT_PLAIN_HEADERS} <fmt/format.h>
+  LIBRARIES nlohmann_json::nlohmann_json fmt::fmt)
+softcot_add_precompiled(softcot_torch_pch
+  HEADERS <ATen/ATen.h> ${SOFTCOT_PLAIN_HEADERS} <fmt/format.h>
+  LIBRARIES nlohmann_json::nlohmann_json fmt::fmt LibTorch::LibTorch)

@@ -4,14 +4,13 @@
 # alone. Labels: unit parity distributed recovery slurm slow gpu.
 find_package(GTest REQUIRED)
 
-# Tests without torch share a precompiled header and are not optimised: what they call is.
-file(WRITE "${PROJECT_BINARY_DIR}/test_pch.cpp" "")
-add_library(softcot_test_pch OBJECT "${PROJECT_BINARY_DIR}/test_pch.cpp")
-target_compile_options(softcot_test_pch PRIVATE -O0)
-target_link_libraries(softcot_test_pch PRIVATE softcot_compile_options nlohmann_json::nlohmann_json GTest::gtest
-  GTest::gmock)
-target_precompile_headers(softcot_test_pch PRIVATE <gmock/gmock.h> <gtest/gtest.h> <nlohmann/json.hpp>
-  <filesystem> <fstream> <map> <memory> <string> <vector>)
+# Tests without torch are not optimised: what they call is.
+softcot_add_precompiled(softcot_test_pch
+  HEADERS <gmock/gmock.h> <gtest/gtest.h> ${SOFTCOT_PLAIN_HEADERS}
+  LIBRARIES nlohmann_json::nlohmann_json GTest::gtest GTest::gmock OPTIONS -O0)
+softcot_add_precompiled(softcot_torch_test_pch
+  HEADERS <ATen/ATen.h> <gmock/gmock.h> <gtest/gtest.h> ${SOFTCOT_PLAIN_HEADERS}
+  LIBRARIES nlohmann_json::nlohmann_json GTest::gtest GTest::gmock LibTorch::LibTorch)
 
 function(softcot_add_test)
   cmake_parse_arguments(ARG "TORCH" "NAME;TIMEOUT" "SOURCES;LIBRARIES;LABELS;RANKS;UNDER" ${ARGN})
@@ -19,7 +18,8 @@ function(softcot_add_test)
   target_link_libraries(${ARG_NAME} PRIVATE softcot_compile_options ${ARG_LIBRARIES} softcot_test_support
     GTest::gtest GTest::gmock)
   if(ARG_TORCH)
-    softcot_use_torch(${ARG_NAME})
+    target_link_libraries(${ARG_NAME} PRIVATE LibTorch::LibTorch)
+    target_precompile_headers(${ARG_NAME} REUSE_FROM softcot_torch_test_pch)
   else()
     target_compile_options(${ARG_NAME} PRIVATE -O0)
     target_precompile_headers(${ARG_NAME} REUSE_FROM softcot_test_pch)

@@ -1,5 +1,7 @@
 #include "evaluation/answer_likelihood.h"
 
+#include <ATen/core/grad_mode.h>
+
 namespace softcot {
 
 void answer_likelihoods(const SoftPromptModel& model,

@@ -1,5 +1,6 @@
 #include "evaluation/generation.h"
 
+#include <ATen/core/grad_mode.h>
 #include <algorithm>
 #include <optional>
 #include <utility>

@@ -1,6 +1,7 @@
 #include "launch/evaluation_job.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 #include "launch/single_question.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <chrono>

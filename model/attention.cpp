@@ -1,5 +1,7 @@
 #include "model/attention.h"
 
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/custom_function.h>
 #include <cmath>
 #include <limits>
 

@@ -1,5 +1,6 @@
 #include "model/elementwise.h"
 
+#include <torch/csrc/autograd/custom_function.h>
 #include <atomic>
 
 #include "model/cpu_kernels.h"

@@ -1,6 +1,7 @@
 #include "model/latent_thoughts.h"
 
 #include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 

@@ -1,5 +1,7 @@
 #include "model/linear.h"
 
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/custom_function.h>
 #include <algorithm>
 #include <atomic>
 

@@ -1,5 +1,6 @@
 #include "model/soft_prompt.h"
 
+#include <ATen/core/grad_mode.h>
 #include <algorithm>
 
 #include "runtime/error.h"

@@ -1,5 +1,7 @@
 #include "model/tensor_parallel.h"
 
+#include <torch/csrc/autograd/custom_function.h>
+
 namespace softcot {
 namespace {
 

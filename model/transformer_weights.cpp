@@ -1,3 +1,5 @@
+#include <ATen/core/grad_mode.h>
+
 // The weights of a decoder one by one: as autograd leaves, back from a checkpoint, hashed.
 #include <cstddef>
 #include <map>

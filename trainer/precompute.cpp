@@ -1,5 +1,6 @@
 #include "trainer/precompute.h"
 
+#include <ATen/core/grad_mode.h>
 #include <algorithm>
 #include <cstring>
 #include <span>

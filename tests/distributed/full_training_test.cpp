@@ -1,3 +1,5 @@
+#include <ATen/core/grad_mode.h>
+
 // Full fine-tuning and the sharded optimizer: every mesh makes the steps of one rank, and a state
 // that one mesh saved another goes on from.
 #include <gtest/gtest.h>

@@ -1,3 +1,5 @@
+#include <ATen/core/grad_mode.h>
+
 // Soft thoughts in the cache are those of the model, whoever wrote them and however often the
 // writers were killed.
 #include <ATen/ATen.h>

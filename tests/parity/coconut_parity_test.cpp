@@ -1,3 +1,5 @@
+#include <ATen/core/grad_mode.h>
+
 // Coconut's loss and the gradients of the whole model against the same in float64, on every mesh
 // that the ranks of this run allow, and its cached thoughts against those read anew. Fixture
 // tensors are described in tests/fixtures/make.py.

@@ -1,3 +1,5 @@
+#include <ATen/core/grad_mode.h>
+
 // The model on a GPU, where there is one: its numbers are held against the host's.
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,5 @@
+#include <ATen/core/grad_mode.h>
+
 // LoRA against PEFT's loss and gradients, on every mesh that the ranks of this run allow, and
 // against itself: sharded, with dropout, merged. Fixture tensors are described in
 // tests/fixtures/make.py.

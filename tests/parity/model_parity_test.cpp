@@ -1,3 +1,5 @@
+#include <ATen/core/grad_mode.h>
+
 // Logits, hidden states, losses, gradients and training curves against Transformers' numbers, on
 // every mesh that the ranks of this run allow. Fixture tensors are described in
 // tests/fixtures/make.py.

@@ -1,3 +1,5 @@
+#include <ATen/core/grad_mode.h>
+
 // Adapter folders against PEFT: one that PEFT made (tests/fixtures/make_adapter.py), one that we
 // make and PEFT reads.
 #include <gtest/gtest.h>

@@ -1,3 +1,5 @@
+#include <ATen/core/grad_mode.h>
+
 // A real model against Transformers in float32: what it finds likely after real prompts, and what
 // it writes. The reference file tells how it was made.
 #include <ATen/ATen.h>
