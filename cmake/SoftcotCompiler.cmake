@@ -15,7 +15,7 @@ find_program(SOFTCOT_CCACHE ccache)
 if(SOFTCOT_CCACHE)
   # Without these, ccache never hits on a file that uses a precompiled header.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
-      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime CCACHE_INODECACHE=1
       CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} ${SOFTCOT_CCACHE})
 endif()
 

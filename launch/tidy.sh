@@ -23,7 +23,7 @@ if (($#)); then
   files=("$@")
 else
   mapfile -t files < <(sed -nE 's|^ *"file": "(.*)"$|\1|p' build/tidy/compile_commands.json |
-    grep -v '/torch_pch.cpp$' | sort -u)
+    grep -v '_pch.cpp$' | sort -u)
 fi
 say "checking ${#files[@]} files"
 # Flags that are GCC's alone are no matter of style.
