@@ -2,9 +2,9 @@
 // the scripts of launch/ and slurm/ hand signals, statuses and settings on.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include <chrono>
+#include <csignal>
 
 #include "support/files.h"
 #include "support/job.h"
@@ -25,7 +25,8 @@ class Preemption : public ::testing::Test {
  protected:
   Preemption() { project_.precompute(); }
 
-  ChildResult train(const std::string& run, std::vector<std::string> options, JobOptions job) {
+  ChildResult train(const std::string& run, std::vector<std::string> options,
+                    const JobOptions& job) {
     options.emplace_back("--resume");
     return run_softcot(project_.call_in(run, "train", options), job);
   }
@@ -107,7 +108,7 @@ TEST_F(Preemption, ThreeRestartsInVainEndTheJob) {
 
 /// A script of this checkout, run by itself.
 ChildResult script(const std::string& name, std::vector<std::string> arguments,
-                   std::map<std::string, std::string> environment = {}) {
+                   const std::map<std::string, std::string>& environment = {}) {
   arguments.insert(arguments.begin(), std::string(SOFTCOT_SOURCE) + "/" + name);
   return run_child(arguments, "", environment);
 }
