@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kStyle = R"css(
 :root { color-scheme: light dark; --ink: #1d2430; --soft: #5b6675; --line: #d9dee6; --paper: #fff;
   --panel: #f5f7fa; --good: #1c7a45; --bad: #a8452e; --accent: #2d6fae; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e4e8ee; --soft: #9aa5b4; --line: #343c48;
+@media screen and (prefers-color-scheme: dark) { :root { --ink: #e4e8ee; --soft: #9aa5b4; --line: #343c48;
   --paper: #14181e; --panel: #1c222b; --good: #63c08a; --bad: #e08a72; --accent: #7db4e6; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); -webkit-text-size-adjust: 100%;
@@ -65,7 +65,7 @@ td.heat:last-child { padding-right: .55rem; }
   .figures th:first-child { position: sticky; left: 0; background: var(--paper); } .two .answers { grid-template-columns: 1fr; }
   .controls { position: static; } .controls label { flex: 1 1 45%; } .controls input, .controls select {
   max-width: none; width: 100%; } }
-@media print { details > * { display: block; } main { max-width: none; padding: 0; } .controls { display: none; }
+@media print { :root { color-scheme: light; } details > * { display: block; } main { max-width: none; padding: 0; } .controls { display: none; }
   .scroll { overflow: visible; } table { font-size: .7rem; } .wide svg { min-width: 0; }
   figure, .question, tr { break-inside: avoid; } h2 { break-after: avoid; }
   .heat { -webkit-print-color-adjust: exact; print-color-adjust: exact; } }
