@@ -95,6 +95,7 @@ RunSteps read_steps(const std::filesystem::path& metrics) {
       continue;
     }
     run.steps.push_back({.step = line["step"].get<std::int64_t>(),
+                         .stage = static_cast<std::int64_t>(number(line, "stage").value_or(0)),
                          .loss = number(line, "loss"),
                          .gradient_norm = number(line, "grad_norm"),
                          .learning_rate = number(line, "learning_rate"),

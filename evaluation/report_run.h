@@ -14,6 +14,7 @@ namespace softcot {
 /// What one step's line of metrics.jsonl may hold.
 struct RunStep {
   std::int64_t step = 0;
+  std::int64_t stage = 0;  ///< Of a curriculum.
   std::optional<double> loss;
   std::optional<double> gradient_norm;
   std::optional<double> learning_rate;

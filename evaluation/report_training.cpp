@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
+#include <utility>
 
 #include "evaluation/report_html.h"
 
@@ -22,6 +24,15 @@ std::vector<PlotPoint> points_of(const std::vector<RunStep>& steps, Field field)
     if (step.*field) points.push_back({.x = static_cast<double>(step.step), .y = *(step.*field)});
   }
   return points;
+}
+
+std::map<std::int64_t, std::vector<PlotPoint>> heldout_by_stage(const std::vector<RunStep>& steps) {
+  std::map<std::int64_t, std::vector<PlotPoint>> stages;
+  for (const RunStep& step : steps) {
+    if (!step.heldout_loss) continue;
+    stages[step.stage].push_back({.x = static_cast<double>(step.step), .y = *step.heldout_loss});
+  }
+  return stages;
 }
 
 PlotPoint mean_of(const std::vector<PlotPoint>& points, std::size_t begin, std::size_t end) {
@@ -72,8 +83,11 @@ Plot loss_plot(const RunRecord& run) {
   } else {
     plot.series.push_back({"training", PlotSeries::Style::kLine, 0, loss});
   }
-  plot.series.push_back({"held out", PlotSeries::Style::kMarkedLine, 1,
-                         thinned(points_of(run.steps, &RunStep::heldout_loss))});
+  for (PlotSeries& series : heldout_loss(run.steps, 1)) plot.series.push_back(std::move(series));
+  const auto first = std::find_if(plot.series.begin(), plot.series.end(), [](const auto& series) {
+    return series.style == PlotSeries::Style::kMarkedLine;
+  });
+  if (first != plot.series.end()) first->title = "held out";
   return plot;
 }
 
@@ -117,10 +131,20 @@ std::string step_table(const RunRecord& run) {
   return html_table(table);
 }
 
-std::string range_words(const std::vector<PlotPoint>& points, const char* what) {
+std::string range_words(const std::vector<PlotPoint>& points, const std::string& what) {
   if (points.empty()) return "";
   return fmt::format(" {} {:.4f} at step {:.0f}, {:.4f} at step {:.0f}.", what, points.front().y,
                      points.front().x, points.back().y, points.back().x);
+}
+
+std::string heldout_words(const std::vector<RunStep>& steps) {
+  std::string words;
+  const auto stages = heldout_by_stage(steps);
+  for (const auto& [stage, points] : stages) {
+    words += range_words(
+        points, stages.size() == 1 ? "Held-out loss" : fmt::format("Held out in stage {}", stage));
+  }
+  return words;
 }
 
 }  // namespace
@@ -130,8 +154,12 @@ std::vector<PlotPoint> training_loss(const std::vector<RunStep>& steps) {
   return points.size() >= kSmoothFrom ? smoothed(points) : points;
 }
 
-std::vector<PlotPoint> heldout_loss(const std::vector<RunStep>& steps) {
-  return thinned(points_of(steps, &RunStep::heldout_loss));
+std::vector<PlotSeries> heldout_loss(const std::vector<RunStep>& steps, int colour) {
+  std::vector<PlotSeries> lines;
+  for (const auto& [stage, points] : heldout_by_stage(steps)) {
+    lines.push_back({"", PlotSeries::Style::kMarkedLine, colour, thinned(points)});
+  }
+  return lines;
 }
 
 std::string figure(const std::optional<std::string>& svg, const std::string& caption, Width width) {
@@ -161,7 +189,7 @@ std::string training_section(const RunRecord& run, const std::string& gnuplot) {
   }
   if (run.steps.empty()) return out;
   out += "<p>" + range_words(points_of(run.steps, &RunStep::loss), "Training loss") +
-         range_words(points_of(run.steps, &RunStep::heldout_loss), "Held-out loss") + "</p>\n";
+         heldout_words(run.steps) + "</p>\n";
   const auto loss = draw_svg(loss_plot(run), gnuplot);
   if (loss) {
     const bool averaged = run.steps.size() > kMostPoints;

@@ -13,9 +13,10 @@ namespace softcot {
 /// gradient norm and learning rate, and the same as a table. Empty without steps. HTML.
 std::string training_section(const RunRecord& run, const std::string& gnuplot);
 
-/// The training loss for a plot: smoothed where there are many steps. Held-out points as they are.
+/// The training loss for a plot: smoothed where there are many steps.
 std::vector<PlotPoint> training_loss(const std::vector<RunStep>& steps);
-std::vector<PlotPoint> heldout_loss(const std::vector<RunStep>& steps);
+/// The held-out loss as it is, a line for each stage of a curriculum: their rows are others.
+std::vector<PlotSeries> heldout_loss(const std::vector<RunStep>& steps, int colour);
 
 /// A picture with a caption; empty without a picture. A whole-width one scrolls on narrow screens,
 /// so that its figures stay readable. HTML.

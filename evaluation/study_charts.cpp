@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "evaluation/report_html.h"
 #include "evaluation/report_training.h"
@@ -222,20 +223,25 @@ std::string trainings_section(const Study& study, const std::string& gnuplot) {
       named = true;
       const int colour = static_cast<int>(legend.size());
       training.series.push_back({"", PlotSeries::Style::kLine, colour, training_loss(steps)});
-      heldout.series.push_back({"", PlotSeries::Style::kMarkedLine, colour, heldout_loss(steps)});
+      for (PlotSeries& stage : heldout_loss(steps, colour)) {
+        heldout.series.push_back(std::move(stage));
+      }
     }
     if (named) legend.push_back({line.label, static_cast<int>(legend.size())});
   }
-  return section("Trainings",
-                 "<div class=\"pair\">" +
-                     figure(draw_svg(training, gnuplot),
-                            "Training loss per target token, smoothed where there are many steps; "
-                            "the seeds of one line have one colour.",
-                            Width::kHalf) +
-                     figure(draw_svg(heldout, gnuplot),
-                            "Loss on held-out rows, which are never trained on.", Width::kHalf) +
-                     "</div>\n",
-                 legend);
+  return section(
+      "Trainings",
+      "<div class=\"pair\">" +
+          figure(draw_svg(training, gnuplot),
+                 "Training loss per target token, smoothed where there are many steps; "
+                 "the seeds of one line have one colour.",
+                 Width::kHalf) +
+          figure(draw_svg(heldout, gnuplot),
+                 "Loss on held-out rows, which are never trained on; a line for each stage of a "
+                 "curriculum, whose rows are others.",
+                 Width::kHalf) +
+          "</div>\n",
+      legend);
 }
 
 }  // namespace softcot

@@ -13,8 +13,6 @@
 namespace softcot {
 namespace {
 
-constexpr const char* kFrozen = "frozen_weights_unchanged";
-
 double total_seconds(const StepMetrics& metrics) {
   const auto& r = metrics.result;
   return metrics.data_seconds + r.forward_seconds + r.backward_seconds + r.reduce_seconds +
@@ -42,10 +40,9 @@ void MetricsLog::drop_from_step(std::int64_t step) {
   for (std::string line; std::getline(lines, line);) {
     const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
     const bool whole = json.is_object() && json.contains("step") && json["step"].is_number();
-    // Line 0 holds the held-out loss before any update and is made again when step is 0, and the
-    // line of the frozen weights at the end.
-    if (json.contains(kFrozen)) continue;
-    if (whole && json["step"].get<std::int64_t>() <= step && step > 0) kept += line + "\n";
+    if (!whole) continue;
+    const std::int64_t of = json["step"];
+    if (of < step || (of == step && json.contains("loss"))) kept += line + "\n";
   }
   write_file_atomically(path_, kept);
 }
@@ -72,14 +69,17 @@ void MetricsLog::write(const StepMetrics& metrics) {
   append(line.dump());
 }
 
-void MetricsLog::write_heldout(std::int64_t step, double loss) {
+void MetricsLog::write_heldout(std::int64_t step, std::optional<std::int64_t> stage, double loss) {
   if (path_.empty()) return;
-  append(nlohmann::ordered_json{{"step", step}, {"heldout_loss", loss}}.dump());
+  nlohmann::ordered_json line = {{"step", step}};
+  if (stage) line["stage"] = *stage;
+  line["heldout_loss"] = loss;
+  append(line.dump());
 }
 
 void MetricsLog::write_frozen(std::int64_t step, const std::string& hash) {
   if (path_.empty()) return;
-  append(nlohmann::ordered_json{{"step", step}, {kFrozen, hash}}.dump());
+  append(nlohmann::ordered_json{{"step", step}, {"frozen_weights_unchanged", hash}}.dump());
 }
 
 void MetricsLog::append(const std::string& line) {

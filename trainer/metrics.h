@@ -28,11 +28,12 @@ class MetricsLog {
   /// An empty path writes nothing.
   explicit MetricsLog(std::filesystem::path path);
 
-  /// Forgets the lines after `step`: they belong to updates that a resume makes again.
+  /// Forgets what a run that goes on from `step` writes again: the lines of later updates, and
+  /// those of `step` that are not its update's.
   void drop_from_step(std::int64_t step);
   void write(const StepMetrics& metrics);
-  /// The held-out loss before the first update.
-  void write_heldout(std::int64_t step, double loss);
+  /// The held-out loss before the first update, and before that of a later `stage` of a curriculum.
+  void write_heldout(std::int64_t step, std::optional<std::int64_t> stage, double loss);
   /// Hash of the weights that were frozen and are as they were.
   void write_frozen(std::int64_t step, const std::string& hash);
 

@@ -17,9 +17,7 @@
 #include "runtime/log.h"
 #include "runtime/progress.h"
 #include "runtime/random.h"
-#include "trainer/metrics.h"
 #include "trainer/precompute.h"
-#include "trainer/tensorboard.h"
 
 namespace softcot {
 namespace {
@@ -85,17 +83,14 @@ TrainEnd TrainLoop::run(const std::function<bool()>& stop) {
   progress.advance(static_cast<std::uint64_t>(step_));
   while (step_ > now().stage.end) ++stage_;
   begin_stage();
-  if (step_ == 0 && now().heldout != nullptr) {
-    const double loss = evaluate();
-    metrics.write_heldout(0, loss);
-    board.write(0, {{"heldout/loss", loss}}, wall_time());
-  }
+  if (step_ == 0) evaluate_at_begin(metrics, board);
 
   while (step_ < total()) {
     if (ends_stage()) {
       ++stage_;
       optimizer_.reset();
       begin_stage();
+      evaluate_at_begin(metrics, board);
     }
     const double learning_rate =
         options_.optimizer.learning_rate * schedule_factor(options_.schedule, step_, total());
@@ -105,7 +100,7 @@ TrainEnd TrainLoop::run(const std::function<bool()>& stop) {
     line.step = step_;
     line.epoch =
         static_cast<double>(step_ * options_.batch) / static_cast<double>(now().rows->size());
-    if (stages_.size() > 1) line.stage = now().stage.number;
+    line.stage = stage_number();
     line.learning_rate = learning_rate;
     if (now().heldout != nullptr && (ends_stage() || due(options_.evaluate_every))) {
       line.heldout_loss = evaluate();
@@ -187,6 +182,20 @@ bool TrainLoop::stop_agreed(const std::function<bool()>& stop) const {
 double TrainLoop::evaluate() {
   const auto batches = now().heldout->all(kHeldoutBatch, groups_.dp_index, groups_.mesh.dp());
   return heldout_loss(model_, parts_, batches, *groups_.dp);
+}
+
+/// The held-out loss before the stage's first update. In a curriculum the rows of each stage are
+/// others, and their losses are comparable within the stage alone.
+void TrainLoop::evaluate_at_begin(MetricsLog& metrics, TensorboardLog& board) {
+  if (now().heldout == nullptr) return;
+  const double loss = evaluate();
+  metrics.write_heldout(step_, stage_number(), loss);
+  if (step_ == 0) board.write(0, {{"heldout/loss", loss}}, wall_time());  // one value a step
+}
+
+std::optional<std::int64_t> TrainLoop::stage_number() const {
+  if (stages_.size() == 1) return std::nullopt;
+  return now().stage.number;
 }
 
 void TrainLoop::save() {

@@ -15,6 +15,8 @@
 #include "model/trained_parts.h"
 #include "runtime/process_world.h"
 #include "trainer/curriculum.h"
+#include "trainer/metrics.h"
+#include "trainer/tensorboard.h"
 #include "trainer/train_data.h"
 #include "trainer/train_options.h"
 #include "trainer/train_step.h"
@@ -66,11 +68,13 @@ class TrainLoop {
   const TrainStage& now() const { return stages_[stage_]; }
   void begin_stage();
   bool ends_stage() const { return step_ == now().stage.end; }
+  std::optional<std::int64_t> stage_number() const;
   StepResult run_step(double learning_rate, double& data_seconds);
   bool stop_agreed(const std::function<bool()>& stop) const;
   std::uint64_t noise_of(const SoftRow& row) const;
   bool due(std::int64_t every) const;
   double evaluate();
+  void evaluate_at_begin(MetricsLog& metrics, TensorboardLog& board);
   void save();
   void require_frozen() const;
   static void restore(const LoadedCheckpoint& loaded, const std::string& name, at::Tensor& whole);

@@ -1,17 +1,21 @@
 // Coconut and full fine-tuning through the commands: killed within a stage, at its end or after it,
 // a run goes on to the same numbers, on other ranks to nearly the same, and is evaluated.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cmath>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "support/files.h"
 #include "support/job.h"
 #include "support/thought_caches.h"
 #include "support/tiny_model.h"
+#include "support/tiny_tokenizer.h"
 
 namespace softcot::test {
 namespace {
@@ -134,6 +138,66 @@ TEST_P(MethodsResume, GoesOnToTheSameNumbersAndIsEvaluated) {
 
 INSTANTIATE_TEST_SUITE_P(Methods, MethodsResume, ::testing::ValuesIn(variants()),
                          [](const auto& parameter) { return std::string(parameter.param.name); });
+
+/// The held-out losses of a run, with the step and stage that each line names.
+std::vector<std::tuple<int, int, double>> heldout_of(const std::filesystem::path& run) {
+  std::vector<std::tuple<int, int, double>> found;
+  std::ifstream file(run / "metrics.jsonl");
+  for (std::string text; std::getline(file, text);) {
+    const auto line = nlohmann::json::parse(text);
+    if (!line.contains("heldout_loss")) continue;
+    found.emplace_back(line["step"], line.value("stage", -1), line["heldout_loss"]);
+  }
+  return found;
+}
+
+TEST(CoconutTraining, EachStageIsMeasuredOnItsOwnRowsFromItsBeginOn) {
+  const TinyProject project;
+  std::string questions;
+  for (const int n : {3, 14, 25, 36}) {
+    questions += nlohmann::json{{"question", fmt::format("What is {} + 2, times 3?", n)},
+                                {"answer", fmt::format("{0} + 2 = {1}\n{1} * 3 = {2}\n#### {2}", n,
+                                                       n + 2, 3 * (n + 2))}}
+                     .dump() +
+                 "\n";
+  }
+  const auto file = write_text(project.path("two-steps.jsonl"), questions);
+  const auto train = [&](const std::string& run, const std::vector<std::string>& more) {
+    std::vector<std::string> options = {
+        "--method", "coconut", "--data.file", file, "--data.eval-file", file, "--train.eval-every",
+        "1", "--coconut.max-stage", "1", "--coconut.steps-per-stage", "2",
+        // So little that only the rows tell the stages apart.
+        "--train.learning-rate", "1e-9"};
+    options.insert(options.end(), more.begin(), more.end());
+    const ChildResult result = run_softcot(project.call_in(run, "train", options));
+    EXPECT_EQ(result.status, 0) << result.err;
+    return heldout_of(project.path(run));
+  };
+  // Stage 1 alone and stage 2 alone, from the first step on.
+  const std::vector<std::string> from_start = {"--coconut.ablation", "no_curriculum",
+                                               "--train.steps", "1", "--coconut.final-stage"};
+  auto first_hidden = from_start;
+  first_hidden.emplace_back("off");
+  auto all_hidden = from_start;
+  all_hidden.emplace_back("on");
+  const double one = std::get<2>(train("one", first_hidden).at(0));
+  const double two = std::get<2>(train("two", all_hidden).at(0));
+  EXPECT_GT(std::abs(one - two), 1e-3);
+
+  const auto losses = train("curriculum", {"--train.steps", "6"});
+  const double none = std::get<2>(losses.at(0));
+  EXPECT_GT(std::abs(one - none), 1e-3);
+  const std::vector<std::tuple<int, int, double>> expected = {
+      {0, 0, none}, {1, 0, none}, {2, 0, none}, {2, 1, one}, {3, 1, one},
+      {4, 1, one},  {4, 2, two},  {5, 2, two},  {6, 2, two}};
+  ASSERT_EQ(losses.size(), expected.size());
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    SCOPED_TRACE(i);
+    EXPECT_EQ(std::get<0>(losses[i]), std::get<0>(expected[i]));
+    EXPECT_EQ(std::get<1>(losses[i]), std::get<1>(expected[i]));
+    EXPECT_NEAR(std::get<2>(losses[i]), std::get<2>(expected[i]), 1e-5);
+  }
+}
 
 TEST(CoconutTraining, AStageBeyondTheRationalesIsRefused) {
   const TinyProject project;

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "evaluation/report_html.h"
+#include "evaluation/report_training.h"
 #include "evaluation/svg_gnuplot.h"
 #include "evaluation/svg_plot.h"
 #include "runtime/error.h"
@@ -113,6 +114,30 @@ TEST(Report, VouchesForFrozenWeightsOnlyWhereTheTrainingDid) {
         steps + "{\"step\": 1, \"frozen_weights_unchanged\": \"7b94a8<\"}\n");
   EXPECT_THAT(page(), AllOf(HasSubstr("is frozen"), HasSubstr("7b94a8&lt;")));
   EXPECT_EQ(read_run(folder.path()).steps.size(), 1u);
+}
+
+TEST(Report, KeepsTheStagesOfACurriculumApart) {
+  const TemporaryFolder folder;
+  write(folder.path() / "metrics.jsonl",
+        R"({"step": 0, "stage": 0, "heldout_loss": 1.5}
+{"step": 1, "stage": 0, "loss": 1.6}
+{"step": 2, "stage": 0, "loss": 1.4, "heldout_loss": 1.25}
+{"step": 2, "stage": 1, "heldout_loss": 1.75}
+{"step": 3, "stage": 1, "loss": 1.7, "heldout_loss": 1.625}
+)");
+  const RunRecord run = read_run(folder.path());
+  ASSERT_EQ(run.steps.size(), 5u);
+  EXPECT_THAT(render_report(run, {.gnuplot = kNoGnuplot}),
+              AllOf(HasSubstr("Held out in stage 0 1.5000 at step 0, 1.2500 at step 2."),
+                    HasSubstr("Held out in stage 1 1.7500 at step 2, 1.6250 at step 3.")));
+  const auto lines = heldout_loss(run.steps, 5);
+  ASSERT_EQ(lines.size(), 2u);
+  for (const PlotSeries& line : lines) {
+    EXPECT_EQ(line.colour, 5);
+    EXPECT_EQ(line.points.size(), 2u);
+  }
+  EXPECT_EQ(lines[1].points[0].x, 2);
+  EXPECT_EQ(lines[1].points[0].y, 1.75);
 }
 
 TEST(Report, SaysSoWhenTheMethodLoses) {
