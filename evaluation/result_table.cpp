@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <iterator>
 #include <utility>
 
 #include "runtime/error.h"
@@ -100,12 +102,13 @@ struct Scored {
     for (const auto& [id, question] : questions) least = std::min(least, question.samples.size());
     return std::max<std::size_t>(1, least / seeds);
   }
-  /// Whether the vote of a question's first k samples is right.
-  bool solves(const Question& question, std::size_t k) const {
+  /// Whether the vote of a question's first k samples under a seed is right.
+  bool solves(const Question& question, std::size_t seed, std::size_t k) const {
+    const std::size_t first = seed % seeds * (question.samples.size() / seeds);
     std::vector<VotingAnswer> votes;
-    for (const auto& [index, sample] : question.samples) {
-      if (votes.size() == k) break;
-      const ExtractedAnswer read = question.answer_in(*sample, headline);
+    for (auto at = std::next(question.samples.begin(), static_cast<std::ptrdiff_t>(first));
+         at != question.samples.end() && votes.size() < k; ++at) {
+      const ExtractedAnswer read = question.answer_in(*at->second, headline);
       votes.push_back({read.answer, read.correct});
     }
     return vote_is_right(votes, vote);
@@ -124,18 +127,21 @@ std::optional<Contrast> contrast_of(const Scored& own, const Scored& baseline,
   if (own.questions.empty() || baseline.questions.empty()) return std::nullopt;
   Contrast contrast;
   contrast.votes = std::min(own.samples_each(), baseline.samples_each());
+  contrast.seeds.resize(std::max(own.seeds, baseline.seeds));
   std::vector<double> columns[4];
   std::vector<double> shares[2];
   for (const auto& [id, question] : own.questions) {
     const auto other = baseline.questions.find(id);
     if (other == baseline.questions.end()) continue;
     ++contrast.questions;
-    const bool solved = own.solves(question, contrast.votes);
-    const bool by_other = baseline.solves(other->second, contrast.votes);
+    for (std::size_t seed = 0; seed < contrast.seeds.size(); ++seed) {
+      const bool solved = own.solves(question, seed, contrast.votes);
+      const bool by_other = baseline.solves(other->second, seed, contrast.votes);
+      contrast.seeds[seed].only_left += solved && !by_other ? 1 : 0;
+      contrast.seeds[seed].only_right += by_other && !solved ? 1 : 0;
+    }
     shares[0].push_back(question.share_correct(own.headline));
     shares[1].push_back(other->second.share_correct(baseline.headline));
-    contrast.only_this += solved && !by_other ? 1 : 0;
-    contrast.only_baseline += by_other && !solved ? 1 : 0;
     const Sample* left = question.with_nll();
     const Sample* right = other->second.with_nll();
     if (left == nullptr || right == nullptr) continue;
@@ -145,7 +151,7 @@ std::optional<Contrast> contrast_of(const Scored& own, const Scored& baseline,
     columns[3].push_back(static_cast<double>(right->target_tokens));
   }
   if (contrast.questions == 0) return std::nullopt;
-  contrast.mcnemar_p = mcnemar_exact_p(contrast.only_this, contrast.only_baseline);
+  contrast.mcnemar_p = mcnemar_p_over_seeds(contrast.seeds);
   contrast.accuracy = paired_mean_difference(shares[0], shares[1], bootstrap);
   if (!columns[0].empty()) {
     contrast.nll =

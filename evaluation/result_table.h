@@ -42,13 +42,14 @@ struct Accuracy {
 struct Contrast {
   std::size_t questions = 0;
   std::optional<PairedRatios> nll;  ///< Missing when either has no answer NLL.
-  /// Samples of a question whose majority decides whether it is solved: the first seed's, as many
-  /// as both methods have.
+  /// Samples of a question under one seed whose majority decides whether it is solved: as many as
+  /// both methods have.
   std::size_t votes = 1;
-  std::size_t only_this = 0;  ///< Questions that only this method solves.
-  std::size_t only_baseline = 0;
-  double mcnemar_p = 1;
-  Estimate accuracy;  ///< This method's share of right samples - the baseline's, over questions.
+  /// Questions that only this method (left) or the baseline (right) solves, under each seed. Where
+  /// one of the two has fewer seeds, they stand for the others again and again.
+  std::vector<Discordance> seeds;
+  double mcnemar_p = 1;  ///< mcnemar_p_over_seeds of them.
+  Estimate accuracy;     ///< This method's share of right samples - the baseline's, over questions.
 };
 
 /// One row of the table.

@@ -1,22 +1,13 @@
 #include <fmt/format.h>
 
 #include "evaluation/figure_text.h"
+#include "evaluation/grid.h"
 #include "evaluation/result_table.h"
 
 namespace softcot {
 namespace {
 
 std::string number(double value) { return fmt::format("{:.6g}", value); }
-
-/// A cell of a Markdown table: one line, without its separator.
-std::string cell(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '|') out += '\\';
-    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  }
-  return out;
-}
 
 /// A second table, of votes among k samples; nothing where no method has several.
 std::string voting_markdown(const Comparison& comparison) {
@@ -32,7 +23,7 @@ std::string voting_markdown(const Comparison& comparison) {
   for (const MethodResult& row : comparison.rows) {
     if (!row.voting) continue;
     const auto line = [&](const char* what, const std::vector<double>& curve) {
-      out += fmt::format("| {} | {} |", cell(row.title), what);
+      out += fmt::format("| {} | {} |", markdown_cell(row.title), what);
       for (std::size_t k = 0; k < most; ++k) {
         out += k < curve.size() ? fmt::format(" {} |", percent(curve[k])) : "  |";
       }
@@ -107,7 +98,7 @@ std::string format_markdown(const Comparison& comparison) {
       "| --- | ---: | ---: | ---: | ---: | ---: |\n",
       extractor);
   for (const MethodResult& row : comparison.rows) {
-    out += fmt::format("| {} | {} | {} |", cell(row.title), row.questions,
+    out += fmt::format("| {} | {} | {} |", markdown_cell(row.title), row.questions,
                        row.nll_per_token ? fmt::format("{:.4f}", row.nll_per_token->value) : "–");
     if (row.contrast && row.contrast->nll) {
       const Estimate& change = row.contrast->nll->relative;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "evaluation/result_table.h"
@@ -26,9 +27,13 @@ Json to_json(const Accuracy& accuracy) {
 
 Json to_json(const Contrast& contrast) {
   Json json = {
-      {"questions", contrast.questions},       {"votes", contrast.votes},
-      {"only_this_right", contrast.only_this}, {"only_baseline_right", contrast.only_baseline},
-      {"mcnemar_p", contrast.mcnemar_p},       {"accuracy_difference", to_json(contrast.accuracy)}};
+      {"questions", contrast.questions},  {"votes", contrast.votes},
+      {"only_this_right", Json::array()}, {"only_baseline_right", Json::array()},
+      {"mcnemar_p", contrast.mcnemar_p},  {"accuracy_difference", to_json(contrast.accuracy)}};
+  for (const Discordance& seed : contrast.seeds) {
+    json["only_this_right"].push_back(seed.only_left);
+    json["only_baseline_right"].push_back(seed.only_right);
+  }
   if (contrast.nll) {
     json["nll_difference"] = to_json(contrast.nll->difference);
     json["nll_relative"] = to_json(contrast.nll->relative);
@@ -95,6 +100,11 @@ class Reader {
     const Reader part = at(key);
     return {part.get<double>("value"), part.interval("interval")};
   }
+  /// One for each seed; before there was a list it was that of the first.
+  std::vector<std::size_t> counts(const char* key) const {
+    if (has(key) && json_.at(key).is_number()) return {get<std::size_t>(key)};
+    return get<std::vector<std::size_t>>(key);
+  }
   std::map<std::string, std::string> texts(const char* key) const {
     std::map<std::string, std::string> texts;
     const Reader part = at(key);
@@ -119,8 +129,11 @@ class Reader {
 Contrast to_contrast(const Reader& reader) {
   Contrast contrast;
   contrast.questions = reader.get<std::size_t>("questions");
-  contrast.only_this = reader.get<std::size_t>("only_this_right");
-  contrast.only_baseline = reader.get<std::size_t>("only_baseline_right");
+  const auto only_this = reader.counts("only_this_right");
+  const auto only_baseline = reader.counts("only_baseline_right");
+  for (std::size_t i = 0; i < std::min(only_this.size(), only_baseline.size()); ++i) {
+    contrast.seeds.push_back({only_this[i], only_baseline[i]});
+  }
   contrast.mcnemar_p = reader.get<double>("mcnemar_p");
   if (reader.has("votes")) contrast.votes = reader.get<std::size_t>("votes");
   if (reader.has("accuracy_difference")) contrast.accuracy = reader.estimate("accuracy_difference");

@@ -94,6 +94,15 @@ std::string rows_of(const MethodResult& row, const std::string& extractor) {
   return line_of(figures) + line_of(intervals);
 }
 
+// "8", or "8/5/7" under three seeds.
+std::string by_seed(const Contrast& contrast, std::size_t Discordance::*count) {
+  std::string text;
+  for (const Discordance& seed : contrast.seeds) {
+    text += fmt::format("{}{}", text.empty() ? "" : "/", seed.*count);
+  }
+  return text;
+}
+
 // What several seeds say of a method; nothing for one.
 std::string over_seeds(const MethodResult& row) {
   if (!row.over_seeds.deviation) return "";
@@ -205,11 +214,13 @@ std::string format_table(const Comparison& comparison) {
     if (row.contrast) {
       const Contrast& contrast = *row.contrast;
       words += fmt::format(
-          " paired over {} questions{}; only it right {}, only {} right {}, McNemar p = {:.3g}.",
+          " paired over {} questions{}{}; only it right {}, only {} right {}, McNemar p = {:.3g}.",
           contrast.questions,
           contrast.votes > 1 ? fmt::format(" by the vote of {} samples", contrast.votes) : "",
-          contrast.only_this, title_of(comparison, row.baseline), contrast.only_baseline,
-          contrast.mcnemar_p);
+          contrast.seeds.size() > 1 ? fmt::format(" under each of {} seeds", contrast.seeds.size())
+                                    : "",
+          by_seed(contrast, &Discordance::only_left), title_of(comparison, row.baseline),
+          by_seed(contrast, &Discordance::only_right), contrast.mcnemar_p);
     }
     if (words.back() == ',') words.back() = '.';
     out += paragraph(words + over_seeds(row));

@@ -30,6 +30,18 @@ Interval central(std::vector<double> values, double level) {
   return {quantile(values, (1 - level) / 2), quantile(values, (1 + level) / 2)};
 }
 
+/// Probability of at most `most` heads in n throws of a fair coin.
+double binomial_tail(std::size_t n, std::size_t most) {
+  const auto throws = static_cast<double>(n);
+  double tail = 0;
+  for (std::size_t k = 0; k <= most; ++k) {
+    const auto heads = static_cast<double>(k);
+    tail += std::exp(std::lgamma(throws + 1) - std::lgamma(heads + 1) -
+                     std::lgamma(throws - heads + 1) - throws * std::log(2.0));
+  }
+  return tail;
+}
+
 using Sums = std::vector<double>;
 
 Sums sums_as_they_are(std::span<const std::span<const double>> columns) {
@@ -130,15 +142,22 @@ PairedRatios paired_ratio_difference(std::span<const double> left_nll,
 }
 
 double mcnemar_exact_p(std::size_t only_left, std::size_t only_right) {
-  const auto n = static_cast<double>(only_left + only_right);
-  const std::size_t fewer = std::min(only_left, only_right);
-  double tail = 0;
-  for (std::size_t k = 0; k <= fewer; ++k) {
-    const auto x = static_cast<double>(k);
-    tail += std::exp(std::lgamma(n + 1) - std::lgamma(x + 1) - std::lgamma(n - x + 1) -
-                     n * std::log(2.0));
-  }
-  return std::min(1.0, 2 * tail);
+  return std::min(1.0, 2 * binomial_tail(only_left + only_right, std::min(only_left, only_right)));
+}
+
+double mcnemar_p_over_seeds(std::span<const Discordance> seeds) {
+  require(!seeds.empty(), "a test over seeds needs one");
+  const auto in_direction = [&](std::size_t Discordance::*other) {
+    std::vector<double> tails;
+    for (const Discordance& seed : seeds) {
+      tails.push_back(binomial_tail(seed.only_left + seed.only_right, seed.*other));
+    }
+    std::sort(tails.begin(), tails.end());
+    const std::size_t k = tails.size() / 2 + 1;
+    return tails[k - 1] * static_cast<double>(tails.size()) / static_cast<double>(k);
+  };
+  return std::min(1.0, 2 * std::min(in_direction(&Discordance::only_left),
+                                    in_direction(&Discordance::only_right)));
 }
 
 double pass_at_k(std::size_t samples, std::size_t correct, std::size_t k) {

@@ -85,6 +85,19 @@ PairedRatios paired_ratio_difference(std::span<const double> left_nll,
 /// none.
 double mcnemar_exact_p(std::size_t only_left, std::size_t only_right);
 
+/// How many questions only one of two methods solves.
+struct Discordance {
+  std::size_t only_left = 0;
+  std::size_t only_right = 0;
+};
+
+/// One p of that test under each of n seeds on the same questions. For each direction: n / k times
+/// the k-th smallest one-sided p, k = n / 2 + 1; then twice that of the clearer direction, at most
+/// 1. However the seeds depend on one another, a p below α comes up by chance with probability α
+/// at most (Rüger, 1978), and only where most seeds point the same way. For one seed it is
+/// mcnemar_exact_p. Throws kInternal for none.
+double mcnemar_p_over_seeds(std::span<const Discordance> seeds);
+
 /// Unbiased probability that at least one of k samples drawn without replacement from `samples`, of
 /// which `correct` are right, is right. Throws kInternal unless correct <= samples, 1 <= k <=
 /// samples.

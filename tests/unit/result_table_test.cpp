@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -59,8 +60,9 @@ TEST(ResultTable, ComparesTwoMethodsOnTheSameQuestions) {
   ASSERT_TRUE(soft.contrast && soft.contrast->nll);
   EXPECT_NEAR(soft.contrast->nll->difference.value, -0.3, 1e-12);
   EXPECT_NEAR(soft.contrast->nll->relative.value, -0.2, 1e-12);
-  EXPECT_EQ(soft.contrast->only_this, 8u);
-  EXPECT_EQ(soft.contrast->only_baseline, 1u);
+  ASSERT_EQ(soft.contrast->seeds.size(), 1u);
+  EXPECT_EQ(soft.contrast->seeds[0].only_left, 8u);
+  EXPECT_EQ(soft.contrast->seeds[0].only_right, 1u);
   EXPECT_NEAR(soft.contrast->mcnemar_p, 2 * 10.0 / 512, 1e-12);
 }
 
@@ -202,14 +204,14 @@ TEST(ResultTable, SeveralSeedsAndSamplesAreToldApart) {
 
   // What the files say comes back, and does not break their format.
   auto named = comparison;
-  named.rows[1].title = "Soft, \"quoted\" | CoT";
+  named.rows[1].title = "Soft, \"quoted\" | <b>CoT";
   const auto json = results_to_json(named, {});
   const Comparison back = comparison_from_json(json, "results.json");
   EXPECT_EQ(back.rows[1].voting->majority, row.voting->majority);
   EXPECT_EQ(back.rows[1].over_seeds.deviation, row.over_seeds.deviation);
   EXPECT_EQ(format_csv(back), format_csv(named));
-  EXPECT_THAT(format_csv(named), HasSubstr("softcot,\"Soft, \"\"quoted\"\" | CoT\",20,80,1.2,"));
-  EXPECT_THAT(format_markdown(named), HasSubstr("| Soft, \"quoted\" \\| CoT | 20 | 1.2000 |"));
+  EXPECT_THAT(format_csv(named), HasSubstr("softcot,\"Soft, \"\"quoted\"\" | <b>CoT\",20,80,1.2,"));
+  EXPECT_THAT(format_markdown(named), HasSubstr("| Soft, \"quoted\" \\| \\<b>CoT | 20 | 1.2000 |"));
 }
 
 TEST(SelfConsistency, DrawnChoicesComeNearToAllOfThem) {
@@ -316,8 +318,8 @@ TEST(ScoringQuirks, BothWaysOfScoringStandInOneTable) {
   ASSERT_EQ(comparison.rows.size(), 4u);
   EXPECT_FALSE(comparison.rows[2].contrast) << "a baseline of its own";
   EXPECT_EQ(comparison.rows[3].baseline, "zero_shot_cot-reference");
-  EXPECT_EQ(comparison.rows[3].contrast->only_this, 0u);
-  EXPECT_EQ(comparison.rows[1].contrast->only_this, 8u);
+  EXPECT_EQ(comparison.rows[3].contrast->seeds.at(0).only_left, 0u);
+  EXPECT_EQ(comparison.rows[1].contrast->seeds.at(0).only_left, 8u);
   const std::string table = format_table(comparison);
   EXPECT_THAT(table, HasSubstr("SoftCoT (reference"));
   EXPECT_THAT(table, HasSubstr("\nscoring)"));
@@ -341,11 +343,59 @@ TEST(ResultTable, McNemarLooksAtAsManySamplesAsBothHave) {
     return *compare_methods(std::vector{baseline, method}, {}).rows[1].contrast;
   };
   EXPECT_EQ(contrast().votes, 3u);
-  EXPECT_EQ(contrast().only_this, 1u);
+  EXPECT_EQ(contrast().seeds.at(0).only_left, 1u);
   EXPECT_NEAR(contrast().accuracy.value, 2.0 / 3, 1e-12);
   baseline.samples.resize(1);
   EXPECT_EQ(contrast().votes, 1u);
-  EXPECT_EQ(contrast().only_this, 0u);
+  EXPECT_EQ(contrast().seeds.at(0).only_left, 0u);
+}
+
+TEST(ResultTable, McNemarIsOverAllSeeds) {
+  // Three training seeds, each under the baseline's two evaluation seeds: the first has luck.
+  auto methods = two_methods();
+  MethodSamples& zero = methods[0];
+  MethodSamples& soft = methods[1];
+  zero.samples.clear();
+  soft.samples.clear();
+  zero.seeds = 2;
+  soft.seeds = 6;
+  for (int q = 0; q < 12; ++q) {
+    const std::string id = "q" + std::to_string(q);
+    // The baseline solves nothing under its first seed, the last question under its second.
+    for (int s = 0; s < 2; ++s) zero.samples.push_back(sample(id, s, s == 1 && q == 11, 15, 10));
+    for (int s = 0; s < 6; ++s) {
+      soft.samples.push_back(sample(id, s, s < 2 ? q < 10 : q < 2, 12, 10));
+    }
+  }
+  const Comparison comparison = compare_methods(methods, {});
+  const Contrast& contrast = *comparison.rows[1].contrast;
+  ASSERT_EQ(contrast.seeds.size(), 6u);
+  std::vector<std::size_t> left;
+  std::vector<std::size_t> right;
+  for (const Discordance& seed : contrast.seeds) {
+    left.push_back(seed.only_left);
+    right.push_back(seed.only_right);
+  }
+  EXPECT_THAT(left, testing::ElementsAre(10, 10, 2, 2, 2, 2));
+  EXPECT_THAT(right, testing::ElementsAre(0, 1, 0, 1, 0, 1));
+  EXPECT_LT(mcnemar_exact_p(10, 0), 0.002) << "what the first seed alone would say";
+  EXPECT_DOUBLE_EQ(contrast.mcnemar_p, mcnemar_p_over_seeds(contrast.seeds));
+  EXPECT_GT(contrast.mcnemar_p, 0.5);
+  std::string words = format_table(comparison);
+  std::replace(words.begin(), words.end(), '\n', ' ');
+  EXPECT_THAT(words, AllOf(HasSubstr("12 questions under each of 6 seeds"),
+                           HasSubstr("only it right 10/10/2/2/2/2"),
+                           HasSubstr("only Zero-shot CoT right 0/1/0/1/0/1")));
+  const auto json = results_to_json(comparison, {});
+  const Comparison back = comparison_from_json(json, "results.json");
+  EXPECT_EQ(format_table(back), format_table(comparison));
+  // What was written when the first seed was all there was.
+  auto old = nlohmann::json(json);
+  old["methods"][1]["against_baseline"]["only_this_right"] = 10u;
+  old["methods"][1]["against_baseline"]["only_baseline_right"] = 0u;
+  const Comparison first = comparison_from_json(old, "results.json");
+  ASSERT_EQ(first.rows[1].contrast->seeds.size(), 1u);
+  EXPECT_EQ(first.rows[1].contrast->seeds[0].only_left, 10u);
 }
 
 TEST(ResultTable, CurvesAreInEveryForm) {

@@ -164,6 +164,42 @@ TEST(Statistics, McNemarIsTheExactBinomialTest) {
   EXPECT_GE(mcnemar_exact_p(0, 100'000), 0);
 }
 
+TEST(Statistics, McNemarOverSeedsTrustsNoSingleOne) {
+  using Seeds = std::vector<Discordance>;
+  for (const Discordance& one : Seeds{{0, 0}, {5, 0}, {2, 8}, {9, 1}, {40, 41}}) {
+    EXPECT_DOUBLE_EQ(mcnemar_p_over_seeds(Seeds{one}),
+                     mcnemar_exact_p(one.only_left, one.only_right));
+  }
+  // Of two the larger; of three 3/2 of the second; of five 5/3 of the third.
+  EXPECT_NEAR(mcnemar_p_over_seeds(Seeds{{10, 0}, {5, 0}}), 2.0 / 32, 1e-12);
+  EXPECT_NEAR(mcnemar_p_over_seeds(Seeds{{10, 0}, {3, 3}, {8, 0}}), 1.5 * 2 / 256, 1e-12);
+  EXPECT_NEAR(mcnemar_p_over_seeds(Seeds{{0, 9}, {0, 7}, {0, 10}, {0, 0}, {1, 0}}),
+              5.0 / 3 * 2 / 128, 1e-12);
+  // Clear, but each way: nothing. The order of seeds does not matter, nor which method is left.
+  EXPECT_DOUBLE_EQ(mcnemar_p_over_seeds(Seeds{{20, 0}, {0, 20}}), 1);
+  EXPECT_DOUBLE_EQ(mcnemar_p_over_seeds(Seeds{{7, 1}, {2, 3}, {9, 0}}),
+                   mcnemar_p_over_seeds(Seeds{{0, 9}, {1, 7}, {3, 2}}));
+  EXPECT_THROW(mcnemar_p_over_seeds({}), Error);
+
+  // If there is no difference, a p below 5 % is rarer than that, for independent seeds and for one
+  // seed five times over.
+  RandomStream draws(1, RandomPurpose::kBootstrap, {7});
+  int rejected = 0;
+  int rejected_same = 0;
+  constexpr int kTrials = 4000;
+  for (int trial = 0; trial < kTrials; ++trial) {
+    Seeds seeds(5);
+    for (Discordance& seed : seeds) {
+      for (int q = 0; q < 60; ++q) ++(draws.next_u64() >> 63 ? seed.only_left : seed.only_right);
+    }
+    rejected += mcnemar_p_over_seeds(seeds) < 0.05 ? 1 : 0;
+    rejected_same += mcnemar_p_over_seeds(Seeds(5, seeds[0])) < 0.05 ? 1 : 0;
+  }
+  EXPECT_LT(rejected, 0.05 * kTrials);
+  EXPECT_LT(rejected_same, 0.05 * kTrials);
+  EXPECT_GT(rejected_same, 0);
+}
+
 TEST(Statistics, PassAtKCountsWithoutReplacement) {
   EXPECT_DOUBLE_EQ(pass_at_k(10, 0, 5), 0);
   EXPECT_DOUBLE_EQ(pass_at_k(10, 10, 1), 1);
