@@ -1,11 +1,6 @@
 #include "checkpoints/writer.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-
-#include <cerrno>
 #include <string>
-#include <system_error>
 
 #include "checkpoints/layout.h"
 #include "runtime/atomic_file.h"
@@ -13,33 +8,12 @@
 #include "runtime/fault_point.h"
 #include "runtime/hash.h"
 #include "runtime/safetensors_writer.h"
+#include "runtime/work_folder.h"
 
 namespace softcot {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// The folder under construction; goes with its contents unless it was given its name.
-class WorkFolder {
- public:
-  explicit WorkFolder(fs::path path) : path_(std::move(path)) {
-    remove();  // what a write of this process that failed may have left
-    make_folder(path_);
-  }
-  ~WorkFolder() { remove(); }
-  WorkFolder(const WorkFolder&) = delete;
-  WorkFolder& operator=(const WorkFolder&) = delete;
-
-  fs::path file(std::string_view name) const { return path_ / name; }
-  const fs::path& path() const { return path_; }
-
- private:
-  void remove() noexcept {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  fs::path path_;
-};
 
 nlohmann::json described(const fs::path& file) {
   return {{"bytes", fs::file_size(file)}, {"xxh3", hash_file(file)}};
@@ -64,19 +38,6 @@ std::string state_json(const WorkFolder& work, const TrainingState& state) {
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-/// Gives the finished folder its name. When another stands there the two change places, so that at
-/// no moment the step is without a whole checkpoint; the old one then goes with the work folder.
-void publish(const fs::path& work, const fs::path& target) {
-  if (rename(work.c_str(), target.c_str()) == 0) return;
-  if (errno != ENOTEMPTY && errno != EEXIST) fail_write(errno, target);
-  if (renameat2(AT_FDCWD, work.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0) return;
-  // A file system that cannot exchange: the old one has to go first.
-  std::error_code error;
-  fs::remove_all(target, error);
-  if (error) fail_write(error.value(), target);
-  if (rename(work.c_str(), target.c_str()) != 0) fail_write(errno, target);
-}
-
 }  // namespace
 
 fs::path write_checkpoint(const fs::path& folder, const TrainingState& state) {
@@ -95,7 +56,7 @@ fs::path write_checkpoint(const fs::path& folder, const TrainingState& state) {
   write_file_atomically(work.file(kDoneMark), hash_bytes(json) + "\n");
   fault_point("checkpoint.done-written");
   const fs::path target = folder / checkpoint_name(state.step);
-  publish(work.path(), target);
+  work.publish(target);
   fault_point("checkpoint.renamed");
   fsync_folder(folder);
   fault_point("checkpoint.end");

@@ -253,8 +253,12 @@ TrainedRun load_trained(const std::filesystem::path& run_or_checkpoint, const Mo
   return {std::move(parts), loaded.path, identity, trained_hash(loaded)};
 }
 
+std::map<std::string, at::Tensor> trained_weights(const TrainedRun& trained) {
+  return tensors_of(read_checkpoint(trained.checkpoint), "backbone.");
+}
+
 void load_trained_weights(const TrainedRun& trained, Transformer& backbone) {
-  const auto weights = tensors_of(read_checkpoint(trained.checkpoint), "backbone.");
+  const auto weights = trained_weights(trained);
   backbone.load_weights([&](const std::string& name, at::IntArrayRef shape) {
     const auto found = weights.find(name);
     if (found != weights.end() && found->second.sizes() == shape) return found->second;

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -58,6 +61,10 @@ std::vector<std::string> parameter_summary(const TrainedParts& parts);
 /// or does not fit. Local.
 TrainedRun load_trained(const std::filesystem::path& run_or_checkpoint, const ModelConfig& backbone,
                         std::optional<std::uint64_t> step = {});
+
+/// What full fine-tuning left of the backbone: every weight by its Hugging Face name, whole,
+/// float32. Throws kCheckpoint where the checkpoint is damaged. Local.
+std::map<std::string, at::Tensor> trained_weights(const TrainedRun& trained);
 
 /// Makes `backbone` the one that full fine-tuning left. Local.
 void load_trained_weights(const TrainedRun& trained, Transformer& backbone);

@@ -8,7 +8,6 @@
 #include "runtime/error.h"
 
 namespace softcot {
-namespace {
 
 at::ScalarType scalar_type(DType dtype, const std::string& name) {
   switch (dtype) {
@@ -26,6 +25,8 @@ at::ScalarType scalar_type(DType dtype, const std::string& name) {
                               .expected = "F32, F16 or BF16"});
   }
 }
+
+namespace {
 
 std::vector<std::int64_t> shape_of(const WeightRule& rule, const ShardPlan& plan) {
   if (rule.columns == Dim::kOne) return {plan.full(rule.rows)};

@@ -40,6 +40,10 @@ class WeightReader {
   at::Device device_;
 };
 
+/// LibTorch's name of the type of a weight. Throws kInput naming it unless it is a floating-point
+/// one.
+at::ScalarType scalar_type(DType dtype, const std::string& name);
+
 /// "model.layers.{}.mlp.up_proj.weight" with 3 → "model.layers.3.mlp.up_proj.weight".
 std::string weight_name(const std::string& pattern, std::int64_t layer);
 

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <span>
 
 #include "launch/commands/commands.h"
 #include "launch/method.h"
+#include "launch/model_folder.h"
 #include "launch/option_sources.h"
 #include "launch/peft_adapter.h"
 #include "launch/run_folder.h"
@@ -12,7 +14,9 @@
 #include "launch/trained_model.h"
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
+#include "runtime/host_name.h"
 #include "runtime/safetensors_writer.h"
+#include "runtime/work_folder.h"
 
 namespace softcot {
 namespace {
@@ -52,34 +56,41 @@ void require_empty(const std::filesystem::path& folder) {
                           .fix = "give --out the name of a new folder"});
 }
 
-void export_run(const RunOptions& run, const std::filesystem::path& out, std::string base) {
+/// Beside `out`, so that it can be renamed to it.
+std::filesystem::path hidden_beside(const std::filesystem::path& out) {
+  return out.parent_path() /
+         fmt::format(".{}.{}-{}.tmp", out.filename().string(), host_name(), getpid());
+}
+
+void export_run(const RunOptions& run, std::filesystem::path out, std::string base) {
   const RunPaths paths{run.folder};
   const auto model = run.model.path.empty() ? model_of(paths) : run.model.path;
   const TrainedRun trained = load_trained(run.folder, read_model_config(model));
   const TensorViews soft = soft_tensors(trained.parts);
-  if (soft.empty() && !trained.parts.lora) {
-    fail(ExitCode::kUsage,
-         {.what = "this method's weights are not exported",
-          .where = run.folder.string(),
-          .expected = "a run with a projection, prompt vectors or LoRA",
-          .got = trained.method(),
-          .fix = "its checkpoint's state.safetensors holds all weights by their usual names"});
-  }
-  require_empty(out);
-  make_folder(out);
   const auto hash = trained.identity.at("backbone").at("hash").get<std::string>();
+  require_empty(out);
+  out = std::filesystem::absolute(out).lexically_normal();
+  if (!out.has_filename()) out = out.parent_path();
+  const WorkFolder work(hidden_beside(out));
   std::string written;
+  if (method_of(trained.method()).full) {
+    write_model_folder(work.path(), model, trained);
+    written += fmt::format("model: {}\n", out.string());
+  }
   if (trained.parts.lora) {
     if (base.empty()) base = model.string();
-    write_peft_adapter(out, *trained.parts.lora, {.base = std::move(base), .backbone_hash = hash});
+    write_peft_adapter(work.path(), *trained.parts.lora,
+                       {.base = std::move(base), .backbone_hash = hash});
     written += fmt::format("PEFT adapter: {}\n", out.string());
   }
   if (!soft.empty()) {
     write_safetensors(
-        out / kSoftName, soft,
+        work.file(kSoftName), soft,
         {{"format", "pt"}, {"softcot.method", trained.method()}, {"softcot.backbone_hash", hash}});
     written += fmt::format("soft prompt: {}\n", (out / kSoftName).string());
   }
+  work.publish(out);
+  fsync_folder(out.parent_path());
   write_standard_output(written);
 }
 
@@ -89,11 +100,11 @@ ExitCode run_export(Invocation& invocation) {
   RunOptions run;
   std::filesystem::path out;
   std::string base;
-  OptionSet options("export", "Write what a run trained for other programs: LoRA as PEFT has it.");
+  OptionSet options("export", "Write what a run trained as a PEFT adapter or a model folder.");
   add_run_options(options, run, {"model", "run"});
   options.find("model.path")->required = false;
   options.find("model.path")->help = "Backbone: a Hugging Face folder; empty for the run's.";
-  options.add("out", &out, "Folder to write; made when it is missing.").required = true;
+  options.add("out", &out, "Folder to write, which appears whole or not at all.").required = true;
   options.add("base", &base,
               "Base model that the adapter names to PEFT, as on a hub; empty for the backbone's "
               "folder.");
@@ -101,9 +112,16 @@ ExitCode run_export(Invocation& invocation) {
       "Of the newest checkpoint. A LoRA becomes adapter_config.json and "
       "adapter_model.safetensors;\n"
       "projection and prompt vectors become soft_prompt.safetensors. An adapter is taken back by\n"
-      "softcot train --lora.adapter and softcot evaluate --evaluate.trained.");
+      "softcot train --lora.adapter and softcot evaluate --evaluate.trained. Full fine-tuning "
+      "becomes a\n"
+      "Hugging Face folder: model.safetensors, each weight in the type that it has in the "
+      "backbone's\n"
+      "folder, beside a copy of that folder's config and tokenizer. It is a --model like any "
+      "other.");
   options.add_example("softcot export --run.folder runs/lora --out adapter",
                       "for peft.PeftModel.from_pretrained(model, \"adapter\")");
+  options.add_example("softcot export --run.folder runs/full --out tuned",
+                      "for AutoModelForCausalLM.from_pretrained(\"tuned\"), or --model tuned");
   if (!invocation.read(options)) return ExitCode::kOk;
   if (invocation.rank() == 0) export_run(run, out, base);
   return ExitCode::kOk;
