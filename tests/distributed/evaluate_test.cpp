@@ -15,6 +15,7 @@
 #include "support/job.h"
 #include "support/thought_caches.h"
 #include "support/tiny_model.h"
+#include "support/tiny_tokenizer.h"
 
 namespace softcot::test {
 namespace {
@@ -248,6 +249,72 @@ TEST_F(Evaluate, ReferenceScoringStandsBesideStrict) {
   for (const auto& [key, sample] : strict) {
     EXPECT_NE(reference.at(key).prompt_hash, sample.prompt_hash);
     EXPECT_EQ(*reference.at(key).answer_nll, *sample.answer_nll);
+  }
+}
+
+TEST_F(Evaluate, PromptsWithoutTheTurnsOpening) {
+  const auto prompt_of = [](const std::string& run, const std::string& method) {
+    std::ifstream file(project_->path(run) / "prompts" / (method + ".jsonl"));
+    std::string line;
+    std::getline(file, line);
+    const auto json = nlohmann::json::parse(line);
+    const Sample sample = samples_of(run, method).at({json["question_id"], 0});
+    EXPECT_EQ(json["prompt_hash"], sample.prompt_hash) << "what is shown is what was read";
+    return json.at("prompt").get<std::string>();
+  };
+  std::ifstream file(project_->path("eval.jsonl"));
+  std::string first;
+  std::getline(file, first);
+  const std::string question = nlohmann::json::parse(first)["question"];
+  const std::string quirk = "-no_generation_prompt";
+  const std::vector<std::string> both = {"--evaluate.compat", "strict,no_generation_prompt"};
+
+  const std::string run = new_run();
+  evaluate(run, both, 0);
+  const std::string smollm2 =
+      "⟦<|im_start|>⟧system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face"
+      "⟦<|im_end|>⟧\n⟦<|im_start|>⟧user\nSolve: " +
+      question;
+  const std::string notes =
+      "\nHere are 4 notes:\n⟦<issue_start>⟧⟦<|endoftext|> ×4⟧⟦<issue_closed>⟧";
+  for (const auto& [method, body] : {std::pair<std::string, std::string>{"zero_shot_cot", smollm2},
+                                     {"softcot", smollm2 + notes}}) {
+    EXPECT_EQ(prompt_of(run, method + quirk), body + "⟦<|im_end|>⟧\n");
+    EXPECT_EQ(prompt_of(run, method), body + "⟦<|im_end|>⟧\n⟦<|im_start|>⟧assistant\n");
+  }
+
+  struct Other {
+    std::string name;
+    std::vector<std::string> specials;
+    std::string prompt;
+    std::string opening;
+  };
+  const std::vector<Other> others = {
+      {"qwen2",
+       {"<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|box_start|>", "<|box_end|>"},
+       "⟦<|im_start|>⟧system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant."
+       "⟦<|im_end|>⟧\n⟦<|im_start|>⟧user\nSolve: " +
+           question + "⟦<|im_end|>⟧\n",
+       "⟦<|im_start|>⟧assistant\n"},
+      {"llama",
+       {"<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>",
+        "<|eot_id|>", "<|reserved_special_token_0|>", "<|reserved_special_token_1|>"},
+       "⟦<|begin_of_text|>⟧⟦<|start_header_id|>⟧system⟦<|end_header_id|>⟧\n\nCutting Knowledge "
+       "Date: "
+       "December 2023\nToday Date: 26 Jul 2024\n\n⟦<|eot_id|>⟧⟦<|start_header_id|>⟧user"
+       "⟦<|end_header_id|>⟧\n\nSolve: " +
+           question + "⟦<|eot_id|>⟧",
+       "⟦<|start_header_id|>⟧assistant⟦<|end_header_id|>⟧\n\n"}};
+  for (const Other& other : others) {
+    SCOPED_TRACE(other.name);
+    const auto model = project_->path("family-" + other.name);
+    make_tiny_model(model, other.name);
+    write_text(model / "tokenizer.json", tiny_tokenizer_json(other.specials).dump());
+    std::vector<std::string> options = both;
+    options.insert(options.end(), {"--model", model, "--evaluate.methods", "zero_shot_cot"});
+    evaluate_alone("of-" + other.name, options);
+    EXPECT_EQ(prompt_of("of-" + other.name, "zero_shot_cot" + quirk), other.prompt);
+    EXPECT_EQ(prompt_of("of-" + other.name, "zero_shot_cot"), other.prompt + other.opening);
   }
 }
 
