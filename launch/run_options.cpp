@@ -118,8 +118,8 @@ void add_thoughts(OptionSet& options, ThoughtOptions& thoughts) {
 void add_evaluate(OptionSet& options, EvaluateOptions& evaluate) {
   GenerationOptions& generation = evaluate.generation;
   options.add("evaluate.methods", &evaluate.methods,
-              "What is compared; empty for zero_shot_cot and train.method.",
-              method_names(/*trained_only=*/false));
+              fmt::format("What is compared, of {}; empty for zero_shot_cot and train.method.",
+                          fmt::join(method_names(/*trained_only=*/false), ", ")));
   options.add(
       "evaluate.trained", &evaluate.trained,
       "Run whose training is evaluated, run.folder if empty: so that what was trained on one "
@@ -133,8 +133,7 @@ void add_evaluate(OptionSet& options, EvaluateOptions& evaluate) {
   options.add("evaluate.batch", &generation.rows_in_flight, "Answers written at once.", at_least(1))
       .unit = "rows";
   options.add("evaluate.also-greedy", &evaluate.also_greedy,
-              "Methods that also answer at temperature 0, in a line of their own.",
-              method_names(/*trained_only=*/false));
+              "Methods that also answer at temperature 0, in a line of their own.");
   options.add(
       "evaluate.compat", &evaluate.compat,
       "Habits of the paper's code to answer and score with (docs/compat.md): strict has none "
@@ -182,6 +181,9 @@ void settle_run_options(RunOptions& run) {
                             .got = run.method});
   }
   if (run.evaluate.methods.empty()) run.evaluate.methods = {"zero_shot_cot", run.method};
+  for (const auto* names : {&run.evaluate.methods, &run.evaluate.also_greedy}) {
+    for (const std::string& name : *names) method_of(name);  // An unknown one names its nearest.
+  }
   const auto& compat = run.compat;
   if (compat.size() > 1 && std::find(compat.begin(), compat.end(), "strict") != compat.end()) {
     fail(ExitCode::kUsage, {.what = "training is strict or it is not",

@@ -160,7 +160,7 @@ TEST_F(BadInput, UnknownMethodNamesTheNearest) {
   expect_refused(train({"--method", "softcott"}), 2, {"softcott", "did you mean softcot?"});
   expect_refused(train({"--method", "zero_shot_cot"}), 2, {"train.method", "zero_shot_cot"});
   expect_refused(shared_->call_in("run", "evaluate", {"--evaluate.methods", "zero_shot_asist_cot"}),
-                 2, {"zero_shot_asist_cot", "zero_shot_assist_cot"});
+                 2, {"zero_shot_asist_cot", "did you mean zero_shot_assist_cot?"});
   expect_refused(train({"--method", "lorra"}), 2, {"did you mean lora?"}, on_ranks(2));
   EXPECT_FALSE(std::filesystem::exists(shared_->path("run")));
 }

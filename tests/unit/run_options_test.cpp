@@ -60,9 +60,8 @@ TEST(RunOptions, ReachTheStructsOfTheComponents) {
 TEST(RunOptions, RefuseWhatWouldBeNoRun) {
   for (const char* argument :
        {"--thoughts.count=0", "--parallel.tp=0", "--train.batch=0", "--train.learning-rate=nan",
-        "--train.learning-rate=0", "--evaluate.top-p=0", "--evaluate.methods=softcot,sofcot",
-        "--train.epochs=0", "--evaluate.temperature=-1", "--evaluate.compat=refrence",
-        "--train.compat=lost_sign"}) {
+        "--train.learning-rate=0", "--evaluate.top-p=0", "--train.epochs=0",
+        "--evaluate.temperature=-1", "--evaluate.compat=refrence", "--train.compat=lost_sign"}) {
     RunOptions run;
     OptionSet options("train", "Train.");
     add_run_options(options, run, kAll);
@@ -72,6 +71,24 @@ TEST(RunOptions, RefuseWhatWouldBeNoRun) {
     } catch (const OptionErrors& errors) {
       EXPECT_EQ(errors.problems().size(), 1U) << argument;
       EXPECT_THAT(errors.what(), HasSubstr("illegal value")) << argument;
+    }
+  }
+}
+
+TEST(RunOptions, AnUnknownMethodNamesItsNearest) {
+  for (const char* argument :
+       {"--train.method=sofcot", "--evaluate.methods=softcot,sofcot",
+        "--evaluate.methods=softcot,sofcot,lora", "--evaluate.also-greedy=sofcot"}) {
+    RunOptions run;
+    OptionSet options("evaluate", "Evaluate.");
+    add_run_options(options, run, kAll);
+    try {
+      options.read({"--model=/m", "--data.file=/d", "--run.folder=/r", argument}, {});
+      ADD_FAILURE() << argument;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kUsage) << argument;
+      EXPECT_EQ(error.problem().where, "sofcot") << argument;
+      EXPECT_EQ(error.problem().fix, "did you mean softcot?") << argument;
     }
   }
 }
