@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "launch/run_data.h"
 #include "runtime/error.h"
@@ -56,12 +57,34 @@ std::optional<Neighbour> nearest_cache(const std::filesystem::path& caches,
   return nearest;
 }
 
+/// Of the finished caches whose first thoughts are those of `key`, the one with the fewest thoughts.
+std::optional<std::filesystem::path> longer_cache(const std::filesystem::path& caches,
+                                                  const ThoughtCacheKey& key) {
+  std::optional<std::filesystem::path> best;
+  std::int64_t fewest = std::numeric_limits<std::int64_t>::max();
+  std::error_code unreadable;
+  for (const auto& entry : std::filesystem::directory_iterator(caches, unreadable)) {
+    auto found = key_in(entry.path());
+    if (!found || found->thoughts < key.thoughts || found->thoughts >= fewest) continue;
+    const std::int64_t thoughts = std::exchange(found->thoughts, key.thoughts);
+    if (*found != key) continue;
+    fewest = thoughts;
+    best = entry.path();
+  }
+  return best;
+}
+
 }  // namespace
 
 ThoughtCache open_thoughts(const RunOptions& run, const ThoughtCacheKey& key) {
   const std::filesystem::path folder = cache_folder(run, key);
   // A job that was killed before its first block leaves an empty folder.
   if (!std::filesystem::exists(folder) || std::filesystem::is_empty(folder)) {
+    if (key.prompt_mode == PromptMode::kUncounted) {
+      if (const auto longer = longer_cache(run.thoughts.cache, key)) {
+        return ThoughtCache::open(*longer, key);
+      }
+    }
     if (const auto nearest = nearest_cache(run.thoughts.cache, key)) {
       fail(ExitCode::kCache,
            {.what = "no thought cache of this run",

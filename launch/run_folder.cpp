@@ -1,17 +1,11 @@
 #include "launch/run_folder.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
 
-#include <array>
-#include <cerrno>
 #include <map>
 
 #include "launch/option_sources.h"
 #include "runtime/atomic_file.h"
-#include "runtime/host_name.h"
 #include "runtime/log.h"
 
 namespace softcot {
@@ -70,63 +64,30 @@ RunFolder::RunFolder(const std::filesystem::path& folder, const OptionSet& optio
                      const std::string& config_name)
     : paths_{folder}, config_(folder / config_name), options_(options.effective_config()) {
   make_folder(folder);
-  lock();
-  try {
-    if (std::filesystem::exists(config_)) {
-      const std::vector<ConfigDifference> differences = config_differences(config_, options);
-      if (!differences.empty() && reuse == Reuse::kSameConfig) {
-        fail(ExitCode::kUsage, {.what = "run folder belongs to another configuration",
-                                .where = folder.string(),
-                                .got = describe(differences),
-                                .fix = "give --run.folder a new name, or --resume to go on in it"});
-      }
-      if (!differences.empty()) {
-        log_warning("{} goes on under another configuration: {}", folder.string(),
-                    describe(differences));
-      }
-    }
-    make_folder(paths_.folder / "samples");
-    make_folder(paths_.checkpoints());
-  } catch (...) {
-    release();
-    throw;
+  lock_ = FileLock::try_take(paths_.lock());
+  if (!lock_) {
+    fail(ExitCode::kUsage, {.what = "run folder is in use",
+                            .where = paths_.folder.string(),
+                            .got = FileLock::holder(paths_.lock()),
+                            .fix = "wait for that job, or give --run.folder another name"});
   }
+  if (std::filesystem::exists(config_)) {
+    const std::vector<ConfigDifference> differences = config_differences(config_, options);
+    if (!differences.empty() && reuse == Reuse::kSameConfig) {
+      fail(ExitCode::kUsage, {.what = "run folder belongs to another configuration",
+                              .where = folder.string(),
+                              .got = describe(differences),
+                              .fix = "give --run.folder a new name, or --resume to go on in it"});
+    }
+    if (!differences.empty()) {
+      log_warning("{} goes on under another configuration: {}", folder.string(),
+                  describe(differences));
+    }
+  }
+  make_folder(paths_.folder / "samples");
+  make_folder(paths_.checkpoints());
 }
 
 void RunFolder::save_config() const { write_file_atomically(config_, options_); }
-
-void RunFolder::lock() {
-  const std::filesystem::path path = paths_.lock();
-  lock_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (lock_ < 0) fail_write(errno, path);
-  if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) {
-      std::array<char, 300> holder{};
-      const ssize_t size = pread(lock_, holder.data(), holder.size() - 1, 0);
-      close(lock_);
-      fail(ExitCode::kUsage,
-           {.what = "run folder is in use",
-            .where = paths_.folder.string(),
-            .got = size > 0 ? "held by " + std::string(holder.data()) : "held by another job",
-            .fix = "wait for that job, or give --run.folder another name"});
-    }
-    log_warning("{}: this file system has no locks, so two jobs could write here at once",
-                path.string());
-  }
-  const std::string holder = fmt::format("host {}, process {}", host_name(), getpid());
-  if (ftruncate(lock_, 0) != 0 || pwrite(lock_, holder.data(), holder.size(), 0) < 0) {
-    const int error = errno;
-    release();
-    fail_write(error, path);
-  }
-}
-
-void RunFolder::release() noexcept {
-  if (lock_ >= 0) close(lock_);
-  lock_ = -1;
-}
-
-// The file stays: were it removed, a job that has just opened it would hold a lock on nothing.
-RunFolder::~RunFolder() { release(); }
 
 }  // namespace softcot

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "launch/file_lock.h"
 #include "launch/option_set.h"
 
 namespace softcot {
@@ -64,7 +66,6 @@ class RunFolder {
   /// in it is changed.
   RunFolder(const std::filesystem::path& folder, const OptionSet& options, Reuse reuse,
             const std::string& config_name = "config.cfg");
-  ~RunFolder();
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;
 
@@ -75,13 +76,10 @@ class RunFolder {
   const RunPaths& paths() const { return paths_; }
 
  private:
-  void lock();
-  void release() noexcept;
-
   RunPaths paths_;
   std::filesystem::path config_;
   std::string options_;  // As save_config() writes them.
-  int lock_ = -1;
+  std::optional<FileLock> lock_;
 };
 
 }  // namespace softcot

@@ -7,32 +7,14 @@
 #include <set>
 
 #include "data/benchmark.h"
+#include "launch/cell_settings.h"
 #include "launch/method.h"
 #include "launch/nearest_name.h"
 #include "launch/option_sources.h"
-#include "launch/run_data.h"
-#include "launch/run_options.h"
-#include "runtime/atomic_file.h"
 #include "runtime/hash.h"
 
 namespace softcot {
 namespace {
-
-using Settings = std::map<std::string, std::string>;
-
-std::vector<std::string> list_of(const std::string& text) {
-  std::vector<std::string> items;
-  std::string item;
-  for (const char c : text + ",") {
-    if (c == ',') {
-      if (!item.empty()) items.push_back(item);
-      item.clear();
-    } else if (c != ' ' && c != '\t') {
-      item += c;
-    }
-  }
-  return items;
-}
 
 /// A suite file while it is read.
 class SuiteReader {
@@ -50,8 +32,8 @@ class SuiteReader {
     suite.hash = problems_.empty() ? hash_file(file_) : "";
     suite.tasks = known_tasks("tasks");
     suite.transfer = known_tasks("transfer");
-    for (const std::string& name : list_of(head("methods", ""))) add_entry(suite, name);
-    for (const std::string& seed : list_of(head("seeds", "41"))) add_seed(seed);
+    for (const std::string& name : split_list(head("methods", ""))) add_entry(suite, name);
+    for (const std::string& seed : split_list(head("seeds", "41"))) add_seed(seed);
     if (suite.entries.empty() || suite.tasks.empty()) {
       problem("suite without methods or tasks", file_.string(),
               "[suite] with methods = … and tasks = …");
@@ -134,7 +116,7 @@ class SuiteReader {
   }
 
   std::vector<std::string> known_tasks(const std::string& key) {
-    std::vector<std::string> tasks = list_of(head(key, ""));
+    std::vector<std::string> tasks = split_list(head(key, ""));
     for (const std::string& task : tasks) {
       try {
         benchmark_of(task);
@@ -240,27 +222,10 @@ class SuiteReader {
     return settings;
   }
 
-  /// Whatever the commands would say of the settings.
-  void check(const SuiteCell& cell, Settings settings, bool trains) {
-    settings["run.folder"] = "somewhere";
-    const auto file = std::filesystem::temp_directory_path() /
-                      fmt::format("softcot-suite-{}.cfg", hash_bytes(config_text(settings)));
-    write_file_atomically(file, config_text(settings));
-    RunOptions run;
-    OptionSet options("compare", "");
-    add_run_options(options, run,
-                    {"model", "assistant", "parallel", "data", "thoughts", "train", "lora",
-                     "coconut", "evaluate", "run", "prompts"});
-    options.find("data.file")->required = trains;
-    try {
-      options.read({"--config", file}, {});
-      require_eval(run.data);
-    } catch (const OptionErrors& errors) {
-      for (const Problem& found : errors.problems()) cell_problem(cell, found);
-    } catch (const Error& error) {
-      cell_problem(cell, error.problem());
+  void check(const SuiteCell& cell, const Settings& settings, bool trains) {
+    for (const Problem& found : check_cell_settings(settings, trains).problems) {
+      cell_problem(cell, found);
     }
-    std::filesystem::remove(file);
   }
 
   /// The same problem in many cells is told once.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "launch/option_set.h"
+#include "launch/work.h"
 
 namespace softcot {
 
@@ -66,8 +67,5 @@ struct Suite {
   /// All tasks that it evaluates on, each once.
   std::vector<std::string> all_tasks() const;
 };
-
-/// The settings as a config file that the commands read.
-std::string config_text(const std::map<std::string, std::string>& settings);
 
 }  // namespace softcot

@@ -38,22 +38,4 @@ std::vector<std::string> Suite::all_tasks() const {
   return all;
 }
 
-std::string config_text(const std::map<std::string, std::string>& settings) {
-  std::string text;
-  std::string section;
-  for (const auto& [name, value] : settings) {
-    const auto dot = name.find('.');
-    if (dot == std::string::npos) {
-      text = name + " = " + value + "\n" + text;
-      continue;
-    }
-    if (name.substr(0, dot) != section) {
-      section = name.substr(0, dot);
-      text += "[" + section + "]\n";
-    }
-    text += name.substr(dot + 1) + " = " + value + "\n";
-  }
-  return text;
-}
-
 }  // namespace softcot

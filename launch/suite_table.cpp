@@ -10,14 +10,12 @@
 #include "launch/method.h"
 #include "launch/run_folder.h"
 #include "launch/run_options.h"
-#include "runtime/atomic_file.h"
 #include "runtime/json_file.h"
 
 namespace softcot {
 namespace {
 
 constexpr const char* kBaseline = "zero_shot_cot";
-constexpr std::uint64_t kLongestMark = 64 << 10;  // bytes
 
 std::string setting(const SuiteCell& cell, const std::string& name, const std::string& otherwise) {
   const auto found = cell.settings.find(name);
@@ -32,15 +30,6 @@ std::string thoughts_of(const SuiteCell& cell) {
   const std::string eval = setting(cell, "thoughts.eval-count", "0");
   if (eval == "0" || eval == train) return train;
   return method.trained() ? train + " / " + eval : eval;
-}
-
-/// The hash in the mark of a finished cell; nothing where there is none.
-std::optional<std::string> hash_of_done(const SuiteCell& cell,
-                                        const std::filesystem::path& folder) {
-  const auto mark = folder / cell.folder() / "cell.done";
-  if (!std::filesystem::exists(mark)) return std::nullopt;
-  const std::string text = read_file(mark, kLongestMark);
-  return text.substr(0, text.find('\n'));
 }
 
 /// Numbers in what a line of parameter_summary tells of: "30 × ([16, 576], [576, 16])" has 552,960.
@@ -88,8 +77,8 @@ std::vector<Line> lines_of(const Suite& suite, const std::filesystem::path& fold
       line.samples = {cell.entry.name() + "/" + trained_on, cell.entry.title, {}};
       if (cell.entry.name() == kBaseline) line.samples.method = kBaseline;
     }
-    const auto made = hash_of_done(cell, folder);
-    if (made && *made != cell.hash()) continue;
+    const auto made = read_done(folder / cell.folder());
+    if (made && made->hash != cell.hash()) continue;
     const auto run =
         own ? std::filesystem::path(cell.folder()) : transfer_folder(cell.folder(), task);
     const RunPaths paths{folder / run};
@@ -122,20 +111,6 @@ std::string baseline_of(const std::vector<Line>& lines, const Line& line) {
 
 std::filesystem::path transfer_folder(const std::filesystem::path& cell, const std::string& task) {
   return RunPaths{cell}.transfer(task);
-}
-
-std::optional<std::string> missing_cell(const SuiteCell& cell,
-                                        const std::filesystem::path& folder) {
-  const auto made = hash_of_done(cell, folder);
-  if (made == cell.hash()) return std::nullopt;
-  const auto failed = folder / cell.folder() / "cell.failed";
-  if (std::filesystem::exists(failed)) {
-    const std::string text = read_file(failed, kLongestMark);
-    const auto end = std::min(text.find('\n'), text.size() - 1);
-    return fmt::format("failed: {}: {}", text.substr(0, end),
-                       text.substr(end + 1, text.find('\n', end + 1) - end - 1));
-  }
-  return made ? "made under other settings" : "not run";
 }
 
 std::string SuiteRow::parameters() const {
@@ -175,7 +150,9 @@ SuiteTable read_suite_table(const Suite& suite, const std::filesystem::path& fol
     }
   }
   for (const SuiteCell& cell : suite.cells) {
-    if (auto reason = missing_cell(cell, folder)) table.missing.push_back({cell.folder(), *reason});
+    if (auto reason = why_missing(folder / cell.folder(), cell.hash())) {
+      table.missing.push_back({cell.folder(), *reason});
+    }
   }
   return table;
 }

@@ -47,9 +47,6 @@ struct SuiteTable {
 /// The folder in which a cell is evaluated on another task.
 std::filesystem::path transfer_folder(const std::filesystem::path& cell, const std::string& task);
 
-/// Why the cell is not done under its present settings, below `folder`; nothing when it is.
-std::optional<std::string> missing_cell(const SuiteCell& cell, const std::filesystem::path& folder);
-
 /// All cells below `folder`, each compared with zero-shot CoT on the same questions. A pure
 /// function of the suite and what is in the folder.
 SuiteTable read_suite_table(const Suite& suite, const std::filesystem::path& folder);

@@ -30,6 +30,9 @@ std::vector<std::int64_t> missing_blocks(const ThoughtCacheWriter& writer,
   return {data, data + numbers.numel()};
 }
 
+/// What is made in one call.
+enum class Wanted { kAll, kTrain, kEval, kTexts };
+
 class Precompute {
  public:
   Precompute(const RunOptions& run, const ProcessWorld& world, const ProcessGroups& groups)
@@ -112,6 +115,14 @@ ExitCode run_precompute(Invocation& invocation) {
   add_run_options(options, run,
                   {"model", "assistant", "parallel", "data", "thoughts", "evaluate", "prompts"});
   options.find("data.file")->required = false;
+  Wanted wanted = Wanted::kAll;
+  options.add("only", &wanted,
+              "Only the thoughts about the questions to train on, those about the held-out ones, or "
+              "the texts that the assistant writes.",
+              Choices<Wanted>{{"all", Wanted::kAll},
+                              {"train", Wanted::kTrain},
+                              {"eval", Wanted::kEval},
+                              {"texts", Wanted::kTexts}});
   options.set_notes(
       "Works alone and under mpirun or srun with any number of ranks. Stopped at any time, the "
       "next\n"
@@ -124,16 +135,20 @@ ExitCode run_precompute(Invocation& invocation) {
 
   ProcessWorld& world = invocation.world();
   const ProcessGroups groups = start_groups(invocation, run);
-  if (run.data.file.empty()) require_eval(run.data);
+  const auto wants = [wanted](Wanted part) { return wanted == Wanted::kAll || wanted == part; };
+  const bool has_train = !run.data.file.empty() && wants(Wanted::kTrain);
+  if (!has_train) require_eval(run.data);
   const auto eval = eval_split(run.data);
   const auto& methods = run.evaluate.methods;
-  if (eval && std::any_of(methods.begin(), methods.end(),
-                          [](const std::string& name) { return method_of(name).written; })) {
+  if (eval && wants(Wanted::kTexts) &&
+      std::any_of(methods.begin(), methods.end(),
+                  [](const std::string& name) { return method_of(name).written; })) {
     written_thoughts(run, *eval, PromptTemplate::load(run.prompts, run.thoughts.prompt), groups);
   }
+  if (wanted == Wanted::kTexts) return ExitCode::kOk;
   Precompute precompute(run, world, groups);
-  if (!run.data.file.empty()) precompute.fill(train_split(run.data), run.thoughts.count);
-  if (eval) {
+  if (has_train) precompute.fill(train_split(run.data), run.thoughts.count);
+  if (eval && wants(Wanted::kEval)) {
     precompute.fill(*eval, run.thoughts.count);
     if (run.thoughts.count_in_evaluation() != run.thoughts.count) {
       precompute.fill(*eval, run.thoughts.count_in_evaluation());

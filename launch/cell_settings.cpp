@@ -1,0 +1,71 @@
+#include "launch/cell_settings.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+
+#include "launch/run_data.h"
+#include "launch/run_options.h"
+
+namespace softcot {
+
+std::vector<std::string> split_list(const std::string& text) {
+  const char separator = text.find(';') == std::string::npos ? ',' : ';';
+  std::vector<std::string> items;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(separator, begin), text.size());
+    const auto first = text.find_first_not_of(" \t", begin);
+    if (first < end) {
+      items.push_back(text.substr(first, text.find_last_not_of(" \t", end - 1) - first + 1));
+    }
+    begin = end + 1;
+  }
+  return items;
+}
+
+Settings given_settings(OptionSet& options) {
+  Settings given;
+  for (const auto& [name, value] : options.values()) {
+    if (options.origin(name) != "default") given[name] = value;
+  }
+  return given;
+}
+
+void hide_environment(const OptionSet& options) {
+  unsetenv("SOFTCOT_CONFIG");
+  for (const Option& option : options.options()) {
+    if (!option.section().empty()) unsetenv(option.environment_name().c_str());
+  }
+}
+
+CheckedSettings check_cell_settings(const Settings& settings, bool trains) {
+  CheckedSettings checked;
+  Settings all = settings;
+  all["run.folder"] = "somewhere";
+  const auto file =
+      std::filesystem::temp_directory_path() / fmt::format("softcot-cell-{}.cfg", getpid());
+  std::ofstream(file) << config_text(all);
+  RunOptions run;
+  OptionSet options("evaluate", "");
+  add_run_options(options, run,
+                  {"model", "assistant", "parallel", "data", "thoughts", "train", "lora", "coconut",
+                   "evaluate", "run", "prompts"});
+  options.find("data.file")->required = trains;
+  try {
+    options.read({"--config", file}, {});
+    require_eval(run.data);
+    checked.values = options.values();
+    std::erase_if(checked.values, [](const auto& item) { return item.first.starts_with("run."); });
+  } catch (const OptionErrors& errors) {
+    checked.problems = errors.problems();
+  } catch (const Error& error) {
+    checked.problems = {error.problem()};
+  }
+  std::filesystem::remove(file);
+  return checked;
+}
+
+}  // namespace softcot

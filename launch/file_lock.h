@@ -1,0 +1,42 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace softcot {
+
+/// The right to something that a lock file stands for. It ends with this object, or with the last
+/// process that inherited its descriptor, whatever becomes of either. The file stays: were it
+/// removed, a process that has just opened it would hold a lock on nothing. On a file system
+/// without locks everybody gets it, with a warning.
+class FileLock {
+ public:
+  enum class Kind { kExclusive, kShared };
+
+  /// Nothing when others hold it in a way that excludes this one. Else the file names this
+  /// process. Throws as fail_write.
+  static std::optional<FileLock> try_take(const std::filesystem::path& path,
+                                          Kind kind = Kind::kExclusive);
+  /// The exclusive lock, waited for.
+  static FileLock take(const std::filesystem::path& path);
+  /// "held by host a, process 12": the last that the file names.
+  static std::string holder(const std::filesystem::path& path);
+
+  FileLock(FileLock&& other) noexcept;
+  FileLock& operator=(FileLock&& other) noexcept;
+  ~FileLock();
+
+  /// Closed in programs that this process starts, unless they are given it.
+  int descriptor() const { return descriptor_; }
+
+ private:
+  explicit FileLock(const std::filesystem::path& path);
+  bool lock(int operation);
+  void name_holder();
+
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+};
+
+}  // namespace softcot
