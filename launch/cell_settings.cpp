@@ -26,6 +26,16 @@ std::vector<std::string> split_list(const std::string& text) {
   return items;
 }
 
+std::shared_ptr<void> add_cell_options(OptionSet& options) {
+  auto run = std::make_shared<RunOptions>();
+  add_run_options(options, *run,
+                  {"model", "assistant", "parallel", "data", "thoughts", "train", "lora", "coconut",
+                   "evaluate", "prompts"});
+  options.after_read([] {});
+  for (const char* name : {"model.path", "data.file"}) options.find(name)->required = false;
+  return run;
+}
+
 Settings given_settings(OptionSet& options) {
   Settings given;
   for (const auto& [name, value] : options.values()) {
@@ -39,6 +49,37 @@ void hide_environment(const OptionSet& options) {
   for (const Option& option : options.options()) {
     if (!option.section().empty()) unsetenv(option.environment_name().c_str());
   }
+}
+
+void leave_job() {
+  std::vector<std::string> names;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    const std::string name = text.substr(0, text.find('='));
+    for (const char* start : {"OMPI_COMM_WORLD_",
+                              "OMPI_UNIVERSE",
+                              "OMPI_APP_CTX",
+                              "OMPI_NUM_APP",
+                              "OMPI_FIRST_RANKS",
+                              "OMPI_FILE_LOCATION",
+                              "OMPI_COMMAND",
+                              "OMPI_ARGV",
+                              "OMPI_MCA_orte_",
+                              "OMPI_MCA_ess",
+                              "OMPI_MCA_pmix",
+                              "OMPI_MCA_shmem_RUNTIME",
+                              "OMPI_MCA_initial_wdir",
+                              "PMIX_",
+                              "PMI_",
+                              "PRTE_",
+                              "SLURM_PROCID",
+                              "SLURM_STEP_",
+                              "SLURM_LOCALID",
+                              "SLURM_NODEID"}) {
+      if (name.starts_with(start)) names.push_back(name);
+    }
+  }
+  for (const std::string& name : names) unsetenv(name.c_str());
 }
 
 CheckedSettings check_cell_settings(const Settings& settings, bool trains) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,12 +14,20 @@ namespace softcot {
 /// Where the text has a semicolon, those separate, and a comma is part of an item.
 std::vector<std::string> split_list(const std::string& text);
 
+/// Adds all options that a cell may have, none of them required. What it returns holds their
+/// variables and must outlive `options`.
+std::shared_ptr<void> add_cell_options(OptionSet& options);
+
 /// What was given to a command that makes cells: by --config, environment and command line.
 Settings given_settings(OptionSet& options);
 
 /// Takes the options' variables out of the environment, so that the steps read their cell's
 /// settings and nothing else.
 void hide_environment(const OptionSet& options);
+
+/// Takes the variables of MPI launchers and job steps out of the environment, so that a rank can
+/// start programs that are not ranks of its job, or a job of their own.
+void leave_job();
 
 /// What the commands would make of a cell's settings.
 struct CheckedSettings {

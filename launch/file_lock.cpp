@@ -42,8 +42,7 @@ bool FileLock::lock(int operation) {
 
 void FileLock::name_holder() {
   const std::string holder = fmt::format("host {}, process {}", host_name(), getpid());
-  if (ftruncate(descriptor_, 0) != 0 ||
-      pwrite(descriptor_, holder.data(), holder.size(), 0) < 0) {
+  if (ftruncate(descriptor_, 0) != 0 || pwrite(descriptor_, holder.data(), holder.size(), 0) < 0) {
     fail_write(errno, path_);
   }
 }
@@ -62,6 +61,8 @@ FileLock FileLock::take(const std::filesystem::path& path) {
   lock.name_holder();
   return lock;
 }
+
+void FileLock::share() { lock(LOCK_SH); }
 
 std::string FileLock::holder(const std::filesystem::path& path) {
   std::string text;

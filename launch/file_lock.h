@@ -27,6 +27,9 @@ class FileLock {
   FileLock& operator=(FileLock&& other) noexcept;
   ~FileLock();
 
+  /// Makes an exclusive lock a shared one.
+  void share();
+
   /// Closed in programs that this process starts, unless they are given it.
   int descriptor() const { return descriptor_; }
 

@@ -12,6 +12,8 @@ int main(int argc, char** argv) {
       {"evaluate", "Compare methods on held-out questions.", run_evaluate},
       {"compare", "Run a suite of methods, tasks and seeds, and make one table of it.",
        run_compare},
+      {"sweep", "Run every point of a grid over options, and share what points have in common.",
+       run_sweep},
       {"export", "Write what a run trained for other programs: LoRA as PEFT has it.", run_export},
       {"report", "Show runs as one page: tables, curves, samples, what they were made from.",
        run_report},

@@ -57,7 +57,8 @@ std::optional<Neighbour> nearest_cache(const std::filesystem::path& caches,
   return nearest;
 }
 
-/// Of the finished caches whose first thoughts are those of `key`, the one with the fewest thoughts.
+/// Of the finished caches whose first thoughts are those of `key`, the one with the fewest
+/// thoughts.
 std::optional<std::filesystem::path> longer_cache(const std::filesystem::path& caches,
                                                   const ThoughtCacheKey& key) {
   std::optional<std::filesystem::path> best;

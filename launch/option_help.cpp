@@ -66,7 +66,7 @@ std::string help_page(const OptionSet& options) {
   }
   bool sections_used = false;
   for (const OptionSet::Section& section : options.sections()) {
-    if (section.use == OptionSet::Use::kKnown) continue;
+    if (section.use != OptionSet::Use::kUsed) continue;
     sections_used = true;
     out += fmt::format("\n[{}] {}\n", section.name, section.help);
     for (const Option& option : options.options()) {

@@ -151,6 +151,12 @@ std::vector<Assignment> OptionSet::gather(const std::vector<std::string>& argume
   }
   std::vector<Assignment> all;
   if (!config_.empty()) all = read_config_file(config_, problems);
+  std::erase_if(all, [this](const Assignment& assignment) {
+    const std::string name = assignment.name.substr(0, assignment.name.find('.'));
+    return std::any_of(sections_.begin(), sections_.end(), [&](const Section& section) {
+      return section.name == name && section.use == Use::kForeign;
+    });
+  });
   for (const Assignment& assignment : all) check_name(assignment, false, problems);
   all.insert(all.end(), from_environment.begin(), from_environment.end());
   all.insert(all.end(), from_line.begin(), from_line.end());
@@ -206,7 +212,7 @@ std::string OptionSet::effective_config() const {
   std::string out =
       fmt::format("# softcot {}: every option in force, and where it came from\n", command_);
   for (const Section& section : sections_) {
-    if (section.use == Use::kKnown) continue;
+    if (section.use != Use::kUsed) continue;
     out += fmt::format("\n[{}]\n", section.name);
     for (const Option& option : options_) {
       if (option.section() != section.name) continue;

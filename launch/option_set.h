@@ -52,8 +52,9 @@ class OptionSet {
 
   /// A section must be declared before its options. One that the command does not use is still
   /// known to files and environment, and checked there, so that one file serves several commands;
-  /// on the command line it is refused, and help and configuration leave it out.
-  enum class Use { kUsed, kKnown };
+  /// on the command line it is refused, and help and configuration leave it out. A foreign section
+  /// has no options: what files say there is for the command to read by itself.
+  enum class Use { kUsed, kKnown, kForeign };
   void add_section(const std::string& name, std::string help, Use use = Use::kUsed);
 
   /// The default is what `*variable` holds now. What else is given is in option.h: a Range for
@@ -98,6 +99,8 @@ class OptionSet {
   std::string effective_config() const;
   /// The same for the same values, wherever they came from and on every machine.
   std::uint64_t values_hash() const;
+  /// The config file that was read; empty if none was.
+  const std::filesystem::path& config() const { return config_; }
   /// Throws std::out_of_range for a name that was never added.
   const std::string& origin(const std::string& name) const;
 

@@ -10,6 +10,7 @@
 #include "launch/run_folder.h"
 #include "launch/study_doubt.h"
 #include "launch/study_settings.h"
+#include "launch/sweep_record.h"
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
 #include "runtime/json_file.h"
@@ -30,6 +31,8 @@ struct Place {
   std::string title = {};
   std::optional<double> published = {};
   bool cell = false;  ///< Of `compare`, whose marks stand in `run`.
+  /// The one method whose results count: the others are another cell's. Empty for all.
+  std::string only = {};
 };
 
 std::string one_line(const Error& error) {
@@ -76,10 +79,18 @@ class Reader {
     study_.left_out.push_back({name, reason});
   }
 
-  /// A sweep's cells as its sweep.json lists them.
+  /// A sweep's cells as its sweep.json lists them, each before it with the zero-shot CoT that all
+  /// like it were compared with.
   void add_sweep(const fs::path& folder) {
     const std::string where = (folder / "sweep.json").string();
     const auto json = read_json_file(folder / "sweep.json");
+    const auto schema = require<std::string>(json, "schema", where);
+    if (schema != kSweepSchema) {
+      leave_out(name_of(folder),
+                fmt::format("sweep.json of the version {}, not {}", schema, kSweepSchema));
+      return;
+    }
+    study_.title = require<std::string>(json, "title", where);
     for (const auto& cell : require<nlohmann::json>(json, "cells", where)) {
       const auto name = name_of(folder) + "/" + require<std::string>(cell, "name", where);
       const auto status = require<std::string>(cell, "status", where);
@@ -90,8 +101,19 @@ class Reader {
                             : status);
         continue;
       }
-      const fs::path results = folder / require<std::string>(cell, "results", where);
-      add_results({name, results.parent_path(), folder / require<std::string>(cell, "run", where)});
+      const auto below = [&](const char* key) {
+        const auto path = require<std::string>(cell, key, where);
+        return path.empty() ? fs::path() : folder / path;
+      };
+      const fs::path baseline = below("baseline");
+      if (fs::exists(RunPaths{baseline}.results())) {
+        add_results({name_of(folder) + "/" + name_of(baseline), baseline, baseline});
+      }
+      const fs::path training = below("trained");
+      const fs::path results = below("results").parent_path();
+      Place place{name, results, training.empty() ? results : training};
+      place.only = require<std::string>(cell, "method", where);
+      add_results(place);
     }
   }
 
@@ -194,6 +216,8 @@ class Reader {
     for (const std::string& remark : record.remarks) leave_out(place.name + " (kept)", remark);
     study_.runs.push_back(std::move(run));
     for (const MethodResult& row : record.comparison->rows) {
+      const std::string method = row.method.substr(0, row.method.find('-'));
+      if (!place.only.empty() && method != place.only) continue;
       add_cell(place, record, row, evaluation, training);
     }
   }

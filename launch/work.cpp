@@ -69,9 +69,11 @@ std::optional<WorkFailure> read_failure(const std::filesystem::path& folder) {
 }
 
 void write_failure(const std::filesystem::path& folder, const WorkFailure& failure) {
-  write_file_atomically(folder / kFailed, fmt::format("{} {}\n{}\n", failure.step, failure.status,
-                                                      failure.reason));
+  write_file_atomically(folder / kFailed,
+                        fmt::format("{} {}\n{}\n", failure.step, failure.status, failure.reason));
 }
+
+std::filesystem::path failure_mark(const std::filesystem::path& folder) { return folder / kFailed; }
 
 void remove_marks(const std::filesystem::path& folder) {
   for (const char* name : {kFailed, kDone}) std::filesystem::remove(folder / name);

@@ -19,22 +19,22 @@ std::string config_text(const Settings& settings);
 /// One call of a command.
 struct WorkStep {
   std::string command;
-  std::filesystem::path config;           ///< Below the work's folder.
-  std::vector<std::string> more = {};     ///< Arguments after --config.
+  std::filesystem::path config;        ///< Below the work's folder.
+  std::vector<std::string> more = {};  ///< Arguments after --config.
 };
 
 /// Commands that together fill one folder, which is done as a whole or not: a cell of a suite or a
 /// sweep, or what several cells need.
 struct Work {
-  std::string name;  ///< Of its folder, below that of all works.
-  std::string hash;  ///< Of all that decides its results.
+  std::string name = {};  ///< Of its folder, below that of all works.
+  std::string hash = {};  ///< Of all that decides its results.
   /// Config files below its folder, each with run.folder as the folder that it lies in.
   std::vector<std::pair<std::filesystem::path, Settings>> configs = {};
   std::vector<WorkStep> steps = {};
   std::vector<std::size_t> needs = {};  ///< Works that must be done before it, by position.
   /// The work whose samples of zero-shot CoT it takes over, among `needs`.
   std::optional<std::size_t> baseline = {};
-  bool is_cell = true;  ///< Counted where progress is told.
+  std::size_t cells = 1;  ///< For which it stands where progress is told.
 };
 
 /// What a finished work says of itself.
@@ -62,6 +62,7 @@ void write_done(const std::filesystem::path& folder, const std::string& hash, do
 std::optional<WorkFailure> read_failure(const std::filesystem::path& folder);
 void write_failure(const std::filesystem::path& folder, const WorkFailure& failure);
 void remove_marks(const std::filesystem::path& folder);
+std::filesystem::path failure_mark(const std::filesystem::path& folder);
 
 /// "failed: train 137: error[…] …", "made under other settings", "not run"; nothing when the work
 /// in this folder is done under the settings of this hash.

@@ -49,6 +49,7 @@ double seconds_left(std::span<const WorkState> states, std::span<const double> e
   for (std::size_t i = 0; i < states.size(); ++i) {
     switch (states[i].phase) {
       case WorkState::Phase::kWaiting:
+      case WorkState::Phase::kElsewhere:
         left += estimates[i] * scale;
         break;
       case WorkState::Phase::kRunning:
@@ -102,9 +103,9 @@ std::string WorkDisplay::counts(std::span<const WorkState> states) const {
   for (std::size_t i = 0; i < states.size(); ++i) {
     measured = measured || states[i].seconds > 0;
     if (states[i].phase == Phase::kRunning) ++of[Phase::kRunning];
-    if (!works_[i].is_cell || states[i].phase == Phase::kUnwanted) continue;
-    ++cells;
-    if (states[i].phase != Phase::kRunning) ++of[states[i].phase];
+    if (states[i].phase == Phase::kUnwanted) continue;
+    cells += works_[i].cells;
+    if (states[i].phase != Phase::kRunning) of[states[i].phase] += works_[i].cells;
   }
   std::string line = fmt::format("{}: {} of {} cells done", title_, of[Phase::kDone], cells);
   if (of[Phase::kRunning] > 0) line += fmt::format(", {} running", of[Phase::kRunning]);

@@ -16,6 +16,7 @@ namespace {
 
 constexpr auto kLookEvery = std::chrono::milliseconds(20);
 constexpr auto kTryEvery = std::chrono::milliseconds(200);
+constexpr auto kLookAroundEvery = std::chrono::seconds(2);
 constexpr std::uint64_t kLongestSamples = 1ULL << 32;  // bytes
 
 /// The last line of a log that tells of an error, after so many bytes of earlier steps.
@@ -58,6 +59,20 @@ bool WorkRunner::done(std::size_t work) const {
   return mark && mark->hash == works_[work].hash;
 }
 
+std::filesystem::file_time_type WorkRunner::failed_at(std::size_t work) const {
+  std::error_code none;
+  const auto time = std::filesystem::last_write_time(failure_mark(folder(work)), none);
+  return none ? std::filesystem::file_time_type::min() : time;
+}
+
+void WorkRunner::look_around() {
+  for (std::size_t i = 0; i < works_.size(); ++i) {
+    const Phase phase = states_[i].phase;
+    const bool open = phase == Phase::kWaiting || phase == Phase::kElsewhere;
+    if (open && done(i)) states_[i].phase = Phase::kDone;
+  }
+}
+
 void WorkRunner::want(std::size_t work) {
   if (states_[work].phase != Phase::kUnwanted) return;
   states_[work].phase = done(work) ? Phase::kDone : Phase::kWaiting;
@@ -67,13 +82,16 @@ void WorkRunner::want(std::size_t work) {
 
 ExitCode WorkRunner::run(const std::vector<bool>& wanted, WorkDisplay& display) {
   std::fill(states_.begin(), states_.end(), WorkState{});
+  failed_before_.clear();
   for (std::size_t i = 0; i < works_.size(); ++i) {
     if (wanted[i]) want(i);
+    failed_before_.push_back(failed_at(i));
   }
   const auto unfinished = [](const WorkState& state) {
     return state.phase == Phase::kWaiting || state.phase == Phase::kElsewhere;
   };
   WorkState::Clock::time_point tried{};
+  WorkState::Clock::time_point looked{};
   for (;;) {
     bool changed = false;
     for (std::size_t i = 0; i < running_.size();) {
@@ -91,6 +109,10 @@ ExitCode WorkRunner::run(const std::vector<bool>& wanted, WorkDisplay& display) 
       start_what_can(display);
       tried = WorkState::Clock::now();
       if (running_.empty() && std::none_of(states_.begin(), states_.end(), unfinished)) break;
+    }
+    if (WorkState::Clock::now() - looked > kLookAroundEvery) {
+      look_around();
+      looked = WorkState::Clock::now();
     }
     display.update(states_);
     std::this_thread::sleep_for(kLookEvery);
@@ -129,9 +151,9 @@ void WorkRunner::try_start(std::size_t work, WorkDisplay& display) {
     state.phase = Phase::kDone;
     return;
   }
-  // Who held it has tried it in this moment: not every share need find out by itself.
+  // Another process has just tried it: not each need find out by itself.
   if (const auto failure = read_failure(folder(work));
-      failure && state.phase == Phase::kElsewhere) {
+      failure && failed_at(work) != failed_before_[work]) {
     state.phase = Phase::kFailed;
     state.status = failure->status;
     return;
@@ -190,6 +212,8 @@ bool WorkRunner::look_at(Running& running, WorkDisplay& display) {
     write_done(folder(running.work), work.hash, state.seconds);
     return false;
   }
+  // A step that stops by itself, its time being up, speaks for all of them.
+  if (*status == static_cast<int>(ExitCode::kStopped)) request_stop();
   if (stop_requested()) {
     state.phase = Phase::kWaiting;
     return false;
@@ -216,16 +240,19 @@ void WorkRunner::fail_work(std::size_t work, const WorkFailure& failure, WorkDis
 }
 
 std::vector<std::string> WorkRunner::words_of(const Running& running) const {
+  // This very program, whatever has been built in its place meanwhile; a launcher needs its path.
+  std::string program = "/proc/self/exe";
   std::vector<std::string> words;
   if (options_.ranks > 1) {
+    program = own_program();
     std::istringstream text(options_.launcher);
     for (std::string word; text >> word;) {
       words.push_back(word == "{ranks}" ? std::to_string(options_.ranks) : word);
     }
   }
   const WorkStep& step = works_[running.work].steps[running.step];
-  words.insert(words.end(), {own_program(), step.command, "--config",
-                             (folder(running.work) / step.config).string()});
+  words.insert(words.end(),
+               {program, step.command, "--config", (folder(running.work) / step.config).string()});
   words.insert(words.end(), step.more.begin(), step.more.end());
   return words;
 }

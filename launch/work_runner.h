@@ -45,7 +45,11 @@ class WorkRunner {
 
   std::filesystem::path folder(std::size_t work) const;
   bool done(std::size_t work) const;
+  /// When the work's failure was recorded; nothing like it where there is none.
+  std::filesystem::file_time_type failed_at(std::size_t work) const;
   void want(std::size_t work);
+  /// Takes note of what other processes have done.
+  void look_around();
   void start_what_can(WorkDisplay& display);
   void try_start(std::size_t work, WorkDisplay& display);
   void prepare(std::size_t work) const;
@@ -58,6 +62,7 @@ class WorkRunner {
   const std::vector<Work>& works_;
   WorkOptions options_;
   std::vector<WorkState> states_;
+  std::vector<std::filesystem::file_time_type> failed_before_;  // When run() began.
   std::vector<Running> running_;
 };
 

@@ -19,6 +19,7 @@ ExitCode run_precompute(Invocation& invocation);
 ExitCode run_preview(Invocation& invocation);
 ExitCode run_report(Invocation& invocation);
 ExitCode run_score(Invocation& invocation);
+ExitCode run_sweep(Invocation& invocation);
 ExitCode run_train(Invocation& invocation);
 ExitCode run_tokenize(Invocation& invocation);
 

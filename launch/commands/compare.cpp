@@ -3,7 +3,6 @@
 #include "launch/cell_settings.h"
 #include "launch/commands/commands.h"
 #include "launch/method.h"
-#include "launch/run_options.h"
 #include "launch/standard_output.h"
 #include "launch/suite_table.h"
 #include "launch/work_runner.h"
@@ -56,7 +55,8 @@ std::string plan(const std::vector<Work>& works, const std::filesystem::path& ou
   std::string text;
   for (const Work& work : works) {
     const auto folder = out / work.name;
-    text += fmt::format("{:<44} {}\n", work.name, why_missing(folder, work.hash) ? "to do" : "done");
+    text +=
+        fmt::format("{:<44} {}\n", work.name, why_missing(folder, work.hash) ? "to do" : "done");
     for (const WorkStep& step : work.steps) {
       text += fmt::format("    softcot {} --config {}\n", step.command,
                           (folder / step.config).string());
@@ -75,16 +75,12 @@ void save(const Suite& suite, const SuiteTable& table, const std::filesystem::pa
 
 ExitCode run_compare(Invocation& invocation) {
   CompareOptions compare;
-  RunOptions shared;
   OptionSet options("compare",
                     "Run a suite of methods, tasks and seeds, and make one table of it.");
-  add_run_options(options, shared,
-                  {"model", "assistant", "parallel", "data", "thoughts", "train", "lora", "coconut",
-                   "evaluate", "prompts"});
-  options.after_read([] {});
-  for (const char* name : {"model.path", "data.file"}) options.find(name)->required = false;
+  const auto shared = add_cell_options(options);
   options.add("suite", &compare.suite, "Suite file (docs/comparing.md).").required = true;
-  options.add("out", &compare.works.out, "Where cells and table go; runs/NAME of the suite if empty.");
+  options.add("out", &compare.works.out,
+              "Where cells and table go; runs/NAME of the suite if empty.");
   options.add("ranks", &compare.works.ranks, "MPI ranks of each step.", at_least(1)).unit = "ranks";
   options.add("launcher", &compare.works.launcher,
               "What starts a step on several ranks, with {ranks} for their number.");

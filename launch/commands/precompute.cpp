@@ -116,13 +116,14 @@ ExitCode run_precompute(Invocation& invocation) {
                   {"model", "assistant", "parallel", "data", "thoughts", "evaluate", "prompts"});
   options.find("data.file")->required = false;
   Wanted wanted = Wanted::kAll;
-  options.add("only", &wanted,
-              "Only the thoughts about the questions to train on, those about the held-out ones, or "
-              "the texts that the assistant writes.",
-              Choices<Wanted>{{"all", Wanted::kAll},
-                              {"train", Wanted::kTrain},
-                              {"eval", Wanted::kEval},
-                              {"texts", Wanted::kTexts}});
+  options.add(
+      "only", &wanted,
+      "Only the thoughts about the questions to train on, those about the held-out ones, or "
+      "the texts that the assistant writes.",
+      Choices<Wanted>{{"all", Wanted::kAll},
+                      {"train", Wanted::kTrain},
+                      {"eval", Wanted::kEval},
+                      {"texts", Wanted::kTexts}});
   options.set_notes(
       "Works alone and under mpirun or srun with any number of ranks. Stopped at any time, the "
       "next\n"

@@ -289,6 +289,9 @@ void make_sweep(const fs::path& out) {
     make_run(out / name, made);
     cells.push_back({{"name", name},
                      {"run", name},
+                     {"trained", ""},
+                     {"baseline", "zero"},
+                     {"method", name == "zero" ? "zero_shot_cot" : "softcot"},
                      {"results", name + "/results.json"},
                      {"status", "done"},
                      {"axes", nlohmann::json::object()}});
@@ -316,7 +319,11 @@ void make_sweep(const fs::path& out) {
                    {"error", "no memory"}});
   cells.push_back(
       {{"name", "late"}, {"run", "late"}, {"results", ""}, {"status", "missing"}, {"error", ""}});
-  write(out / "sweep.json", nlohmann::json({{"sweep_hash", "5eeb"}, {"cells", cells}}).dump());
+  write(
+      out / "sweep.json",
+      nlohmann::json(
+          {{"schema", "softcot-sweep/1"}, {"title", ""}, {"sweep_hash", "5eeb"}, {"cells", cells}})
+          .dump());
 }
 
 TEST(Study, ReadsASweep) {

@@ -1,0 +1,287 @@
+#include "launch/sweep.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "launch/cell_settings.h"
+#include "launch/method.h"
+#include "launch/nearest_name.h"
+#include "launch/option_sources.h"
+#include "launch/sweep_check.h"
+#include "runtime/hash.h"
+
+namespace softcot {
+namespace {
+
+constexpr const char* kMethod = "train.method";
+constexpr const char* kTask = "data.task";
+constexpr std::size_t kMostCells = 100'000;
+
+/// A value as a part of a file name: of a path its last name, unless the whole is wanted.
+std::string label_of(const std::string& value, bool whole) {
+  std::string text = value.substr(0, value.find_last_not_of('/') + 1);
+  if (!whole) text = text.substr(text.rfind('/') + 1);
+  std::replace_if(
+      text.begin(), text.end(),
+      [](unsigned char c) { return std::isalnum(c) == 0 && c != '.' && c != '_' && c != '-'; },
+      '_');
+  return text;
+}
+
+std::string value_in(const Settings& settings, const std::string& name, const std::string& other) {
+  const auto found = settings.find(name);
+  return found == settings.end() ? other : found->second;
+}
+
+class SweepReader {
+ public:
+  explicit SweepReader(OptionSet& options) : options_(options), file_(options.config().string()) {
+    for (const auto& [name, value] : given_settings(options)) {
+      const bool of_file = options.origin(name).starts_with(file_ + ":");
+      (of_file ? shared_ : overrides_)[name] = value;
+      require_free(name, options.origin(name), overrides_.contains(name));
+    }
+    std::vector<Problem> unreadable;  // Told by the options already.
+    for (const Assignment& assignment : read_config_file(file_, unreadable)) sort_in(assignment);
+  }
+
+  Sweep read() {
+    Sweep sweep;
+    sweep.title = title_;
+    sweep.axes = axes_;
+    name_values(sweep.axes);
+    std::size_t count = 1;
+    for (const SweepAxis& axis : axes_)
+      count = std::min(count * axis.values.size(), kMostCells + 1);
+    if (axes_.empty())
+      problem("sweep without axes", file_, "a section [axes] with option = values");
+    if (count > kMostCells) problem("too many cells", file_, fmt::format("at most {}", kMostCells));
+    if (!problems_.empty()) throw OptionErrors(problems_);
+    for (std::size_t i = 0; i < count; ++i) add_cell(sweep, i);
+    require_used();
+    for (Problem& found : problems_of_models(sweep)) problems_.push_back(std::move(found));
+    if (!problems_.empty()) throw OptionErrors(problems_);
+    return sweep;
+  }
+
+ private:
+  struct Part {
+    Settings settings;
+    std::string origin;
+    bool used = false;
+  };
+
+  void problem(std::string what, std::string where, std::string expected = "",
+               std::string fix = "") {
+    problems_.push_back({.what = std::move(what),
+                         .where = std::move(where),
+                         .expected = std::move(expected),
+                         .got = "",
+                         .fix = std::move(fix)});
+  }
+
+  void sort_in(const Assignment& assignment) {
+    const auto dot = assignment.name.find('.');
+    const std::string section = assignment.name.substr(0, dot);
+    const std::string rest = dot == std::string::npos ? "" : assignment.name.substr(dot + 1);
+    if (section == "sweep") {
+      if (rest != "title") problem("unknown key of a sweep", assignment.origin + ": " + rest);
+      title_ = assignment.value;
+    } else if (section == "axes") {
+      add_axis(rest, assignment);
+    } else if (section == "task" || section == "method") {
+      const auto end = rest.find('.');
+      Part& part = parts_[section][rest.substr(0, end)];
+      part.origin = assignment.origin;
+      const std::string option = end == std::string::npos ? "" : rest.substr(end + 1);
+      require_known(option, assignment.origin);
+      require_free(option, assignment.origin);
+      part.settings[option] = assignment.value;
+    } else if (section == "run") {
+      require_free(assignment.name, assignment.origin);
+    }
+  }
+
+  void add_axis(const std::string& name, const Assignment& assignment) {
+    const Option* option = require_known(name, assignment.origin);
+    if (option == nullptr) return;
+    SweepAxis axis{option->name, split_list(assignment.value), {}};
+    require_free(axis.option, assignment.origin);
+    const bool place = axis.option == "thoughts.cache" || axis.option.starts_with("parallel.");
+    if (place) problem("an axis that changes no result", assignment.origin + ": " + axis.option);
+    if (axis.values.empty()) problem("axis without values", assignment.origin + ": " + axis.option);
+    for (auto value = axis.values.begin(); value != axis.values.end(); ++value) {
+      if (std::find(axis.values.begin(), value, *value) != value) {
+        problem("value twice", fmt::format("{}: {} of {}", assignment.origin, *value, axis.option));
+      }
+    }
+    axes_.push_back(std::move(axis));
+  }
+
+  Option* require_known(const std::string& name, const std::string& origin) {
+    Option* option = options_.find(name);
+    if (option != nullptr && !option->section().empty()) return option;
+    std::vector<std::string> names;
+    for (const Option& each : options_.options()) {
+      if (!each.section().empty()) names.push_back(each.name);
+    }
+    const auto nearest = nearest_name(name, names);
+    problem(
+        "unknown option", fmt::format("{}, {}", name, origin), "",
+        nearest ? fmt::format("did you mean {}?", *nearest) : "softcot sweep --help lists them");
+    return nullptr;
+  }
+
+  /// What the sweep itself decides; and, beside the file, its axes.
+  void require_free(const std::string& option, const std::string& origin, bool beside = false) {
+    if (option == "evaluate.methods") {
+      problem("the sweep decides this option", fmt::format("{}, {}", option, origin),
+              "it as train.method");
+    } else if (option == "evaluate.trained" || option.starts_with("run.")) {
+      problem("the sweep decides this option", fmt::format("{}, {}", option, origin));
+    }
+    if (beside) beside_.emplace_back(option, origin);
+  }
+
+  /// Gives each value a label that no other of its axis has, and each axis one of its own.
+  static void name_values(std::vector<SweepAxis>& axes) {
+    std::map<std::string, int> keys;
+    for (const SweepAxis& axis : axes) ++keys[axis.option.substr(axis.option.find('.') + 1)];
+    for (SweepAxis& axis : axes) {
+      std::string key = axis.option.substr(axis.option.find('.') + 1);
+      if (keys[key] > 1) key = label_of(axis.option, true);
+      if (axis.option == kMethod || axis.option == kTask) key = "";
+      std::set<std::string> short_labels;
+      for (const std::string& value : axis.values) short_labels.insert(label_of(value, false));
+      const bool whole = short_labels.size() < axis.values.size();
+      for (const std::string& value : axis.values) {
+        axis.labels.push_back(key + label_of(value, whole));
+      }
+    }
+  }
+
+  void apply(Settings& settings, const char* kind, const std::string& name) {
+    const auto part = parts_[kind].find(normal_name(name));
+    if (part == parts_[kind].end()) return;
+    part->second.used = true;
+    for (const auto& [option, value] : part->second.settings) settings[option] = value;
+  }
+
+  void add_cell(Sweep& sweep, std::size_t number) {
+    SweepCell cell;
+    Settings values;
+    cell.place.resize(axes_.size());
+    for (std::size_t i = axes_.size(); i-- > 0;) {
+      cell.place[i] = number % axes_[i].values.size();
+      number /= axes_[i].values.size();
+      values[axes_[i].option] = axes_[i].values[cell.place[i]];
+      cell.name = sweep.axes[i].labels[cell.place[i]] + (cell.name.empty() ? "" : "-") + cell.name;
+    }
+    Settings settings = shared_;
+    const auto decided = [&](const char* option, const char* otherwise) {
+      for (const Settings* from : {&values, &overrides_, &shared_}) {
+        if (from->contains(option)) return from->at(option);
+      }
+      return std::string(otherwise);
+    };
+    cell.task = decided(kTask, "gsm8k");
+    cell.method = decided(kMethod, "softcot");
+    apply(settings, "task", cell.task);
+    apply(settings, "method", cell.method);
+    for (const Settings* from : {&values, &overrides_}) {
+      for (const auto& [option, value] : *from) settings[option] = value;
+    }
+    check(cell, std::move(settings));
+    sweep.cells.push_back(std::move(cell));
+  }
+
+  /// Fills in the cell's settings.
+  void check(SweepCell& cell, Settings settings) {
+    try {
+      const Method& method = method_of(cell.method);
+      const bool thoughts = method.placeholders || method.written;
+      if (thoughts && value_in(settings, "thoughts.count", "") == "0") {
+        cell.method = method.lora ? "lora" : "zero_shot_cot";
+      }
+      if (value_in(settings, "thoughts.count", "") == "0") settings.erase("thoughts.count");
+    } catch (const Error& error) {
+      cell_problem(cell, error.problem());
+      return;
+    }
+    const bool trains = method_of(cell.method).trained();
+    settings["evaluate.methods"] = "zero_shot_cot";
+    if (cell.method != "zero_shot_cot") settings["evaluate.methods"] += "," + cell.method;
+    settings.erase(kMethod);
+    if (trains) settings[kMethod] = cell.method;
+    CheckedSettings checked = check_cell_settings(settings, trains);
+    for (const Problem& found : checked.problems) cell_problem(cell, found);
+    cell.settings = std::move(checked.values);
+  }
+
+  /// The same problem in many cells is told once.
+  void cell_problem(const SweepCell& cell, Problem found) {
+    const auto same = [&](const Problem& known) {
+      return known.what == found.what && known.got == found.got && known.fix == found.fix;
+    };
+    if (std::any_of(problems_.begin(), problems_.end(), same)) return;
+    const std::string name = found.where.substr(0, found.where.find(", "));
+    found.where = fmt::format("{}, cell {}: {}", file_, cell.name, name);
+    problems_.push_back(std::move(found));
+  }
+
+  void require_used() {
+    for (const auto& [kind, parts] : parts_) {
+      for (const auto& [name, part] : parts) {
+        if (!part.used) problem(fmt::format("section for a {} of no cell", kind), part.origin);
+        for (const auto& [option, value] : part.settings) require_no_axis(option, part.origin);
+      }
+    }
+    for (const auto& [option, origin] : beside_) require_no_axis(option, origin);
+    for (const auto& [option, value] : shared_) require_no_axis(option, options_.origin(option));
+  }
+
+  void require_no_axis(const std::string& option, const std::string& origin) {
+    const auto is_it = [&](const SweepAxis& axis) { return axis.option == option; };
+    if (std::any_of(axes_.begin(), axes_.end(), is_it)) {
+      problem("an axis decides this option", fmt::format("{}, {}", option, origin), "",
+              "leave it out here, or in [axes]");
+    }
+  }
+
+  OptionSet& options_;
+  std::string file_;
+  std::vector<Problem> problems_;
+  std::string title_;
+  Settings shared_;
+  Settings overrides_;
+  std::vector<std::pair<std::string, std::string>> beside_;  // Overrides and where they are from.
+  std::map<std::string, std::map<std::string, Part>> parts_;
+  std::vector<SweepAxis> axes_;
+};
+
+}  // namespace
+
+std::string Sweep::hash() const {
+  std::string text;
+  for (const SweepAxis& axis : axes) {
+    text += axis.option;
+    for (const std::string& value : axis.values) text += "\n " + value;
+    text += "\n";
+  }
+  for (const SweepCell& cell : cells) text += cell.method + "\n" + config_text(cell.settings);
+  return hash_bytes(text);
+}
+
+void add_sweep_sections(OptionSet& options) {
+  for (const char* name : {"sweep", "axes", "task", "method"}) {
+    options.add_section(name, "", OptionSet::Use::kForeign);
+  }
+}
+
+Sweep read_sweep(OptionSet& options) { return SweepReader(options).read(); }
+
+}  // namespace softcot

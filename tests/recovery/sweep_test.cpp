@@ -1,0 +1,283 @@
+// Sweeps: what the points of a grid share, what is not run again, what a failed or killed cell
+// leaves behind, who is refused.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "support/files.h"
+#include "support/job.h"
+#include "support/tiny_model.h"
+
+namespace softcot::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+class Sweep : public ::testing::Test {
+ protected:
+  /// A sweep file over the tiny project.
+  std::filesystem::path file(const std::string& axes, const std::string& more = "",
+                             const std::string& name = "sweep.cfg") const {
+    std::string text = "[sweep]\ntitle = Tiny\n[axes]\n" + axes;
+    text += "[model]\npath = " + project_.path("backbone").string() + "\n";
+    text += "[assistant]\npath = " + project_.path("assistant").string() + "\n";
+    text += "[prompts]\nfile = " + project_.path("prompts.txt").string() + "\n";
+    text += "[data]\nfile = " + project_.path("train.jsonl").string() +
+            "\neval-file = " + project_.path("eval.jsonl").string() + "\neval-limit = 4\n";
+    text += "[thoughts]\nprompt = uncounted\ncache = " + project_.path("caches").string() + "\n";
+    text += "[train]\nsteps = 3\nbatch = 2\nlearning-rate = 0.005\ncheckpoint-every = 1\n";
+    text += "[evaluate]\nmax-new-tokens = 2\n";
+    spill(project_.path(name), text + more);
+    return project_.path(name);
+  }
+
+  static std::vector<std::string> call(const std::filesystem::path& file,
+                                       const std::filesystem::path& out,
+                                       std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"sweep", "--config", file, "--out", out});
+    return more;
+  }
+  static nlohmann::json record(const std::filesystem::path& out) {
+    return nlohmann::json::parse(slurp(out / "sweep.json"));
+  }
+  static std::vector<std::string> all(const nlohmann::json& record, const char* key) {
+    std::vector<std::string> values;
+    for (const auto& cell : record.at("cells")) values.push_back(cell.at(key));
+    return values;
+  }
+  /// The steps that a call has started, "trained/softcot-count2: train".
+  static std::set<std::string> started(const std::string& log) {
+    std::set<std::string> steps;
+    for (const char* step : {": precompute", ": train", ": evaluate"}) {
+      for (const std::string& line : lines_with(log, step)) {
+        if (line.ends_with(step))
+          steps.insert(line.substr(line.find_last_of(" ", line.find(step) - 1) + 1));
+      }
+    }
+    return steps;
+  }
+
+  TinyProject project_;
+};
+
+TEST_F(Sweep, SharesWhatCellsHaveInCommonAndAddsOnlyWhatIsNew) {
+  const auto out = project_.path("out");
+  const auto two = file("thoughts.count = 0, 2\nthoughts.eval-count = 1, 2\ntrain.seed = 1, 2\n");
+  const ChildResult first = run_softcot(call(two, out, {"--jobs", "2"}));
+  ASSERT_EQ(first.status, 0) << first.err;
+  EXPECT_THAT(started(first.err),
+              ::testing::UnorderedElementsAre(
+                  "cells/zero_shot_cot: evaluate", "thoughts/train-n2: precompute",
+                  "thoughts/eval-n2: precompute", "trained/softcot-count2-seed1: train",
+                  "trained/softcot-count2-seed2: train", "cells/softcot-count2-seed1: evaluate",
+                  "cells/softcot-count2-seed2: evaluate",
+                  "cells/softcot-count2-eval-count1-seed1: evaluate",
+                  "cells/softcot-count2-eval-count1-seed2: evaluate"));
+  const auto json = record(out);
+  EXPECT_EQ(json.at("schema"), "softcot-sweep/1");
+  EXPECT_EQ(json.at("axes").at("thoughts.count"), nlohmann::json({0, 2}));
+  EXPECT_THAT(all(json, "name"),
+              ElementsAre("count0-eval-count1-seed1", "count0-eval-count1-seed2",
+                          "count0-eval-count2-seed1", "count0-eval-count2-seed2",
+                          "count2-eval-count1-seed1", "count2-eval-count1-seed2",
+                          "count2-eval-count2-seed1", "count2-eval-count2-seed2"));
+  for (const auto& cell : json.at("cells")) {
+    const bool zero = cell.at("axes").at("thoughts.count") == 0;
+    EXPECT_EQ(cell.at("status"), "done") << cell;
+    EXPECT_EQ(cell.at("method"), zero ? "zero_shot_cot" : "softcot");
+    EXPECT_EQ(cell.at("baseline"), "cells/zero_shot_cot");
+    EXPECT_EQ(cell.at("trained").get<std::string>().empty(), zero);
+    const auto results = nlohmann::json::parse(slurp(out / cell.at("results").get<std::string>()));
+    EXPECT_THAT(results.at("methods"), SizeIs(zero ? 1 : 2));
+  }
+  // Zero-shot answers are those of the one cell that made them.
+  EXPECT_EQ(slurp(out / "cells/zero_shot_cot/samples/zero_shot_cot.jsonl"),
+            slurp(out / "cells/softcot-count2-seed1/samples/zero_shot_cot.jsonl"));
+  EXPECT_THAT(slurp(out / "cells/softcot-count2-seed1/work.jsonl"), Not(HasSubstr("zero_shot")));
+  EXPECT_THAT(lines_with(slurp(out / "cells.csv"), "done"), SizeIs(4 + 2 * 4));
+
+  // The same again does nothing; a value more is all that is run.
+  const auto bytes = slurp(out / "sweep.json");
+  const ChildResult again = run_softcot(call(two, out));
+  EXPECT_THAT(started(again.err), IsEmpty()) << again.err;
+  EXPECT_EQ(slurp(out / "sweep.json"), bytes);
+  const auto three =
+      file("thoughts.count = 0, 1, 2\nthoughts.eval-count = 1, 2\ntrain.seed = 1, 2\n");
+  const ChildResult more = run_softcot(call(three, out, {"--jobs", "2"}));
+  ASSERT_EQ(more.status, 0) << more.err;
+  EXPECT_THAT(started(more.err),
+              ::testing::UnorderedElementsAre(
+                  "trained/softcot-count1-seed1: train", "trained/softcot-count1-seed2: train",
+                  "cells/softcot-count1-seed1: evaluate", "cells/softcot-count1-seed2: evaluate",
+                  "cells/softcot-count1-eval-count2-seed1: evaluate",
+                  "cells/softcot-count1-eval-count2-seed2: evaluate"));
+  EXPECT_THAT(all(record(out), "status"), ::testing::Each("done"));
+
+  const ChildResult report = run_softcot({"report", out, "--out", project_.path("report")});
+  EXPECT_EQ(report.status, 0) << report.err;
+  EXPECT_THAT(slurp(project_.path("report") / "report.md"),
+              AllOf(HasSubstr("N trained \\ tested"), Not(HasSubstr("repeats"))));
+}
+
+TEST_F(Sweep, AFailedCellIsRecordedAndTheOthersFinish) {
+  const auto broken = project_.path("broken");
+  make_tiny_model(broken, "llama-assistant");
+  for (const std::string& name : names_below(broken)) {
+    if (name.ends_with(".safetensors")) std::filesystem::resize_file(broken / name, 100);
+  }
+  const auto out = project_.path("out");
+  const auto grid = file("assistant.path = " + broken.string() + ", " +
+                             project_.path("assistant").string() + "\nmethod = softcot, lora\n",
+                         "", "failing.cfg");
+  // The axis takes the place of the section's.
+  std::string text = slurp(grid);
+  text.erase(text.find("[assistant]"), text.find("[prompts]") - text.find("[assistant]"));
+  spill(grid, text);
+  // Steps must not read what stands in the environment beside their cell.
+  JobOptions job;
+  job.environment["SOFTCOT_RUN_FOLDER"] = project_.path("stray");
+  const ChildResult made = run_softcot(call(grid, out), job);
+  EXPECT_EQ(made.status, 3) << made.err;
+  EXPECT_FALSE(std::filesystem::exists(project_.path("stray")));
+  EXPECT_THAT(made.out, AllOf(HasSubstr("missing: broken-softcot: failed: precompute 3: needs"),
+                              HasSubstr("3 of 4 cells done")));
+  const auto json = record(out);
+  EXPECT_THAT(all(json, "status"), ElementsAre("failed", "done", "done", "done"));
+  EXPECT_THAT(json["cells"][0]["error"].get<std::string>(),
+              AllOf(HasSubstr("error[3]"), HasSubstr("broken")));
+  EXPECT_EQ(json["cells"][1]["run"], json["cells"][3]["run"]);  // LoRA has no assistant.
+  const ChildResult report = run_softcot({"report", out, "--out", project_.path("report")});
+  EXPECT_THAT(report.err, HasSubstr("left out: out/broken-softcot: failed: precompute 3"));
+  // Mended, only that is run.
+  std::filesystem::remove_all(broken);
+  make_tiny_model(broken, "llama-assistant");
+  const ChildResult mended = run_softcot(call(grid, out));
+  EXPECT_EQ(mended.status, 0) << mended.err;
+  EXPECT_THAT(started(mended.err), Not(::testing::Contains(HasSubstr("lora"))));
+  EXPECT_THAT(all(record(out), "error"), ::testing::Each(""));
+}
+
+TEST_F(Sweep, KilledItGoesOnWhereItWas) {
+  const auto whole = project_.path("whole");
+  const auto slow = file("thoughts.count = 1, 2\n");
+  const std::vector<std::string> steps = {"--train.steps", "40"};
+  ASSERT_EQ(run_softcot(call(slow, whole, steps)).status, 0);
+  const auto out = project_.path("out");
+  const auto training = out / "trained/softcot-count2";
+  {
+    Job job(call(slow, out, steps));
+    ASSERT_TRUE(wait_until([&] {
+      return std::filesystem::exists(training / "checkpoints/step-00000002") || !job.running();
+    }));
+    ASSERT_EQ(kill(job.launcher(), SIGKILL), 0);
+    job.wait(std::chrono::seconds(30));
+  }
+  EXPECT_FALSE(std::filesystem::exists(training / "cell.done"));
+  const auto first = slurp(out / "trained/softcot-count1/cell.log");
+  const ChildResult finished = run_softcot(call(slow, out, steps));
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  EXPECT_EQ(slurp(out / "trained/softcot-count1/cell.log"), first);
+  EXPECT_THAT(slurp(training / "cell.log"), HasSubstr("resum"));
+  EXPECT_EQ(slurp(out / "cells.csv"), slurp(whole / "cells.csv"));
+  EXPECT_EQ(slurp(out / "sweep.json"), slurp(whole / "sweep.json"));
+}
+
+TEST_F(Sweep, SharesOfOneSweepRunTogetherAndOthersAreRefused) {
+  const auto grid = file("thoughts.count = 0, 1, 2, 3\n");
+  const auto out = project_.path("out");
+  const std::vector<std::string> slow = {"--train.steps", "30", "--shard"};
+  const auto shard = [&](const std::string& share) {
+    auto more = slow;
+    more.push_back(share);
+    return call(grid, out, more);
+  };
+  Job one(shard("1/2"));
+  Job two(shard("2/2"));
+  ASSERT_TRUE(wait_until(
+      [&] { return std::filesystem::exists(out / "trained/softcot-count1/metrics.jsonl"); }));
+  expect_refused(call(grid, out, {"--train.steps", "30"}), 2,
+                 {"sweep folder is in use", "held by host", "process"});
+  expect_refused(call(file("thoughts.count = 5\n", "", "other.cfg"), out, {"--shard", "1/2"}), 2,
+                 {"sweep folder is in use", "held by host"});
+  const ChildResult first = one.wait();
+  const ChildResult second = two.wait();
+  EXPECT_EQ(first.status, 0) << first.err;
+  EXPECT_EQ(second.status, 0) << second.err;
+  EXPECT_THAT(all(record(out), "status"), ::testing::Each("done"));
+  const auto both = started(first.err);
+  std::set<std::string> twice;
+  for (const std::string& step : started(second.err)) {
+    if (both.contains(step)) twice.insert(step);
+  }
+  EXPECT_THAT(twice, IsEmpty());
+  EXPECT_EQ(both.size() + started(second.err).size(), 2U + 3U + 4U);
+}
+
+TEST_F(Sweep, RanksOfOneJobTakeCells) {
+  const auto grid = file("thoughts.count = 0, 1, 2\n");
+  const auto out = project_.path("out");
+  const ChildResult made = run_softcot(call(grid, out), on_ranks(2));
+  ASSERT_EQ(made.status, 0) << made.err;
+  EXPECT_THAT(all(record(out), "status"), ::testing::Each("done"));
+  EXPECT_THAT(slurp(out / "cells/softcot-count2/cell.log"), Not(HasSubstr("2 ranks")));
+  EXPECT_THAT(made.out, HasSubstr("3 of 3 cells done"));
+}
+
+TEST_F(Sweep, DryRunTouchesNothing) {
+  const auto out = project_.path("dry");
+  const auto grid = file("thoughts.count = 0, 1, 2\nassistant.layers = 1, 2\n");
+  const ChildResult plan = run_softcot(call(grid, out, {"--dry-run"}));
+  EXPECT_EQ(plan.status, 0) << plan.err;
+  EXPECT_THAT(plan.out, AllOf(HasSubstr("assistant.layers  1, 2"),
+                              HasSubstr("count0-layers2  to do  cells/zero_shot_cot"),
+                              HasSubstr("count2-layers1  to do  cells/softcot-count2-layers1"),
+                              HasSubstr("6 cells need"), HasSubstr("of disk")));
+  EXPECT_THAT(lines_with(plan.out, "thought caches")[0], HasSubstr("   4      4 "));
+  EXPECT_THAT(lines_with(plan.out, "evaluations")[0], HasSubstr("   5      5 "));
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
+TEST_F(Sweep, BadInputIsRefusedBeforeAnythingStarts) {
+  const auto out = project_.path("bad");
+  const auto refused = [&](const std::string& axes, const std::vector<std::string>& more = {}) {
+    const ChildResult result = run_softcot(call(file(axes), out, more));
+    EXPECT_EQ(result.status, 2) << result.err;
+    EXPECT_FALSE(std::filesystem::exists(out));
+    return result.err;
+  };
+  EXPECT_THAT(refused("assistant.layers = 1, 40\n"),
+              AllOf(HasSubstr("more layers than the assistant has"), HasSubstr("cell layers40"),
+                    HasSubstr("at most"), HasSubstr("got 40")));
+  EXPECT_THAT(refused("thoughts.cont = 1\nmethod = sofcot\nthoughts.count = 2, 2\n"),
+              AllOf(HasSubstr("did you mean thoughts.count?"), HasSubstr("value twice")));
+  EXPECT_THAT(refused("method = sofcot\n"), HasSubstr("did you mean softcot?"));
+  EXPECT_THAT(refused("thoughts.count = 1, many\n"), HasSubstr("illegal value"));
+  EXPECT_THAT(refused(""), HasSubstr("sweep without axes"));
+  EXPECT_THAT(refused("evaluate.methods = lora\n"), HasSubstr("the sweep decides this option"));
+  EXPECT_THAT(refused("train.seed = 1\n", {"--train.seed", "4"}),
+              HasSubstr("an axis decides this option"));
+  EXPECT_THAT(refused("thoughts.count = 100000\n"),
+              HasSubstr("more thoughts than the model has positions"));
+  EXPECT_THAT(refused("train.seed = 1\n", {"--assistant", project_.path("nowhere")}),
+              HasSubstr("nowhere"));
+  EXPECT_THAT(refused("train.seed = 1\n", {"--shard", "3/2"}), HasSubstr("I/K"));
+  expect_refused({"sweep", "--out", out}, 2, {"no sweep file"});
+
+  const auto grid = file("train.seed = 1\n");
+  expect_refused(call(grid, "/proc/sweep"), 2, {"/proc/sweep"});
+  std::filesystem::create_directories(out);
+  spill(out / "sweep.json", R"({"schema": "softcot-sweep/1", "version": "0.0.9"})");
+  expect_refused(call(grid, out), 2, {"sweep folder of another version", "0.0.9"});
+}
+
+}  // namespace
+}  // namespace softcot::test
