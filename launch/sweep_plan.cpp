@@ -152,6 +152,8 @@ class Planner {
         std::string& longest = longest_[thought_hash(cell, which, "")];
         for (const char* option : {"thoughts.count", "thoughts.eval-count"}) {
           const std::string& count = cell.settings.at(option);
+          if (which == Questions::kTraining && option != std::string_view("thoughts.count"))
+            continue;
           if (longest.empty() || std::stoll(count) > std::stoll(longest)) longest = count;
         }
       }

@@ -166,6 +166,22 @@ TEST_F(Sweep, AFailedCellIsRecordedAndTheOthersFinish) {
   EXPECT_THAT(all(record(out), "error"), ::testing::Each(""));
 }
 
+TEST_F(Sweep, MethodsThatTrainNothingAreCellsToo) {
+  const auto out = project_.path("out");
+  const auto grid = file(
+      "method = zero_shot_cot_unk, zero_shot_assist_cot\nthoughts.count = 0, 2, 3\n"
+      "train.seed = 1, 2\n");
+  const ChildResult made = run_softcot(call(grid, out, {"--jobs", "2"}));
+  ASSERT_EQ(made.status, 0) << made.err;
+  EXPECT_THAT(started(made.err),
+              ::testing::UnorderedElementsAre(
+                  "cells/zero_shot_cot: evaluate", "cells/zero_shot_cot_unk-count2: evaluate",
+                  "cells/zero_shot_cot_unk-count3: evaluate", "thoughts/texts-n2: precompute",
+                  "thoughts/texts-n3: precompute", "cells/zero_shot_assist_cot-count2: evaluate",
+                  "cells/zero_shot_assist_cot-count3: evaluate"));
+  EXPECT_THAT(record(out).at("cells"), SizeIs(12));
+}
+
 TEST_F(Sweep, KilledItGoesOnWhereItWas) {
   const auto whole = project_.path("whole");
   const auto slow = file("thoughts.count = 1, 2\n");
