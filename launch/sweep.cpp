@@ -149,12 +149,20 @@ class SweepReader {
 
   /// Gives each value a label that no other of its axis has, and each axis one of its own.
   static void name_values(std::vector<SweepAxis>& axes) {
+    const auto key_of = [](const SweepAxis& axis) {
+      return axis.option.substr(axis.option.find('.') + 1);
+    };
     std::map<std::string, int> keys;
-    for (const SweepAxis& axis : axes) ++keys[axis.option.substr(axis.option.find('.') + 1)];
+    for (const SweepAxis& axis : axes) ++keys[key_of(axis)];
     for (SweepAxis& axis : axes) {
-      std::string key = axis.option.substr(axis.option.find('.') + 1);
-      if (keys[key] > 1) key = label_of(axis.option, true);
-      if (axis.option == kMethod || axis.option == kTask) key = "";
+      std::string key = key_of(axis);
+      const bool speaks = axis.option == kMethod || axis.option == kTask || key == "path";
+      if (keys[key] > 1) {
+        key = axis.option + "-";
+        std::replace(key.begin(), key.end(), '.', '-');
+      } else if (speaks) {
+        key = "";
+      }
       std::set<std::string> short_labels;
       for (const std::string& value : axis.values) short_labels.insert(label_of(value, false));
       const bool whole = short_labels.size() < axis.values.size();
