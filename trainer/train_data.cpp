@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "data/sampler.h"
-#include "model/shard_plan.h"
 #include "runtime/error.h"
 #include "trainer/precompute.h"
 
@@ -60,18 +59,6 @@ TrainBatch ThoughtRows::batch(std::span<const std::int64_t> indices) {
   cache_->read(cached, std::span(batch.thoughts.mutable_data_ptr<float>(),
                                  static_cast<std::size_t>(batch.thoughts.numel())));
   return batch;
-}
-
-std::vector<Slice> cut_rows(const std::vector<std::int64_t>& lengths, std::int64_t pieces) {
-  const auto count = static_cast<std::int64_t>(lengths.size());
-  if (pieces == 0) {
-    const auto tokens = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
-    pieces = (tokens + kTokensInFlight - 1) / kTokensInFlight;
-  }
-  const auto parts = static_cast<int>(std::min(pieces, count));
-  std::vector<Slice> slices;
-  for (int p = 0; p < parts; ++p) slices.push_back(even_part(count, p, parts));
-  return slices;
 }
 
 std::vector<TrainBatch> ThoughtRows::batches(const std::vector<std::int64_t>& indices,

@@ -7,22 +7,14 @@
 
 #include "data/row.h"
 #include "data/thought_cache_reader.h"
-#include "model/shard_plan.h"
 #include "model/soft_prompt.h"
+#include "trainer/row_pieces.h"
 #include "trainer/train_step.h"
 
 namespace softcot {
 
 /// The same row in the words of the model.
 SoftRow to_soft_row(const Row& row);
-
-/// Tokens that a rank forwards and backwards at once unless told otherwise: matrix products as fast
-/// as any, at activations of some 25 KB a token for a 135M model and 2 MB for one of 8B.
-inline constexpr std::int64_t kTokensInFlight = 1024;
-
-/// Rows [begin, end) of each of the batches that rows of these lengths are computed in; see
-/// ThoughtRows::batches.
-std::vector<Slice> cut_rows(const std::vector<std::int64_t>& lengths, std::int64_t pieces);
 
 /// Rows and, of methods with an assistant, its cached states at their placeholders.
 class ThoughtRows {
