@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
       {"tokenize", "Turn JSON lines of text into token ids and back.", run_tokenize},
       {"inspect", "Show and verify a cache, checkpoint, model or run folder.", run_inspect},
       {"bench", "Measure training, precompute or decoding on real rows.", run_bench},
+      {"plan", "Say which layout of ranks fits, how long a step takes, and why.", run_plan},
       {"doctor", "Say what this machine has, what is missing and how to get it.", run_doctor},
   };
   return run_program(argc, argv, kCommands);

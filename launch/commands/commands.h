@@ -15,6 +15,7 @@ ExitCode run_export(Invocation& invocation);
 ExitCode run_generate(Invocation& invocation);
 ExitCode run_inspect(Invocation& invocation);
 ExitCode run_evaluate(Invocation& invocation);
+ExitCode run_plan(Invocation& invocation);
 ExitCode run_precompute(Invocation& invocation);
 ExitCode run_preview(Invocation& invocation);
 ExitCode run_report(Invocation& invocation);
