@@ -7,8 +7,8 @@
 
 namespace softcot {
 
-/// The machine that is planned for and, where no data are read, its rows, as they are typed. Numbers
-/// of the machine that are 0 take the device's default.
+/// The machine that is planned for and, where no data are read, its rows, as they are typed.
+/// Numbers of the machine that are 0 take the device's default.
 struct PlanOptions {
   Machine::Device device = Machine::Device::kGpu;
   int ranks = 8;
