@@ -9,7 +9,9 @@
 namespace softcot::test {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 using Words = std::vector<std::string>;
 
@@ -68,8 +70,12 @@ TEST(PlanCommand, FollowsItsOptions) {
 }
 
 TEST(PlanCommand, EndsWith6WhereNothingFits) {
-  expect_refused(plan({"--gpus", "1", "--gpu-memory", "16"}), 6,
-                 {"no layout fits into memory", "too much", "more memory a GPU", "such GPUs"});
+  const ChildResult result = run_softcot(plan({"--gpus", "1", "--gpu-memory", "16"}));
+  EXPECT_EQ(result.status, 6);
+  EXPECT_THAT(result.out, HasSubstr("does not fit"));
+  EXPECT_THAT(result.err, AllOf(StartsWith("error[6] "), HasSubstr("no layout fits into memory"),
+                                HasSubstr("too much"), HasSubstr("more memory a GPU"),
+                                HasSubstr("such GPUs")));
 }
 
 TEST(PlanCommand, RefusesWhatCannotBe) {
