@@ -19,7 +19,7 @@ class Checker {
     const Method& method = method_of(cell.method);
     const auto text = [&](const char* option) { return cell.settings.at(option); };
     const auto number = [&](const char* option) { return std::stoll(cell.settings.at(option)); };
-    const auto problem = [&](const char* option, const char* what, const std::string& expected) {
+    const auto problem = [&](const char* what, const char* option, const std::string& expected) {
       add({.what = what,
            .where = fmt::format("cell {}: {}", cell.name, option),
            .expected = expected,
