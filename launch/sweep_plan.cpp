@@ -96,7 +96,8 @@ Settings evaluation_settings(const Settings& all, const Method& method) {
         name == "assistant.dtype") {
       return method.projection || method.written;
     }
-    if (name == "thoughts.prompt" || name == "thoughts.stored") return method.projection;
+    if (name == "thoughts.prompt") return true;  // Samples know all words of the prompt file.
+    if (name == "thoughts.stored") return method.projection;
     return in_sections(name, {"model", "prompts", "evaluate"}) ||
            of_questions(name, all, method.trained() ? Questions::kBoth : Questions::kHeldOut);
   });
