@@ -17,6 +17,7 @@ namespace {
 constexpr auto kLookEvery = std::chrono::milliseconds(20);
 constexpr auto kTryEvery = std::chrono::milliseconds(200);
 constexpr auto kLookAroundEvery = std::chrono::seconds(2);
+constexpr std::uint64_t kLongestConfig = 1 << 20;      // bytes
 constexpr std::uint64_t kLongestSamples = 1ULL << 32;  // bytes
 
 /// The last line of a log that tells of an error, after so many bytes of earlier steps.
@@ -174,15 +175,20 @@ void WorkRunner::try_start(std::size_t work, WorkDisplay& display) {
   start_step(running_.back(), display);
 }
 
-/// Writes its configs. No figure outlives the settings that made it; samples and checkpoints know
+/// Writes its configs. No figure and no sample outlives the settings that made it; checkpoints know
 /// their own.
 void WorkRunner::prepare(std::size_t work) const {
   remove_marks(folder(work));
+  const std::string head = "# settings " + works_[work].hash + "\n";
+  const auto config = folder(work) / kWorkConfig;
+  const bool same =
+      std::filesystem::exists(config) && read_file(config, kLongestConfig).starts_with(head);
   for (const auto& [path, settings] : works_[work].configs) {
     const auto file = folder(work) / path;
     make_folder(file.parent_path());
     std::filesystem::remove(RunPaths{file.parent_path()}.results());
-    write_file_atomically(file, config_text(settings));
+    if (!same) std::filesystem::remove_all(file.parent_path() / "samples");
+    write_file_atomically(file, head + config_text(settings));
   }
   const auto& baseline = works_[work].baseline;
   if (baseline && states_[*baseline].phase == Phase::kDone) {

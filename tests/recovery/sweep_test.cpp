@@ -246,6 +246,13 @@ TEST_F(Sweep, RanksOfOneJobTakeCells) {
   EXPECT_THAT(all(record(out), "status"), ::testing::Each("done"));
   EXPECT_THAT(slurp(out / "cells/softcot-count2/cell.log"), Not(HasSubstr("2 ranks")));
   EXPECT_THAT(made.out, HasSubstr("3 of 3 cells done"));
+  // Other settings of the evaluation alone leave trainings and thoughts as they are.
+  const ChildResult other = run_softcot(call(grid, out, {"--max-new-tokens", "1"}));
+  ASSERT_EQ(other.status, 0) << other.err;
+  EXPECT_THAT(started(other.err),
+              ::testing::UnorderedElementsAre("cells/zero_shot_cot: evaluate",
+                                              "cells/softcot-count1: evaluate",
+                                              "cells/softcot-count2: evaluate"));
 }
 
 TEST_F(Sweep, DryRunTouchesNothing) {
