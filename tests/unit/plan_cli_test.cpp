@@ -73,9 +73,9 @@ TEST(PlanCommand, EndsWith6WhereNothingFits) {
   const ChildResult result = run_softcot(plan({"--gpus", "1", "--gpu-memory", "16"}));
   EXPECT_EQ(result.status, 6);
   EXPECT_THAT(result.out, HasSubstr("does not fit"));
-  EXPECT_THAT(result.err, AllOf(StartsWith("error[6] "), HasSubstr("no layout fits into memory"),
-                                HasSubstr("too much"), HasSubstr("more memory a GPU"),
-                                HasSubstr("such GPUs")));
+  EXPECT_THAT(result.err,
+              AllOf(StartsWith("error[6] "), HasSubstr("no layout fits into memory"),
+                    HasSubstr("too much"), HasSubstr("more memory a GPU"), HasSubstr("such GPUs")));
 }
 
 TEST(PlanCommand, RefusesWhatCannotBe) {
