@@ -16,11 +16,14 @@ namespace softcot::test {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 class Sweep : public ::testing::Test {
  protected:
@@ -71,56 +74,47 @@ class Sweep : public ::testing::Test {
 
 TEST_F(Sweep, SharesWhatCellsHaveInCommonAndAddsOnlyWhatIsNew) {
   const auto out = project_.path("out");
-  const auto two = file("thoughts.count = 0, 2\nthoughts.eval-count = 1, 2\ntrain.seed = 1, 2\n");
+  const auto two = file("thoughts.count = 0, 2\nthoughts.eval-count = 1, 2\n");
   const ChildResult first = run_softcot(call(two, out, {"--jobs", "2"}));
   ASSERT_EQ(first.status, 0) << first.err;
   EXPECT_THAT(started(first.err),
-              ::testing::UnorderedElementsAre(
-                  "cells/zero_shot_cot: evaluate", "thoughts/train-n2: precompute",
-                  "thoughts/eval-n2: precompute", "trained/softcot-count2-seed1: train",
-                  "trained/softcot-count2-seed2: train", "cells/softcot-count2-seed1: evaluate",
-                  "cells/softcot-count2-seed2: evaluate",
-                  "cells/softcot-count2-eval-count1-seed1: evaluate",
-                  "cells/softcot-count2-eval-count1-seed2: evaluate"));
+              UnorderedElementsAre("cells/zero_shot_cot: evaluate", "thoughts/train-n2: precompute",
+                                   "thoughts/eval-n2: precompute", "trained/softcot-count2: train",
+                                   "cells/softcot-count2: evaluate",
+                                   "cells/softcot-count2-eval-count1: evaluate"));
   const auto json = record(out);
   EXPECT_EQ(json.at("schema"), "softcot-sweep/1");
   EXPECT_EQ(json.at("axes").at("thoughts.count"), nlohmann::json({0, 2}));
-  EXPECT_THAT(all(json, "name"),
-              ElementsAre("count0-eval-count1-seed1", "count0-eval-count1-seed2",
-                          "count0-eval-count2-seed1", "count0-eval-count2-seed2",
-                          "count2-eval-count1-seed1", "count2-eval-count1-seed2",
-                          "count2-eval-count2-seed1", "count2-eval-count2-seed2"));
+  EXPECT_THAT(all(json, "name"), ElementsAre("count0-eval-count1", "count0-eval-count2",
+                                             "count2-eval-count1", "count2-eval-count2"));
   for (const auto& cell : json.at("cells")) {
     const bool zero = cell.at("axes").at("thoughts.count") == 0;
     EXPECT_EQ(cell.at("status"), "done") << cell;
     EXPECT_EQ(cell.at("method"), zero ? "zero_shot_cot" : "softcot");
     EXPECT_EQ(cell.at("baseline"), "cells/zero_shot_cot");
-    EXPECT_EQ(cell.at("trained").get<std::string>().empty(), zero);
+    EXPECT_EQ(cell.at("trained"), zero ? "" : "trained/softcot-count2");
     const auto results = nlohmann::json::parse(slurp(out / cell.at("results").get<std::string>()));
     EXPECT_THAT(results.at("methods"), SizeIs(zero ? 1 : 2));
   }
   // Zero-shot answers are those of the one cell that made them.
   EXPECT_EQ(slurp(out / "cells/zero_shot_cot/samples/zero_shot_cot.jsonl"),
-            slurp(out / "cells/softcot-count2-seed1/samples/zero_shot_cot.jsonl"));
-  EXPECT_THAT(slurp(out / "cells/softcot-count2-seed1/work.jsonl"), Not(HasSubstr("zero_shot")));
-  EXPECT_THAT(lines_with(slurp(out / "cells.csv"), "done"), SizeIs(4 + 2 * 4));
+            slurp(out / "cells/softcot-count2/samples/zero_shot_cot.jsonl"));
+  EXPECT_THAT(slurp(out / "cells/softcot-count2/work.jsonl"), Not(HasSubstr("zero_shot")));
+  EXPECT_THAT(lines_with(slurp(out / "cells.csv"), "done"), SizeIs(2 + 2 * 2));
 
   // The same again does nothing; a value more is all that is run.
   const auto bytes = slurp(out / "sweep.json");
   const ChildResult again = run_softcot(call(two, out));
   EXPECT_THAT(started(again.err), IsEmpty()) << again.err;
   EXPECT_EQ(slurp(out / "sweep.json"), bytes);
-  const auto three =
-      file("thoughts.count = 0, 1, 2\nthoughts.eval-count = 1, 2\ntrain.seed = 1, 2\n");
-  const ChildResult more = run_softcot(call(three, out, {"--jobs", "2"}));
+  const auto three = file("thoughts.count = 0, 1, 2\nthoughts.eval-count = 1, 2\n");
+  const ChildResult more = run_softcot(call(three, out));
   ASSERT_EQ(more.status, 0) << more.err;
-  EXPECT_THAT(started(more.err),
-              ::testing::UnorderedElementsAre(
-                  "trained/softcot-count1-seed1: train", "trained/softcot-count1-seed2: train",
-                  "cells/softcot-count1-seed1: evaluate", "cells/softcot-count1-seed2: evaluate",
-                  "cells/softcot-count1-eval-count2-seed1: evaluate",
-                  "cells/softcot-count1-eval-count2-seed2: evaluate"));
-  EXPECT_THAT(all(record(out), "status"), ::testing::Each("done"));
+  EXPECT_THAT(
+      started(more.err),
+      UnorderedElementsAre("trained/softcot-count1: train", "cells/softcot-count1: evaluate",
+                           "cells/softcot-count1-eval-count2: evaluate"));
+  EXPECT_THAT(all(record(out), "status"), Each("done"));
 
   const ChildResult report = run_softcot({"report", out, "--out", project_.path("report")});
   EXPECT_EQ(report.status, 0) << report.err;
@@ -162,33 +156,31 @@ TEST_F(Sweep, AFailedCellIsRecordedAndTheOthersFinish) {
   make_tiny_model(broken, "llama-assistant");
   const ChildResult mended = run_softcot(call(grid, out));
   EXPECT_EQ(mended.status, 0) << mended.err;
-  EXPECT_THAT(started(mended.err), Not(::testing::Contains(HasSubstr("lora"))));
-  EXPECT_THAT(all(record(out), "error"), ::testing::Each(""));
+  EXPECT_THAT(started(mended.err), Not(Contains(HasSubstr("lora"))));
+  EXPECT_THAT(all(record(out), "error"), Each(""));
 }
 
 TEST_F(Sweep, MethodsThatTrainNothingAreCellsToo) {
   const auto out = project_.path("out");
   const auto grid = file(
-      "method = zero_shot_cot_unk, zero_shot_assist_cot\nthoughts.count = 0, 2, 3\n"
+      "method = zero_shot_cot_unk, zero_shot_assist_cot\nthoughts.count = 0, 2\n"
       "train.seed = 1, 2\n");
   const ChildResult made = run_softcot(call(grid, out, {"--jobs", "2"}));
   ASSERT_EQ(made.status, 0) << made.err;
   EXPECT_THAT(started(made.err),
-              ::testing::UnorderedElementsAre(
+              UnorderedElementsAre(
                   "cells/zero_shot_cot: evaluate", "cells/zero_shot_cot_unk-count2: evaluate",
-                  "cells/zero_shot_cot_unk-count3: evaluate", "thoughts/texts-n2: precompute",
-                  "thoughts/texts-n3: precompute", "cells/zero_shot_assist_cot-count2: evaluate",
-                  "cells/zero_shot_assist_cot-count3: evaluate"));
-  EXPECT_THAT(record(out).at("cells"), SizeIs(12));
+                  "thoughts/texts-n2: precompute", "cells/zero_shot_assist_cot-count2: evaluate"));
+  EXPECT_THAT(record(out).at("cells"), SizeIs(8));
 }
 
 TEST_F(Sweep, KilledItGoesOnWhereItWas) {
   const auto whole = project_.path("whole");
-  const auto slow = file("thoughts.count = 1, 2\n");
-  const std::vector<std::string> steps = {"--train.steps", "40"};
+  const auto slow = file("train.seed = 1, 2\n");
+  const std::vector<std::string> steps = {"--train.steps", "16", "--method", "prompt_tuning"};
   ASSERT_EQ(run_softcot(call(slow, whole, steps)).status, 0);
   const auto out = project_.path("out");
-  const auto training = out / "trained/softcot-count2";
+  const auto training = out / "trained/prompt_tuning-seed2";
   {
     Job job(call(slow, out, steps));
     ASSERT_TRUE(wait_until([&] {
@@ -198,17 +190,17 @@ TEST_F(Sweep, KilledItGoesOnWhereItWas) {
     job.wait(std::chrono::seconds(30));
   }
   EXPECT_FALSE(std::filesystem::exists(training / "cell.done"));
-  const auto first = slurp(out / "trained/softcot-count1/cell.log");
+  const auto first = slurp(out / "trained/prompt_tuning-seed1/cell.log");
   const ChildResult finished = run_softcot(call(slow, out, steps));
   ASSERT_EQ(finished.status, 0) << finished.err;
-  EXPECT_EQ(slurp(out / "trained/softcot-count1/cell.log"), first);
+  EXPECT_EQ(slurp(out / "trained/prompt_tuning-seed1/cell.log"), first);
   EXPECT_THAT(slurp(training / "cell.log"), HasSubstr("resum"));
   EXPECT_EQ(slurp(out / "cells.csv"), slurp(whole / "cells.csv"));
   EXPECT_EQ(slurp(out / "sweep.json"), slurp(whole / "sweep.json"));
 }
 
 TEST_F(Sweep, SharesOfOneSweepRunTogetherAndOthersAreRefused) {
-  const auto grid = file("thoughts.count = 0, 1, 2, 3\n");
+  const auto grid = file("thoughts.count = 0, 1, 2\n");
   const auto out = project_.path("out");
   const std::vector<std::string> slow = {"--train.steps", "30", "--shard"};
   const auto shard = [&](const std::string& share) {
@@ -228,14 +220,14 @@ TEST_F(Sweep, SharesOfOneSweepRunTogetherAndOthersAreRefused) {
   const ChildResult second = two.wait();
   EXPECT_EQ(first.status, 0) << first.err;
   EXPECT_EQ(second.status, 0) << second.err;
-  EXPECT_THAT(all(record(out), "status"), ::testing::Each("done"));
+  EXPECT_THAT(all(record(out), "status"), Each("done"));
   const auto both = started(first.err);
   std::set<std::string> twice;
   for (const std::string& step : started(second.err)) {
     if (both.contains(step)) twice.insert(step);
   }
   EXPECT_THAT(twice, IsEmpty());
-  EXPECT_EQ(both.size() + started(second.err).size(), 2U + 3U + 4U);
+  EXPECT_EQ(both.size() + started(second.err).size(), 2U + 2U + 3U);
 }
 
 TEST_F(Sweep, RanksOfOneJobTakeCells) {
@@ -243,16 +235,18 @@ TEST_F(Sweep, RanksOfOneJobTakeCells) {
   const auto out = project_.path("out");
   const ChildResult made = run_softcot(call(grid, out), on_ranks(2));
   ASSERT_EQ(made.status, 0) << made.err;
-  EXPECT_THAT(all(record(out), "status"), ::testing::Each("done"));
+  EXPECT_THAT(all(record(out), "status"), Each("done"));
   EXPECT_THAT(slurp(out / "cells/softcot-count2/cell.log"), Not(HasSubstr("2 ranks")));
   EXPECT_THAT(made.out, HasSubstr("3 of 3 cells done"));
-  // Other settings of the evaluation alone leave trainings and thoughts as they are.
-  const ChildResult other = run_softcot(call(grid, out, {"--max-new-tokens", "1"}));
+  // Other settings of the evaluation alone leave trainings and thoughts as they are. Here two ranks
+  // are one group, whose first starts steps on two ranks.
+  const ChildResult other =
+      run_softcot(call(grid, out, {"--max-new-tokens", "1", "--ranks", "2"}), on_ranks(2));
   ASSERT_EQ(other.status, 0) << other.err;
-  EXPECT_THAT(started(other.err),
-              ::testing::UnorderedElementsAre("cells/zero_shot_cot: evaluate",
-                                              "cells/softcot-count1: evaluate",
-                                              "cells/softcot-count2: evaluate"));
+  EXPECT_THAT(started(other.err), UnorderedElementsAre("cells/zero_shot_cot: evaluate",
+                                                       "cells/softcot-count1: evaluate",
+                                                       "cells/softcot-count2: evaluate"));
+  EXPECT_THAT(slurp(out / "cells/softcot-count2/cell.log"), HasSubstr("2 ranks: dp 2"));
 }
 
 TEST_F(Sweep, DryRunTouchesNothing) {
@@ -277,21 +271,19 @@ TEST_F(Sweep, BadInputIsRefusedBeforeAnythingStarts) {
     EXPECT_FALSE(std::filesystem::exists(out));
     return result.err;
   };
-  EXPECT_THAT(refused("assistant.layers = 1, 40\n"),
-              AllOf(HasSubstr("more layers than the assistant has"), HasSubstr("cell layers40"),
-                    HasSubstr("at most"), HasSubstr("got 40")));
-  EXPECT_THAT(refused("thoughts.cont = 1\nmethod = sofcot\nthoughts.count = 2, 2\n"),
-              AllOf(HasSubstr("did you mean thoughts.count?"), HasSubstr("value twice")));
-  EXPECT_THAT(refused("method = sofcot\n"), HasSubstr("did you mean softcot?"));
-  EXPECT_THAT(refused("thoughts.count = 1, many\n"), HasSubstr("illegal value"));
+  EXPECT_THAT(refused("method = sofcot, softcot\nassistant.layers = 1, 40\n"
+                      "thoughts.count = 1, many, 100000\n"),
+              AllOf(HasSubstr("did you mean softcot?"), HasSubstr("illegal value"),
+                    HasSubstr("more layers than the assistant has: cell softcot-layers40-count1: "
+                              "assistant.layers (expected at most 2, got 40)"),
+                    HasSubstr("more thoughts than the model has positions")));
+  EXPECT_THAT(refused("thoughts.cont = 1\nthoughts.count = 2, 2\nevaluate.methods = lora\n"),
+              AllOf(HasSubstr("did you mean thoughts.count?"), HasSubstr("value twice"),
+                    HasSubstr("the sweep decides this option")));
   EXPECT_THAT(refused(""), HasSubstr("sweep without axes"));
-  EXPECT_THAT(refused("evaluate.methods = lora\n"), HasSubstr("the sweep decides this option"));
-  EXPECT_THAT(refused("train.seed = 1\n", {"--train.seed", "4"}),
-              HasSubstr("an axis decides this option"));
-  EXPECT_THAT(refused("thoughts.count = 100000\n"),
-              HasSubstr("more thoughts than the model has positions"));
-  EXPECT_THAT(refused("train.seed = 1\n", {"--assistant", project_.path("nowhere")}),
-              HasSubstr("nowhere"));
+  EXPECT_THAT(
+      refused("train.seed = 1\n", {"--train.seed", "4", "--assistant", project_.path("nowhere")}),
+      AllOf(HasSubstr("an axis decides this option"), HasSubstr("nowhere")));
   EXPECT_THAT(refused("train.seed = 1\n", {"--shard", "3/2"}), HasSubstr("I/K"));
   expect_refused({"sweep", "--out", out}, 2, {"no sweep file"});
 
