@@ -9,7 +9,7 @@
 #include "launch/commands/commands.h"
 #include "launch/json_lines.h"
 #include "launch/nearest_name.h"
-#include "launch/plan/layouts.h"
+#include "launch/plan/choice.h"
 #include "launch/plan/plan_options.h"
 #include "launch/plan/plan_report.h"
 #include "launch/run_data.h"
@@ -25,6 +25,23 @@ namespace softcot {
 namespace {
 
 namespace fs = std::filesystem;
+
+std::vector<std::string> known_names() {
+  std::vector<std::string> names;
+  for (const KnownModel& model : known_models()) names.push_back(model.name);
+  return names;
+}
+
+/// Indented lines, one a family.
+std::string known_lines() {
+  std::string lines, family;
+  for (const std::string& name : known_names()) {
+    const bool same = name.starts_with(family + "-");
+    family = name.substr(0, name.find('-'));
+    lines += (same ? ", " : "\n  ") + name;
+  }
+  return lines;
+}
 
 /// The known model whose name differs least, whatever the case.
 std::string nearest_known_name(const fs::path& path) {
@@ -46,14 +63,12 @@ KnownModel model_of(const fs::path& path, const char* option) {
     return {name.string(), read_model_config(path)};
   }
   if (auto known = find_known_model(path.string())) return *known;
-  std::vector<std::string> names;
-  for (const KnownModel& model : known_models()) names.push_back(model.name);
-  fail(ExitCode::kInput,
-       {.what = "neither a model folder nor a known model",
-        .where = option,
-        .expected = fmt::format("a folder with config.json, or one of {}", fmt::join(names, ", ")),
-        .got = path.string(),
-        .fix = fmt::format("did you mean {}?", nearest_known_name(path))});
+  fail(ExitCode::kInput, {.what = "neither a model folder nor a known model",
+                          .where = option,
+                          .expected = fmt::format("a folder with config.json, or one of {}",
+                                                  fmt::join(known_names(), ", ")),
+                          .got = path.string(),
+                          .fix = fmt::format("did you mean {}?", nearest_known_name(path))});
 }
 
 /// Bytes of a weight in a folder's files; those of a checkpoint as it is published where none are.
@@ -159,16 +174,18 @@ ExitCode run_plan(Invocation& invocation) {
   add_run_options(options, run,
                   {"model", "assistant", "data", "thoughts", "train", "lora", "prompts"});
   options.find("data.file")->required = false;
+  options.find("model.path")->help =
+      "Backbone: a Hugging Face folder, or the name of a known model.";
+  options.find("assistant.path")->help =
+      "Assistant: a Hugging Face folder, or the name of a known model; empty for the backbone's.";
   add_plan_options(options, plan);
   options.add("json", &json, "Print one JSON object: bytes and seconds.");
-  options.set_notes(
-      "Computes nothing but the plan: no weights are read, no GPU is needed. --model and "
-      "--assistant "
-      "are\n"
-      "folders with a config.json or names such as Llama-3.1-8B, Llama-3.2-1B, Qwen2.5-7B, "
-      "SmolLM2-135M.\n"
-      "With a folder that has a tokenizer, row lengths are read from --data.file. Ends with 6 when "
-      "nothing\nfits, and says what would. docs/scaling.md has the model and what it assumes.");
+  options.set_notes(fmt::format(
+      "Computes nothing but the plan: no weights are read, no GPU is needed.\n"
+      "With a folder that has a tokenizer, row lengths are read from --data.file.\n"
+      "Ends with 6 when nothing fits, and says what would. docs/scaling.md has the model and\n"
+      "what it assumes.\n\nKnown models:{}",
+      known_lines()));
   options.add_example(
       "softcot plan --model Llama-3.1-8B --assistant Llama-3.2-1B --dtype bfloat16 "
       "--gpus 8 --batch 32",

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -17,6 +16,9 @@ struct Layout {
   bool fits = false;
   double rows_per_second = 0;
 };
+std::string layout_name(const Layout& layout);  ///< "tp 2 × dp 4"
+/// Rows a second with three digits.
+std::string speed_text(double rows_per_second);
 
 /// Bytes that one rank may use: its share of the memory, less what a GPU's allocator loses in gaps.
 double usable_memory(const Machine& machine);
@@ -24,18 +26,5 @@ double usable_memory(const Machine& machine);
 /// All layouts of the machine's ranks: tp of the legal sizes that divide them (and, in full
 /// fine-tuning, the KV heads), smaller ones first. Throws kUsage when there is none.
 std::vector<Layout> plan_layouts(const Workload& work, const Machine& machine);
-
-/// Rows a second with three digits.
-std::string speed_text(double rows_per_second);
-
-/// Which layout to take, and why in one sentence.
-struct Choice {
-  std::size_t index = 0;
-  std::string reason;
-};
-/// The fastest that fits, the smaller tp of two that differ by less than 1 %. Throws kResources
-/// when none fits, with what is missing and what would make one fit.
-Choice choose_layout(const Workload& work, const Machine& machine,
-                     const std::vector<Layout>& layouts);
 
 }  // namespace softcot

@@ -41,10 +41,6 @@ constexpr std::array kTime = {
     TimeColumn{"update", "update", &StepTime::update},
 };
 
-std::string layout_name(const Layout& layout) {
-  return fmt::format("tp {} × dp {}", layout.tp, layout.dp);
-}
-
 /// Text of a fixed width: "×" is one column but two bytes.
 std::string padded(const std::string& text, std::size_t width) {
   std::size_t columns = 0;
@@ -151,7 +147,9 @@ std::string plan_text(const PlanTitle& title, const Workload& work, const Machin
     out += fmt::format("Take {}, --parallel.tp {}: {}.\n\n", layout_name(best), best.tp,
                        choice->reason);
   }
-  return out + assumptions(machine);
+  const std::vector<std::string> hints = plan_hints(work, machine);
+  for (const std::string& hint : hints) out += hint + "\n";
+  return out + (hints.empty() ? "" : "\n") + assumptions(machine);
 }
 
 nlohmann::ordered_json plan_json(const PlanTitle& title, const Workload& work,
@@ -195,7 +193,8 @@ nlohmann::ordered_json plan_json(const PlanTitle& title, const Workload& work,
         {"network_bytes_per_second", machine.network_bandwidth},
         {"node_latency_seconds", machine.node_latency},
         {"network_latency_seconds", machine.network_latency}}},
-      {"layouts", list}};
+      {"layouts", list},
+      {"hints", plan_hints(work, machine)}};
   if (choice) {
     json["choice"] = {{"tp", layouts[choice->index].tp},
                       {"dp", layouts[choice->index].dp},

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "launch/plan/layouts.h"
+#include "launch/plan/choice.h"
 
 namespace softcot {
 

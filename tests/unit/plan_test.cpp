@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "launch/plan/layouts.h"
+#include "launch/plan/choice.h"
 #include "model/known_models.h"
 #include "runtime/error.h"
 
@@ -233,6 +233,26 @@ TEST(PlanChoice, PrefersReplicasWhereTheModelFits) {
   const Choice choice = choose_layout(work, gpus(8), layouts);
   EXPECT_EQ(layouts[choice.index].tp, 1);
   EXPECT_THAT(choice.reason, AllOf(HasSubstr("rows/s"), HasSubstr("sums between tp ranks")));
+}
+
+TEST(PlanChoice, NamesWhatTheSecondBestLosesBy) {
+  // One row a step: replicas have nothing to do, while ranks that share the model all compute.
+  Workload work = workload("Llama-3.1-8B");
+  work.batch = 1;
+  const auto layouts = plan_layouts(work, gpus(2));
+  const Choice choice = choose_layout(work, gpus(2), layouts);
+  EXPECT_EQ(layouts[choice.index].tp, 2);
+  EXPECT_THAT(choice.reason, HasSubstr("which has 2 replicas for 1 row a step"));
+}
+
+TEST(PlanHints, NameWhatEveryLayoutSuffersFrom) {
+  Workload work = workload("Llama-3.1-8B");
+  work.batch = 8;
+  EXPECT_TRUE(plan_hints(work, gpus(8)).empty());
+  work.batch = 4;
+  work.weight_bytes = 4;
+  EXPECT_THAT(plan_hints(work, gpus(8)),
+              ::testing::ElementsAre(HasSubstr("--dtype bfloat16"), HasSubstr("--batch")));
 }
 
 TEST(PlanChoice, CutsAModelThatDoesNotFit) {
