@@ -224,6 +224,8 @@ QuestionOptions EvaluationJob::question_options(const Contestant& contestant) co
     options.seeds = run_.evaluate.seeds;
     options.samples = run_.evaluate.samples;
   }
+  // Greedy samples are the same under every seed.
+  if (options.generation.sampling.temperature == 0) options.seed = 0;
   return options;
 }
 

@@ -101,12 +101,19 @@ Settings deciding_settings(const std::string& name, const Settings& evaluation,
   return all;
 }
 
-std::string seeds_of(const std::string& method, const Settings& evaluation,
+std::string seeds_of(const std::string& name, const Settings& evaluation,
                      const Settings& training) {
+  const Method& method = method_of(name);
   std::string seeds;
-  if (method_of(method).trained()) seeds = "training " + value_of(training, "train.seed");
-  const std::string temperature = value_of(evaluation, "evaluate.temperature");
-  if (temperature.empty() || temperature == "0") return seeds;
+  if (method.trained()) seeds = "training " + value_of(training, "train.seed");
+  const auto sampled = [&](const char* temperature) {
+    const std::string value = value_of(evaluation, temperature);
+    return !value.empty() && value != "0";
+  };
+  if (!sampled("evaluate.temperature") &&
+      !(method.written && sampled("thoughts.written-temperature"))) {
+    return seeds;
+  }
   return seeds + (seeds.empty() ? "" : ", ") + "evaluation " +
          value_of(evaluation, "evaluate.seed");
 }

@@ -107,7 +107,9 @@ Settings evaluation_settings(const Settings& all, const Method& method) {
   }
   if (method.trained()) some["train.method"] = method.name;
   // A seed that decides nothing makes no other samples.
-  if (all.at("evaluate.temperature") == "0") some.erase("evaluate.seed");
+  const bool sampled = all.at("evaluate.temperature") != "0" ||
+                       (method.written && all.at("thoughts.written-temperature") != "0");
+  if (!sampled) some.erase("evaluate.seed");
   if (method.placeholders || method.written) {
     const std::string& trained = all.at("thoughts.count");
     const std::string& tested = all.at("thoughts.eval-count");
