@@ -1,11 +1,9 @@
 #include "launch/cell_settings.h"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
 
 #include "launch/run_data.h"
 #include "launch/run_options.h"
@@ -82,13 +80,23 @@ void leave_job() {
   for (const std::string& name : names) unsetenv(name.c_str());
 }
 
+namespace {
+
+/// Names options as a file does, not as a command line.
+Problem without_dashes(Problem problem) {
+  for (std::string* text : {&problem.where, &problem.fix}) {
+    const auto dashes = text->find("--");
+    if (dashes != std::string::npos) text->erase(dashes, 2);
+  }
+  return problem;
+}
+
+}  // namespace
+
 CheckedSettings check_cell_settings(const Settings& settings, bool trains) {
   CheckedSettings checked;
-  Settings all = settings;
-  all["run.folder"] = "somewhere";
-  const auto file =
-      std::filesystem::temp_directory_path() / fmt::format("softcot-cell-{}.cfg", getpid());
-  std::ofstream(file) << config_text(all);
+  std::vector<std::string> arguments = {"--run.folder=somewhere"};
+  for (const auto& [name, value] : settings) arguments.push_back("--" + name + "=" + value);
   RunOptions run;
   OptionSet options("evaluate", "");
   add_run_options(options, run,
@@ -96,16 +104,17 @@ CheckedSettings check_cell_settings(const Settings& settings, bool trains) {
                    "evaluate", "run", "prompts"});
   options.find("data.file")->required = trains;
   try {
-    options.read({"--config", file}, {});
+    options.read(arguments, {});
     require_eval(run.data);
     checked.values = options.values();
     std::erase_if(checked.values, [](const auto& item) { return item.first.starts_with("run."); });
   } catch (const OptionErrors& errors) {
-    checked.problems = errors.problems();
+    for (const Problem& problem : errors.problems()) {
+      checked.problems.push_back(without_dashes(problem));
+    }
   } catch (const Error& error) {
     checked.problems = {error.problem()};
   }
-  std::filesystem::remove(file);
   return checked;
 }
 

@@ -2,22 +2,22 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
+#include <fstream>
 #include <sstream>
 
 #include "runtime/atomic_file.h"
+#include "runtime/error.h"
 
 namespace softcot {
 namespace {
 
 constexpr const char* kDone = "cell.done";
 constexpr const char* kFailed = "cell.failed";
-constexpr std::uint64_t kLongestMark = 64 << 10;  // bytes
 
-/// The first two lines of a mark; nothing where there is none.
+/// The first two lines of a mark; nothing where there is none. Another process may take it away.
 std::optional<std::pair<std::string, std::string>> read_mark(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) return std::nullopt;
-  std::istringstream text(read_file(path, kLongestMark));
+  std::ifstream text(path);
+  if (!text) return std::nullopt;
   std::pair<std::string, std::string> lines;
   std::getline(text, lines.first);
   std::getline(text, lines.second);
@@ -47,9 +47,10 @@ std::string config_text(const Settings& settings) {
 std::optional<WorkDone> read_done(const std::filesystem::path& folder) {
   const auto mark = read_mark(folder / kDone);
   if (!mark) return std::nullopt;
-  WorkDone done{.hash = mark->first, .version = {}, .seconds = 0};
+  WorkDone done{.hash = mark->first, .seconds = 0};
   std::istringstream rest(mark->second);
-  rest >> done.version >> done.seconds;
+  std::string version;
+  rest >> version >> done.seconds;
   return done;
 }
 
@@ -65,6 +66,7 @@ std::optional<WorkFailure> read_failure(const std::filesystem::path& folder) {
   failure.reason = mark->second;
   std::istringstream first(mark->first);
   first >> failure.step >> failure.status;
+  if (failure.status == 0) failure.status = static_cast<int>(ExitCode::kInternal);
   return failure;
 }
 

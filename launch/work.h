@@ -40,14 +40,13 @@ struct Work {
 /// What a finished work says of itself.
 struct WorkDone {
   std::string hash;
-  std::string version;  ///< Of softcot.
-  double seconds = 0;   ///< From its start; 0 where it is not known.
+  double seconds = 0;  ///< From its start; 0 where it is not known.
 };
 
 /// The step that ended a work.
 struct WorkFailure {
   std::string step;
-  int status = 0;  ///< Its exit status.
+  int status = 0;  ///< Its exit status; of a mark that cannot be read, that of an internal error.
   std::string reason;
 };
 

@@ -25,7 +25,7 @@ struct WorkState {
   std::string step = {};         ///< Of a running one.
   Clock::time_point start = {};  ///< Of one that was run.
   double seconds = 0;            ///< That one took which this call has run; else 0.
-  int status = 0;                ///< Of a failed one.
+  WorkFailure failure = {};      ///< Of a failed one.
 };
 
 /// What there is still to do, in seconds, for so many at a time: the estimates of what is neither

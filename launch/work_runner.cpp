@@ -124,7 +124,7 @@ ExitCode WorkRunner::run(const std::vector<bool>& wanted, WorkDisplay& display) 
     return ExitCode::kStopped;
   }
   for (const WorkState& state : states_) {
-    if (state.phase == Phase::kFailed) return static_cast<ExitCode>(state.status);
+    if (state.phase == Phase::kFailed) return static_cast<ExitCode>(state.failure.status);
   }
   return ExitCode::kOk;
 }
@@ -156,13 +156,12 @@ void WorkRunner::try_start(std::size_t work, WorkDisplay& display) {
   if (const auto failure = read_failure(folder(work));
       failure && failed_at(work) != failed_before_[work]) {
     state.phase = Phase::kFailed;
-    state.status = failure->status;
+    state.failure = *failure;
     return;
   }
   for (const std::size_t need : works_[work].needs) {
     if (states_[need].phase != Phase::kFailed) continue;
-    WorkFailure failure = read_failure(folder(need)).value_or(WorkFailure{});
-    failure.status = states_[need].status;
+    WorkFailure failure = states_[need].failure;
     failure.reason = fmt::format("needs {}: {}", works_[need].name, failure.reason);
     prepare(work);
     fail_work(work, failure, display);
@@ -180,10 +179,13 @@ void WorkRunner::try_start(std::size_t work, WorkDisplay& display) {
 void WorkRunner::prepare(std::size_t work) const {
   remove_marks(folder(work));
   const std::string head = "# settings " + works_[work].hash + "\n";
-  const auto config = folder(work) / kWorkConfig;
+  const auto own = folder(work) / kWorkConfig;
   const bool same =
-      std::filesystem::exists(config) && read_file(config, kLongestConfig).starts_with(head);
-  for (const auto& [path, settings] : works_[work].configs) {
+      std::filesystem::exists(own) && read_file(own, kLongestConfig).starts_with(head);
+  // The first, its own, goes last: its head says that the rest was dealt with.
+  const auto& configs = works_[work].configs;
+  for (auto config = configs.rbegin(); config != configs.rend(); ++config) {
+    const auto& [path, settings] = *config;
     const auto file = folder(work) / path;
     make_folder(file.parent_path());
     std::filesystem::remove(RunPaths{file.parent_path()}.results());
@@ -242,7 +244,7 @@ void WorkRunner::fail_work(std::size_t work, const WorkFailure& failure, WorkDis
               true);
   write_failure(folder(work), failure);
   states_[work].phase = Phase::kFailed;
-  states_[work].status = failure.status;
+  states_[work].failure = failure;
 }
 
 std::vector<std::string> WorkRunner::words_of(const Running& running) const {
