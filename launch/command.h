@@ -38,6 +38,8 @@ class Invocation {
   int rank() const;
   /// Number of ranks likewise; 1 when alone.
   int size() const;
+  /// Number of ranks on this machine likewise; as many as there are where it does not tell.
+  int local_size() const;
 
  private:
   std::vector<std::string> arguments_;

@@ -64,6 +64,8 @@ FileLock FileLock::take(const std::filesystem::path& path) {
 
 void FileLock::share() { lock(LOCK_SH); }
 
+void FileLock::outlast_others() { lock(LOCK_EX); }
+
 std::string FileLock::holder(const std::filesystem::path& path) {
   std::string text;
   std::ifstream file(path);

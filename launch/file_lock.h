@@ -29,6 +29,8 @@ class FileLock {
 
   /// Makes an exclusive lock a shared one.
   void share();
+  /// Makes a shared lock the only one: waits until all others who share it have ended.
+  void outlast_others();
 
   /// Closed in programs that this process starts, unless they are given it.
   int descriptor() const { return descriptor_; }

@@ -3,7 +3,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <fmt/format.h>
-#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -11,7 +10,8 @@
 #include <fstream>
 #include <limits>
 #include <sstream>
-#include <thread>
+
+#include "runtime/processors.h"
 
 namespace softcot {
 namespace {
@@ -40,16 +40,9 @@ bool has_word(const std::string& text, const std::string& word) {
   return false;
 }
 
-int usable_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) return CPU_COUNT(&set);
-  return static_cast<int>(std::thread::hardware_concurrency());
-}
-
 Finding survey_cores() {
   const std::string model = field_of("/proc/cpuinfo", "model name");
-  const int cores = usable_cores();
+  const int cores = usable_processors();
   const int threads = at::get_num_threads();
   Finding finding{.topic = "processor",
                   .value = fmt::format("{}{}{} cores for this process, {} threads", model,

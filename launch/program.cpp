@@ -153,6 +153,11 @@ int Invocation::size() const {
   return first_number({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}, 1);
 }
 
+int Invocation::local_size() const {
+  if (world_) return world_->local_size();
+  return first_number({"OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_STEP_TASKS_PER_NODE"}, size());
+}
+
 int run_program(int argc, char** argv, std::span<const Command> commands) {
   open_missing_standard_streams();
   return_freed_memory();

@@ -21,10 +21,10 @@ constexpr const char* kMethod = "train.method";
 constexpr const char* kTask = "data.task";
 constexpr std::size_t kMostCells = 100'000;
 
-/// A value as a part of a file name: of a path its last name, unless the whole is wanted.
-std::string label_of(const std::string& value, bool whole) {
+/// A value as a part of a file name: of a path its last name.
+std::string label_of(const std::string& value) {
   std::string text = value.substr(0, value.find_last_not_of('/') + 1);
-  if (!whole) text = text.substr(text.rfind('/') + 1);
+  text = text.substr(text.rfind('/') + 1);
   std::replace_if(
       text.begin(), text.end(),
       [](unsigned char c) { return std::isalnum(c) == 0 && c != '.' && c != '_' && c != '-'; },
@@ -100,6 +100,9 @@ class SweepReader {
       const std::string option = end == std::string::npos ? "" : rest.substr(end + 1);
       require_known(option, assignment.origin);
       require_free(option, assignment.origin);
+      if (option == kMethod || option == kTask) {
+        problem("the sweep decides this option", fmt::format("{}, {}", option, assignment.origin));
+      }
       part.settings[option] = assignment.value;
     } else if (section == "run") {
       require_free(assignment.name, assignment.origin);
@@ -163,11 +166,12 @@ class SweepReader {
       } else if (speaks) {
         key = "";
       }
-      std::set<std::string> short_labels;
-      for (const std::string& value : axis.values) short_labels.insert(label_of(value, false));
-      const bool whole = short_labels.size() < axis.values.size();
+      std::set<std::string> taken;
       for (const std::string& value : axis.values) {
-        axis.labels.push_back(key + label_of(value, whole));
+        std::string label = label_of(value);
+        // The first keeps its name, so that a value more renames none.
+        if (!taken.insert(label).second) label += "-" + hash_bytes(value).substr(0, 6);
+        axis.labels.push_back(key + label);
       }
     }
   }

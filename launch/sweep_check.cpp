@@ -44,6 +44,11 @@ class Checker {
                   fmt::format("below {}", read->max_positions));
         }
       }
+      for (const char* option : {"thoughts.count", used}) {
+        if (number(option) < number("data.max-length")) continue;
+        problem("more thoughts than a row may have tokens", option,
+                fmt::format("below data.max-length, {}", text("data.max-length")));
+      }
       if (method.task_vectors && number("thoughts.eval-count") > number("thoughts.count")) {
         problem("more thoughts than vectors are trained", "thoughts.eval-count",
                 fmt::format("at most {}", text("thoughts.count")));

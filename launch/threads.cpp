@@ -1,7 +1,6 @@
 #include "launch/threads.h"
 
 #include <ATen/Parallel.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,6 +10,7 @@
 #include "runtime/hash.h"
 #include "runtime/log.h"
 #include "runtime/nccl_library.h"
+#include "runtime/processors.h"
 
 namespace softcot {
 namespace {
@@ -43,10 +43,7 @@ std::filesystem::path flight_folder(const Invocation& invocation, const Parallel
 
 void set_threads(const ProcessWorld& world) {
   if (std::getenv("OMP_NUM_THREADS") != nullptr) return;
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  sched_getaffinity(0, sizeof allowed, &allowed);
-  at::set_num_threads(std::max(1, CPU_COUNT(&allowed) / world.local_size()));
+  at::set_num_threads(std::max(1, usable_processors() / world.local_size()));
 }
 
 ProcessGroups start_groups(Invocation& invocation, RunOptions& run) {

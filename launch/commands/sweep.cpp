@@ -2,10 +2,11 @@
 
 #include <charconv>
 #include <cstdlib>
-#include <thread>
+#include <optional>
 
 #include "launch/cell_settings.h"
 #include "launch/commands/commands.h"
+#include "launch/file_lock.h"
 #include "launch/standard_output.h"
 #include "launch/sweep_cost.h"
 #include "launch/sweep_folder.h"
@@ -13,6 +14,7 @@
 #include "launch/sweep_text.h"
 #include "launch/work_runner.h"
 #include "runtime/log.h"
+#include "runtime/processors.h"
 #include "runtime/stop_signal.h"
 
 namespace softcot {
@@ -66,12 +68,19 @@ double measured(const SweepPlan& plan, const std::vector<WorkCost>& costs,
   return expected > 0 ? took / expected : 0;
 }
 
-/// Works at a time share the cores, unless somebody has decided how many threads each has.
-void share_cores(int jobs, int ranks) {
-  const int cores = static_cast<int>(std::thread::hardware_concurrency());
-  if (jobs > 1) {
-    setenv("OMP_NUM_THREADS", std::to_string(std::max(1, cores / (jobs * ranks))).c_str(), 0);
-  }
+/// Works at a time share the cores that this process may use with those of the job's other ranks on
+/// this machine, unless somebody has decided how many threads each has.
+void share_cores(const WorkOptions& works, int local_ranks) {
+  const int groups = std::max(1, local_ranks / works.ranks);
+  if (works.jobs * groups == 1) return;
+  const int threads = usable_processors() / (works.jobs * groups * works.ranks);
+  setenv("OMP_NUM_THREADS", std::to_string(std::max(1, threads)).c_str(), 0);
+}
+
+/// What the ranks of one job hold together, so that the first can be the last to end.
+std::optional<FileLock> hold_with_ranks(const std::filesystem::path& out, const Shard& shard) {
+  return FileLock::try_take(out / fmt::format(".ranks-{}-of-{}.lock", shard.number, shard.count),
+                            FileLock::Kind::kShared);
 }
 
 struct SweepOptions {
@@ -150,17 +159,18 @@ ExitCode run_sweep(Invocation& invocation) {
   set_log_rank(rank, ranks);
   hide_environment(options);
   leave_job();
-  share_cores(works.jobs, works.ranks);
+  share_cores(works, invocation.local_size());
   const StopSignals signals;
   const SweepFolder folder(sweep, plan, works.out, shard.count > 1 || ranks > 1);
+  auto together = ranks > 1 ? hold_with_ranks(works.out, shard) : std::nullopt;
   std::vector<double> seconds;
   for (const WorkCost& cost : costs) seconds.push_back(cost.seconds * (scale > 0 ? scale : 1));
   WorkDisplay display("sweep", plan.works, std::move(seconds), true, jobs);
   const ExitCode status = WorkRunner(plan.works, works).run(share_of(plan, shard), display);
   folder.save();
-  // The first rank has waited for what the others did. A launcher would end them all with the first
-  // that does not end well.
+  // A launcher ends all ranks with the first that does not end well: that is the last of them.
   if (rank != 0) return ExitCode::kOk;
+  if (together) together->outlast_others();
   write_standard_output(sweep_summary(sweep, plan, works.out));
   return status;
 }

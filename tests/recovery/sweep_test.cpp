@@ -174,6 +174,43 @@ TEST_F(Sweep, MethodsThatTrainNothingAreCellsToo) {
   EXPECT_THAT(record(out).at("cells"), SizeIs(8));
 }
 
+TEST_F(Sweep, SeedsOfWhatTheAssistantWritesMakeCellsOfTheirOwn) {
+  const auto out = project_.path("out");
+  const auto grid = file("evaluate.seed = 1, 2\n");
+  const ChildResult made = run_softcot(call(grid, out,
+                                            {"--method", "zero_shot_assist_cot", "--thoughts.count",
+                                             "2", "--thoughts.written-temperature", "0.8"}));
+  ASSERT_EQ(made.status, 0) << made.err;
+  EXPECT_THAT(
+      started(made.err),
+      UnorderedElementsAre("cells/zero_shot_cot: evaluate", "thoughts/texts-n2-seed1: precompute",
+                           "thoughts/texts-n2-seed2: precompute",
+                           "cells/zero_shot_assist_cot-seed1: evaluate",
+                           "cells/zero_shot_assist_cot-seed2: evaluate"));
+  // Greedy answers do not hang on the seed: they are taken over.
+  EXPECT_THAT(slurp(out / "cells/zero_shot_assist_cot-seed2/work.jsonl"),
+              Not(HasSubstr("\"zero_shot_cot\"")));
+}
+
+TEST_F(Sweep, StoppedItsTrainingSavesAndTheNextCallGoesOn) {
+  const auto out = project_.path("out");
+  const auto slow = file("train.seed = 1, 2\n");
+  const std::vector<std::string> steps = {
+      "--train.steps", "400", "--method", "prompt_tuning", "--train.checkpoint-every", "400"};
+  const auto training = out / "trained/prompt_tuning-seed1";
+  Job job(call(slow, out, steps));
+  ASSERT_TRUE(wait_until(
+      [&] { return std::filesystem::exists(training / "metrics.jsonl") || !job.running(); }));
+  ASSERT_EQ(kill(job.launcher(), SIGTERM), 0);
+  const ChildResult stopped = job.wait(std::chrono::seconds(60));
+  EXPECT_EQ(stopped.status, 75) << stopped.err;
+  EXPECT_THAT(names_below(training / "checkpoints"), Not(IsEmpty()));
+  EXPECT_FALSE(std::filesystem::exists(training / "cell.failed"));
+  const ChildResult finished = run_softcot(call(slow, out, steps));
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  EXPECT_THAT(slurp(training / "cell.log"), HasSubstr("resum"));
+}
+
 TEST_F(Sweep, KilledItGoesOnWhereItWas) {
   const auto whole = project_.path("whole");
   const auto slow = file("train.seed = 1, 2\n");
@@ -280,6 +317,8 @@ TEST_F(Sweep, BadInputIsRefusedBeforeAnythingStarts) {
   EXPECT_THAT(refused("thoughts.cont = 1\nthoughts.count = 2, 2\nevaluate.methods = lora\n"),
               AllOf(HasSubstr("did you mean thoughts.count?"), HasSubstr("value twice"),
                     HasSubstr("the sweep decides this option")));
+  EXPECT_THAT(refused("thoughts.count = 20\n", {"--data.max-length", "20"}),
+              HasSubstr("more thoughts than a row may have tokens"));
   EXPECT_THAT(refused(""), HasSubstr("sweep without axes"));
   EXPECT_THAT(
       refused("train.seed = 1\n", {"--train.seed", "4", "--assistant", project_.path("nowhere")}),

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <set>
 #include <sstream>
 
 #include "support/child_process.h"
@@ -81,13 +82,15 @@ class Slurm : public ::testing::Test {
     return shown.out.substr(begin, shown.out.find(' ', begin) - begin);
   }
   static std::string state(const std::string& job) { return field(job, "JobState"); }
+  /// A job that is preempted or queued again has not ended.
   static bool ended(const std::string& job) {
-    const std::string now = state(job);
-    return now != "PENDING" && now != "RUNNING" && now != "COMPLETING" && now != "CONFIGURING";
+    const std::set<std::string> ends = {"COMPLETED", "FAILED",    "CANCELLED",    "TIMEOUT",
+                                        "DEADLINE",  "NODE_FAIL", "OUT_OF_MEMORY"};
+    return ends.contains(state(job));
   }
   static void wait_for_end(const std::vector<std::string>& jobs) {
     for (const std::string& job : jobs) {
-      ASSERT_TRUE(wait_until([&] { return ended(job); }, std::chrono::seconds(60)))
+      ASSERT_TRUE(wait_until([&] { return ended(job); }, std::chrono::seconds(180)))
           << run_child({"squeue", "--all"}).out;
     }
   }
@@ -189,6 +192,26 @@ TEST_F(Slurm, AFailingTaskOfAnArrayLeavesTheOthersAndTheReport) {
   EXPECT_EQ(state(jobs[1]), "COMPLETED") << logs("sweep");
   EXPECT_EQ(slurp(out / "report"), "cell-1\ncell-2\ncell-3\nreport\n");
   EXPECT_THAT(slurp(out / "cell-3"), AllOf(HasSubstr("sweep --config"), HasSubstr("--shard 3/3")));
+}
+
+TEST_F(Slurm, TasksOfAnArrayShareASweep) {
+  std::string text = slurp(project_->path("project.cfg"));
+  const std::string count = "count = 4\n";
+  text.erase(text.find(count), count.size());
+  const auto grid =
+      write_text(project_->path("grid.cfg"), text + "[axes]\nthoughts.count = 0, 1, 2, 3\n");
+  const auto out = project_->path("grid");
+  auto environment = site("grid", {{"SITE_NODES", "1"}, {"SITE_RANKS_PER_NODE", "2"}});
+  environment.erase("SOFTCOT_RUN_FOLDER");
+  const auto jobs =
+      submit("submit_sweep.sh", {"--tasks", "2", "--config", grid, "--out", out}, environment);
+  ASSERT_EQ(jobs.size(), 2U);
+  wait_for_end({jobs[0] + "_1", jobs[0] + "_2", jobs[1]});
+  for (const std::string& job : {jobs[0] + "_1", jobs[0] + "_2", jobs[1]}) {
+    EXPECT_EQ(state(job), "COMPLETED") << logs("grid");
+  }
+  EXPECT_EQ(lines_with(slurp(out / "sweep.json"), "\"done\"").size(), 4U) << logs("grid");
+  EXPECT_THAT(slurp(out / "report" / "report.md"), HasSubstr("SoftCoT"));
 }
 
 // Under srun Slurm asks the ranks to stop; under mpirun it ends mpirun's helper as well.
