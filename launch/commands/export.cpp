@@ -69,7 +69,7 @@ void export_run(const RunOptions& run, std::filesystem::path out, std::string ba
   const TensorViews soft = soft_tensors(trained.parts);
   const auto hash = trained.identity.at("backbone").at("hash").get<std::string>();
   require_empty(out);
-  out = std::filesystem::absolute(out).lexically_normal();
+  out = std::filesystem::weakly_canonical(std::filesystem::absolute(out));
   if (!out.has_filename()) out = out.parent_path();
   const WorkFolder work(hidden_beside(out));
   std::string written;
@@ -89,6 +89,7 @@ void export_run(const RunOptions& run, std::filesystem::path out, std::string ba
         {{"format", "pt"}, {"softcot.method", trained.method()}, {"softcot.backbone_hash", hash}});
     written += fmt::format("soft prompt: {}\n", (out / kSoftName).string());
   }
+  require_empty(out);  // Another export may have been faster.
   work.publish(out);
   fsync_folder(out.parent_path());
   write_standard_output(written);

@@ -138,12 +138,23 @@ ExitCode run_precompute(Invocation& invocation) {
   const ProcessGroups groups = start_groups(invocation, run);
   const auto wants = [wanted](Wanted part) { return wanted == Wanted::kAll || wanted == part; };
   const bool has_train = !run.data.file.empty() && wants(Wanted::kTrain);
+  const auto& methods = run.evaluate.methods;
+  const bool has_texts = wants(Wanted::kTexts) &&
+                         std::any_of(methods.begin(), methods.end(), [](const std::string& name) {
+                           return method_of(name).written;
+                         });
+  if (wanted == Wanted::kTrain && !has_train) {
+    fail(ExitCode::kUsage,
+         {.what = "no questions to train on", .where = "--only train", .fix = "give --data.file"});
+  }
+  if (wanted == Wanted::kTexts && !has_texts) {
+    fail(ExitCode::kUsage, {.what = "no method whose assistant writes texts",
+                            .where = "--only texts",
+                            .fix = "give --evaluate.methods zero_shot_assist_cot"});
+  }
   if (!has_train) require_eval(run.data);
   const auto eval = eval_split(run.data);
-  const auto& methods = run.evaluate.methods;
-  if (eval && wants(Wanted::kTexts) &&
-      std::any_of(methods.begin(), methods.end(),
-                  [](const std::string& name) { return method_of(name).written; })) {
+  if (eval && has_texts) {
     written_thoughts(run, *eval, PromptTemplate::load(run.prompts, run.thoughts.prompt), groups);
   }
   if (wanted == Wanted::kTexts) return ExitCode::kOk;
