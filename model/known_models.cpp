@@ -81,7 +81,8 @@ const std::vector<KnownModel>& known_models() {
 
 std::optional<KnownModel> find_known_model(const std::string& name) {
   const std::string ending = "-instruct";
-  std::string wanted = lower(std::filesystem::path(name).filename());
+  std::string wanted = name.substr(0, name.find_last_not_of('/') + 1);
+  wanted = lower(std::filesystem::path(wanted).filename());
   if (wanted.ends_with(ending)) wanted.resize(wanted.size() - ending.size());
   for (const KnownModel& model : known_models()) {
     if (lower(model.name) == wanted) return model;

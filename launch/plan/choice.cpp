@@ -39,9 +39,9 @@ std::string remedies(const Workload& work, const Machine& machine, double lackin
     narrow.weight_bytes = 2;
     try_with(narrow, "--dtype bfloat16");
   }
-  // A machine with more nodes of the same kind.
+  // A machine with more nodes of the same kind: sizes that tp divides are powers of two.
   const int one_node = machine.ranks_per_node();
-  for (int nodes = machine.nodes + 1; machine.on_gpu() && nodes <= 16 * machine.nodes; ++nodes) {
+  for (int nodes = 2 * machine.nodes; machine.on_gpu() && nodes <= 16 * machine.nodes; nodes *= 2) {
     Machine larger = machine;
     larger.nodes = nodes;
     larger.ranks = nodes * one_node;

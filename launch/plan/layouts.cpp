@@ -9,8 +9,9 @@ namespace {
 
 /// Of a GPU's memory: what its caching allocator cannot hand out again.
 constexpr double kGaps = 0.05;
-/// Steps whose largest piece and whose mean time stand for all.
-constexpr std::int64_t kPlannedSteps = 20'000;
+/// Steps, times replicas, whose largest piece stands for all.
+constexpr std::int64_t kPlannedShares = 200'000;
+/// Steps whose mean time stands for all.
 constexpr std::int64_t kTimedSteps = 100;
 
 bool legal(const Workload& work, int tp) {
@@ -32,7 +33,8 @@ Layout evaluate(const Workload& work, const Machine& machine, int tp) {
   StepPieces steps(work, layout.dp);
   StepTime sum;
   std::vector<std::vector<Piece>> all(static_cast<std::size_t>(layout.dp));  // of each replica
-  const std::int64_t planned = std::min(kPlannedSteps, work.steps);
+  const std::int64_t planned =
+      std::min(work.steps, std::max(kTimedSteps, kPlannedShares / layout.dp));
   const std::int64_t timed = std::min(kTimedSteps, planned);
   for (std::int64_t s = 0; s < planned; ++s) {
     const auto replicas = steps.of_step(s);
