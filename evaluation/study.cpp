@@ -122,9 +122,25 @@ void add_cell(Study& study, std::size_t index) {
     return;
   }
   line.cells.push_back(index);
-  line.samples.seeds += std::max<std::size_t>(1, cell.samples.seeds);
   if (!line.published) line.published = cell.published;
-  pool_samples(line.samples, cell.samples.samples);
+}
+
+/// Pools the samples of the line's cells in the order of their seeds, so that the n-th seed of one
+/// line stands against the n-th of another.
+void pool_cells(const Study& study, StudyLine& line) {
+  std::vector<std::size_t> ordered = line.cells;
+  const auto seeds_of = [&](std::size_t index) -> const std::string& {
+    return study.cells[index].seeds;
+  };
+  std::stable_sort(ordered.begin(), ordered.end(), [&](std::size_t left, std::size_t right) {
+    const auto &a = seeds_of(left), &b = seeds_of(right);
+    return std::pair(a.size(), a) < std::pair(b.size(), b);
+  });
+  for (const std::size_t index : ordered) {
+    const MethodSamples& samples = study.cells[index].samples;
+    line.samples.seeds += std::max<std::size_t>(1, samples.seeds);
+    pool_samples(line.samples, samples.samples);
+  }
 }
 
 /// The zero-shot line of the task that shares most with `line`: scored in the same way, then the
@@ -201,6 +217,7 @@ void add_lines(Study& study) {
   for (std::size_t i = 0; i < study.cells.size(); ++i) {
     if (!study.cells[i].samples.samples.empty()) add_cell(study, i);
   }
+  for (StudyLine& line : study.lines) pool_cells(study, line);
   for (const std::string& task : study.tasks()) {
     const auto lines = study.lines_of(task);
     std::map<const StudyLine*, std::string> labels;

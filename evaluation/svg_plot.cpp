@@ -65,6 +65,15 @@ std::string style_of(const PlotSeries& series) {
   return "";
 }
 
+/// Nothing but zeros, around which gnuplot would show as much below as above.
+bool all_zero(const Plot& plot) {
+  return std::all_of(plot.series.begin(), plot.series.end(), [](const PlotSeries& series) {
+    return std::all_of(series.points.begin(), series.points.end(), [](const PlotPoint& point) {
+      return point.y == 0 && point.low == 0 && point.high == 0;
+    });
+  });
+}
+
 bool is_empty(const PlotSeries& series) {
   return std::none_of(series.points.begin(), series.points.end(), drawable);
 }
@@ -97,7 +106,11 @@ std::string gnuplot_script(const Plot& plot) {
       "set xlabel '{}'\nset ylabel '{}'\n",
       plot.width, height, harmless(plot.id), below ? "below" : "top right", harmless(plot.x_label),
       harmless(plot.y_label));
-  if (plot.from_zero) script += "set yrange [0:*]\n";
+  if (all_zero(plot)) {
+    script += "set yrange [0:1]\n";
+  } else if (plot.from_zero) {
+    script += "set yrange [0:*]\n";
+  }
   if (!plot.x_names.empty()) {
     std::string tics;
     for (std::size_t i = 0; i < plot.x_names.size(); ++i) {
