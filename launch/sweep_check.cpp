@@ -43,8 +43,6 @@ class Checker {
           problem("more thoughts than the model has positions", option,
                   fmt::format("below {}", read->max_positions));
         }
-      }
-      for (const char* option : {"thoughts.count", used}) {
         if (number(option) < number("data.max-length")) continue;
         problem("more thoughts than a row may have tokens", option,
                 fmt::format("below data.max-length, {}", text("data.max-length")));
