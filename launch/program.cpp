@@ -11,6 +11,7 @@
 #include "launch/nearest_name.h"
 #include "launch/option_help.h"
 #include "launch/standard_output.h"
+#include "model/compiled_products.h"
 #include "runtime/log.h"
 #include "runtime/process_world.h"
 #include "runtime/single_voice.h"
@@ -161,6 +162,7 @@ int Invocation::local_size() const {
 int run_program(int argc, char** argv, std::span<const Command> commands) {
   open_missing_standard_streams();
   return_freed_memory();
+  bound_kept_products();
   std::signal(SIGPIPE, SIG_IGN);  // A closed pipe is seen where the write fails.
   std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   const std::string name = arguments.empty() ? "--help" : arguments.front();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "model/compiled_products.h"
 #include "model/cpu_kernels.h"
 
 namespace softcot {
@@ -23,13 +24,7 @@ constexpr std::int64_t kWidenedElements = std::int64_t{1} << 21;
 
 bool multiplies_bf16() {
   const Bf16Matmul choice = bf16_choice.load(std::memory_order_relaxed);
-  if (choice != Bf16Matmul::kAuto) return choice == Bf16Matmul::kNative;
-#if defined(__x86_64__)
-  static const bool native = __builtin_cpu_supports("avx512bf16") != 0;
-  return native;
-#else
-  return false;
-#endif
+  return choice == Bf16Matmul::kAuto ? processor_multiplies_bf16() : choice == Bf16Matmul::kNative;
 }
 
 bool is_wide_over_narrow(const at::Tensor& x, const at::Tensor& weight) {

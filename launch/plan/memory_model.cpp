@@ -4,6 +4,8 @@
 #include <initializer_list>
 #include <numeric>
 
+#include "model/compiled_products.h"
+
 namespace softcot {
 namespace {
 
@@ -81,7 +83,9 @@ class Rank {
     if (host_) {
       Int tokens = 0;
       for (const RowShape& row : work_.rows) tokens += row.tokens;
-      parts.process = kHostProcess + (ranks > 1 ? kHostMpi : 0) + tokens * kTokenBytes +
+      const bool compiles = work_.weight_bytes == 2 && processor_multiplies_bf16();
+      parts.process = kHostProcess + (compiles ? kKeptProducts * kCompiledProductBytes : 0) +
+                      (ranks > 1 ? kHostMpi : 0) + tokens * kTokenBytes +
                       (work_.backbone.vocabulary + work_.assistant_vocabulary) * kTokenizerBytes;
     } else {
       parts.process = kGpuProcess + (ranks > 1 ? kGpuCommunicator : 0);
