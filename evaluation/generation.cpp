@@ -1,5 +1,6 @@
 #include "evaluation/generation.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <algorithm>
 #include <optional>
@@ -101,11 +102,17 @@ class Decoder {
   /// Samples each row's next token from its hidden state [B, H] and hands over the rows that end.
   void take_tokens(const at::Tensor& hidden, std::vector<ActiveRow>& rows) {
     const auto logits = model_.backbone().logits(hidden).cpu();
+    std::vector<std::int64_t> tokens(rows.size());
+    at::parallel_for(0, logits.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        tokens[at] = sample_token(logits[i], options_.sampling, rows[at].stream);
+      }
+    });
     std::vector<ActiveRow> going_on;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       auto& row = rows[i];
-      const auto token =
-          sample_token(logits[static_cast<std::int64_t>(i)], options_.sampling, row.stream);
+      const std::int64_t token = tokens[i];
       row.result.ids.push_back(token);
       ++work_.new_tokens;
       if (token_) token_(row.request, token);

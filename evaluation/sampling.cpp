@@ -37,6 +37,9 @@ std::int64_t sample_token(const at::Tensor& logits, const SamplingOptions& optio
   std::vector<std::int64_t> order(size);
   std::iota(order.begin(), order.end(), 0);
   if (options.top_p < 1.0) {
+    // Those that are lighter add up to less than what top-p leaves out: they need not be sorted.
+    const double lightest = (1.0 - options.top_p) * mass / static_cast<double>(size);
+    std::erase_if(order, [&](std::int64_t id) { return weights[id] < lightest; });
     std::sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
       return weights[a] != weights[b] ? weights[a] > weights[b] : a < b;
     });
