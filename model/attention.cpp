@@ -2,9 +2,11 @@
 
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "model/cpu_attention.h"
 #include "model/cpu_kernels.h"
 #include "runtime/error.h"
 
@@ -34,15 +36,6 @@ at::Tensor expand_heads(const at::Tensor& x,
   if (shape.query_heads == shape.kv_heads) return heads.contiguous().unsqueeze(0);
   const auto index = at::tensor(shape.kv_of_query, at::TensorOptions(at::kLong).device(x.device()));
   return heads.index_select(0, index).unsqueeze(0);
-}
-
-/// [1, Q, S, D] → [S, K, D]: the sum over the query heads of each KV head.
-at::Tensor reduce_heads(const at::Tensor& x, const AttentionShape& shape) {
-  const auto heads = x.squeeze(0);
-  if (shape.query_heads == shape.kv_heads) return heads.transpose(0, 1);
-  const auto index = at::tensor(shape.kv_of_query, at::TensorOptions(at::kLong).device(x.device()));
-  auto sums = at::zeros({shape.kv_heads, heads.size(1), heads.size(2)}, heads.options());
-  return sums.index_add_(0, index, heads).transpose(0, 1);
 }
 
 /// The heads of one row; `rotated` [T, Q + 2K, D] are its new tokens.
@@ -77,28 +70,62 @@ double scale_of(const AttentionShape& shape) {
   return 1.0 / std::sqrt(static_cast<double>(shape.head_width));
 }
 
-/// The host library's fused kernel, which keeps only the log-sum-exp for the backward pass.
+at::Tensor rotated_heads(const at::Tensor& qkv, const at::Tensor& positions, const Call& call) {
+  const auto& shape = *call.shape;
+  const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads;
+  return call.rope->rotate(qkv.view({-1, heads, shape.head_width}), positions,
+                           shape.query_heads + shape.kv_heads, /*backwards=*/false);
+}
+
+/// Where the host kernels find the rows; output [P, Q, D], mass [P · Q].
+std::vector<cpu::AttentionRow> host_rows(const at::Tensor& rotated, const Call& call,
+                                         const at::Tensor& output, const at::Tensor& mass) {
+  const std::int64_t query_heads = call.shape->query_heads;
+  std::vector<cpu::AttentionRow> rows;
+  std::int64_t at = 0;
+  for (const auto& row : call.rows) {
+    cpu::AttentionRow& host = rows.emplace_back();
+    host.heads = rotated.const_data_ptr<float>() + at * rotated.stride(0);
+    host.tokens = row.tokens;
+    const auto add = [&](const KvSegment& segment) {
+      host.past.push_back(
+          {segment.host_keys(call.layer), segment.host_values(call.layer), segment.tokens()});
+    };
+    for (const auto& segment : row.past) add(*segment);
+    if (row.own) add(*row.own);
+    host.output = output.mutable_data_ptr<float>() + at * output.stride(0);
+    host.mass = mass.mutable_data_ptr<float>() + at * query_heads;
+    at += row.tokens;
+  }
+  return rows;
+}
+
+cpu::AttentionHeads host_heads(const AttentionShape& shape) {
+  return {shape.query_heads, shape.kv_heads, shape.head_width, shape.kv_of_query.data(),
+          static_cast<float>(scale_of(shape))};
+}
+
+struct HostAttention {
+  at::Tensor output;  // [P, Q, D]
+  at::Tensor mass;    // [P · Q]
+};
+
+HostAttention attend_on_host(const at::Tensor& rotated, const Call& call) {
+  const auto& shape = *call.shape;
+  HostAttention result = {
+      at::empty({rotated.size(0), shape.query_heads, shape.head_width}, rotated.options()),
+      at::empty({rotated.size(0) * shape.query_heads}, rotated.options())};
+  cpu::causal_attention(host_rows(rotated, call, result.output, result.mass), host_heads(shape));
+  return result;
+}
+
+/// The fused host kernels, which keep only each score's log-sum-exp for the backward pass.
 struct PackedAttentionFunction : torch::autograd::Function<PackedAttentionFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv,
                             const at::Tensor& positions, const c10::intrusive_ptr<Call>& call) {
-    const auto& shape = *call->shape;
-    const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads;
-    const auto rotated =
-        call->rope->rotate(qkv.view({-1, heads, shape.head_width}), positions,
-                           shape.query_heads + shape.kv_heads, /*backwards=*/false);
-    auto output = at::empty({qkv.size(0), shape.query_heads, shape.head_width}, qkv.options());
-    variable_list saved = {rotated, positions, output};
-    std::int64_t at = 0;
-    for (const auto& row : call->rows) {
-      const auto x = gather_heads(rotated.narrow(0, at, row.tokens), row, *call);
-      const auto mask = causal_mask(row.tokens, x.key.size(2), x.query.options());
-      auto [out, lse] = at::_scaled_dot_product_flash_attention_for_cpu(
-          x.query, x.key, x.value, 0.0, !mask && row.tokens > 1, mask, scale_of(shape));
-      output.narrow(0, at, row.tokens).copy_(out.squeeze(0).transpose(0, 1));
-      saved.push_back(lse);
-      at += row.tokens;
-    }
-    context->save_for_backward(saved);
+    const auto rotated = rotated_heads(qkv, positions, *call);
+    const auto [output, mass] = attend_on_host(rotated, *call);
+    context->save_for_backward({rotated, positions, output, mass});
     context->saved_data["call"] = c10::IValue::make_capsule(call);
     return output.view({qkv.size(0), -1});
   }
@@ -108,30 +135,18 @@ struct PackedAttentionFunction : torch::autograd::Function<PackedAttentionFuncti
         c10::static_intrusive_pointer_cast<Call>(context->saved_data["call"].toCapsule());
     const auto& shape = *call->shape;
     const auto saved = context->get_saved_variables();
-    const auto& rotated = saved[0];
-    const auto& positions = saved[1];
-    const auto& output = saved[2];
-    const auto d_output = gradients[0].contiguous().view_as(output);
-    auto d_rotated = at::empty_like(rotated);
+    const auto &rotated = saved[0], &positions = saved[1], &output = saved[2], &mass = saved[3];
+    const auto d_output = gradients[0].contiguous();
+    const auto d_rotated = at::empty_like(rotated);
+    const auto rows = host_rows(rotated, *call, output, mass);
+    std::vector<cpu::AttentionGradient> parts;
     std::int64_t at = 0;
-    for (std::size_t r = 0; r < call->rows.size(); ++r) {
-      const auto& row = call->rows[r];
-      const auto x = gather_heads(rotated.narrow(0, at, row.tokens), row, *call);
-      const auto mask = causal_mask(row.tokens, x.key.size(2), x.query.options());
-      const auto out = output.narrow(0, at, row.tokens).transpose(0, 1).unsqueeze(0);
-      const auto d_out = d_output.narrow(0, at, row.tokens).transpose(0, 1).unsqueeze(0);
-      const auto [dq, dk, dv] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
-          d_out, x.query, x.key, x.value, out, saved[3 + r], 0.0, !mask && row.tokens > 1, mask,
-          scale_of(shape));
-      const std::int64_t past = x.key.size(2) - row.tokens;
-      auto d_row = d_rotated.narrow(0, at, row.tokens);
-      d_row.narrow(1, 0, shape.query_heads).copy_(dq.squeeze(0).transpose(0, 1));
-      d_row.narrow(1, shape.query_heads, shape.kv_heads)
-          .copy_(reduce_heads(dk.narrow(2, past, row.tokens), shape));
-      d_row.narrow(1, shape.query_heads + shape.kv_heads, shape.kv_heads)
-          .copy_(reduce_heads(dv.narrow(2, past, row.tokens), shape));
+    for (const auto& row : rows) {
+      parts.push_back({d_output.const_data_ptr<float>() + at * d_output.stride(0),
+                       d_rotated.mutable_data_ptr<float>() + at * d_rotated.stride(0)});
       at += row.tokens;
     }
+    cpu::causal_attention_backward(rows, parts, host_heads(shape));
     const auto d_qkv = call->rope->rotate(d_rotated, positions, shape.query_heads + shape.kv_heads,
                                           /*backwards=*/true);
     return {d_qkv.view({d_qkv.size(0), -1}), at::Tensor(), at::Tensor()};
@@ -180,15 +195,21 @@ at::Tensor decode(const at::Tensor& rotated, const Call& call) {
   return output;
 }
 
-bool decodes_on_host(const at::Tensor& qkv, const std::vector<PackedRow>& rows) {
+/// Whether the host kernels can read all of it.
+bool on_host_in_float(const at::Tensor& qkv, const std::vector<PackedRow>& rows) {
   if (!qkv.is_cpu() || qkv.scalar_type() != at::kFloat) return false;
   for (const auto& row : rows) {
-    if (row.tokens != 1 || !row.own || row.own->dtype() != at::kFloat) return false;
+    if (row.own && row.own->dtype() != at::kFloat) return false;
     for (const auto& segment : row.past) {
       if (segment->dtype() != at::kFloat) return false;
     }
   }
   return true;
+}
+
+bool decodes(const std::vector<PackedRow>& rows) {
+  return std::all_of(rows.begin(), rows.end(),
+                     [](const PackedRow& row) { return row.tokens == 1 && row.own; });
 }
 
 /// Row by row through the library's own kernels, whatever the device; autograd follows where it is
@@ -209,18 +230,13 @@ at::Tensor attend_by_library(const at::Tensor& rotated, const Call& call) {
   return output.view({rotated.size(0), -1});
 }
 
-at::Tensor rotated_heads(const at::Tensor& qkv, const at::Tensor& positions, const Call& call) {
-  const auto& shape = *call.shape;
-  const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads;
-  return call.rope->rotate(qkv.view({-1, heads, shape.head_width}), positions,
-                           shape.query_heads + shape.kv_heads, /*backwards=*/false);
-}
-
 at::Tensor attend_without_autograd(const at::Tensor& qkv, const at::Tensor& positions,
                                    const Call& call) {
   const auto rotated = rotated_heads(qkv, positions, call);
-  if (decodes_on_host(qkv, call.rows)) return decode(rotated, call);
-  const auto output = attend_by_library(rotated, call);
+  const bool host = on_host_in_float(qkv, call.rows);
+  if (host && decodes(call.rows)) return decode(rotated, call);
+  const auto output = host ? attend_on_host(rotated, call).output.view({qkv.size(0), -1})
+                           : attend_by_library(rotated, call);
   remember(rotated, call);
   return output;
 }
@@ -247,7 +263,9 @@ at::Tensor packed_attention(const at::Tensor& qkv, const at::Tensor& positions,
   for (const auto& row : rows) {
     if (row.own) fail(ExitCode::kInternal, {.what = "a growing cache segment under autograd"});
   }
-  if (!qkv.is_cpu()) return attend_by_library(rotated_heads(qkv, positions, *call), *call);
+  if (!on_host_in_float(qkv, rows)) {
+    return attend_by_library(rotated_heads(qkv, positions, *call), *call);
+  }
   return PackedAttentionFunction::apply(qkv, positions, call);
 }
 

@@ -1,6 +1,7 @@
 #include "model/cpu_kernels.h"
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "model/cpu_row_kernels.h"
@@ -17,23 +18,67 @@ extern const RowKernels kRowKernels;
 namespace avx512 {
 extern const RowKernels kRowKernels;
 }
-#endif
-
-const RowKernels& row_kernels() {
-#if defined(SOFTCOT_X86_KERNELS)
-  static const RowKernels& chosen = __builtin_cpu_supports("x86-64-v4")   ? avx512::kRowKernels
-                                    : __builtin_cpu_supports("x86-64-v3") ? avx2::kRowKernels
-                                                                          : portable::kRowKernels;
-  return chosen;
-#else
-  return portable::kRowKernels;
-#endif
+namespace avx512bf16 {
+extern const RowKernels kRowKernels;
 }
+#endif
 
 namespace {
+
+/// Nothing where the processor, or the compiler's, has not this set.
+const RowKernels* kernels_for(InstructionSet set) {
+  if (set == InstructionSet::kPortable) return &portable::kRowKernels;
+#if defined(SOFTCOT_X86_KERNELS)
+  const bool v3 = __builtin_cpu_supports("x86-64-v3"), v4 = __builtin_cpu_supports("x86-64-v4");
+  const bool bf16 = v4 && __builtin_cpu_supports("avx512bf16");
+  if (set == InstructionSet::kAvx512Bf16) return bf16 ? &avx512bf16::kRowKernels : nullptr;
+  if (set == InstructionSet::kAvx512) return v4 ? &avx512::kRowKernels : nullptr;
+  if (set == InstructionSet::kAvx2) return v3 ? &avx2::kRowKernels : nullptr;
+  return bf16 ? &avx512bf16::kRowKernels
+         : v4 ? &avx512::kRowKernels
+         : v3 ? &avx2::kRowKernels
+              : &portable::kRowKernels;
+#else
+  return set == InstructionSet::kBest ? &portable::kRowKernels : nullptr;
+#endif
+}
+
+std::atomic<const RowKernels*> chosen_kernels{nullptr};
+
+}  // namespace
+
+bool use_instruction_set(InstructionSet set) {
+  const RowKernels* kernels = kernels_for(set);
+  if (kernels != nullptr) chosen_kernels = kernels;
+  return kernels != nullptr;
+}
+
+const RowKernels& row_kernels() {
+  const RowKernels* kernels = chosen_kernels.load(std::memory_order_relaxed);
+  if (kernels == nullptr) {
+    use_instruction_set(InstructionSet::kBest);
+    kernels = chosen_kernels.load(std::memory_order_relaxed);
+  }
+  return *kernels;
+}
+
+bool multiplies_bf16() { return row_kernels().product_of_bf16 != nullptr; }
+
+namespace {
+
 constexpr std::int64_t kOutputBlock =
     32;  ///< Outputs of a product that one thread takes at a time.
+
+template <typename Value, typename Weight, typename Product>
+void product_by_blocks(Product product, const Value* x, const Weight* weight, std::int64_t rows,
+                       std::int64_t inputs, std::int64_t outputs, float* y) {
+#pragma omp parallel for
+  for (std::int64_t o = 0; o < outputs; o += kOutputBlock) {
+    product(x, weight, rows, inputs, outputs, o, std::min(o + kOutputBlock, outputs), y);
+  }
 }
+
+}  // namespace
 
 void rms_norm(const float* x, const float* weight, float epsilon, std::int64_t rows,
               std::int64_t width, float* y, float* inverse) {
@@ -87,43 +132,18 @@ void rotate(float* x, const std::int64_t* positions, const float* cosine, const 
 
 void few_rows_matmul(const float* x, const float* weight, std::int64_t rows, std::int64_t inputs,
                      std::int64_t outputs, float* y) {
-#pragma omp parallel for
-  for (std::int64_t o = 0; o < outputs; o += kOutputBlock) {
-    row_kernels().product(x, weight, rows, inputs, outputs, o, std::min(o + kOutputBlock, outputs),
-                          y);
-  }
+  product_by_blocks(row_kernels().product, x, weight, rows, inputs, outputs, y);
 }
 
 void few_rows_matmul(const float* x, const std::uint16_t* weight, std::int64_t rows,
                      std::int64_t inputs, std::int64_t outputs, float* y) {
-#pragma omp parallel for
-  for (std::int64_t o = 0; o < outputs; o += kOutputBlock) {
-    row_kernels().product_bf16(x, weight, rows, inputs, outputs, o,
-                               std::min(o + kOutputBlock, outputs), y);
-  }
+  product_by_blocks(row_kernels().product_bf16, x, weight, rows, inputs, outputs, y);
 }
 
-namespace {
-
-/// Neighbouring query heads that read the same KV head.
-struct HeadGroup {
-  std::int64_t first;
-  std::int64_t count;
-  std::int64_t kv_head;
-};
-
-std::vector<HeadGroup> head_groups(const std::int64_t* kv_of_query, std::int64_t query_heads) {
-  std::vector<HeadGroup> groups;
-  for (std::int64_t head = 0; head < query_heads; ++head) {
-    if (groups.empty() || groups.back().kv_head != kv_of_query[head]) {
-      groups.push_back({head, 0, kv_of_query[head]});
-    }
-    ++groups.back().count;
-  }
-  return groups;
+void few_rows_matmul(const std::uint16_t* x, const std::uint16_t* weight, std::int64_t rows,
+                     std::int64_t inputs, std::int64_t outputs, float* y) {
+  product_by_blocks(row_kernels().product_of_bf16, x, weight, rows, inputs, outputs, y);
 }
-
-}  // namespace
 
 void decode_attention(const DecodeRow* rows, std::int64_t row_count,
                       const std::int64_t* kv_of_query, std::int64_t query_heads,

@@ -8,6 +8,13 @@
 /// local and use the OpenMP threads that LibTorch is set to.
 namespace softcot::cpu {
 
+/// The kernels are compiled for several instruction sets, and the best that the processor has is
+/// taken. Tests take others: false where the processor has not this one. Local.
+enum class InstructionSet { kBest, kPortable, kAvx2, kAvx512, kAvx512Bf16 };
+bool use_instruction_set(InstructionSet set);
+/// Whether the instruction set in use multiplies bfloat16.
+bool multiplies_bf16();
+
 /// y [rows, width] = x / rms(x) · weight [width]; `inverse` [rows] receives 1 / rms(x).
 void rms_norm(const float* x, const float* weight, float epsilon, std::int64_t rows,
               std::int64_t width, float* y, float* inverse);
@@ -34,6 +41,10 @@ void few_rows_matmul(const float* x, const float* weight, std::int64_t rows, std
                      std::int64_t outputs, float* y);
 /// The same with a bfloat16 weight, widened exactly to float32.
 void few_rows_matmul(const float* x, const std::uint16_t* weight, std::int64_t rows,
+                     std::int64_t inputs, std::int64_t outputs, float* y);
+
+/// The same of rows in bfloat16, summed in float32. Only where multiplies_bf16().
+void few_rows_matmul(const std::uint16_t* x, const std::uint16_t* weight, std::int64_t rows,
                      std::int64_t inputs, std::int64_t outputs, float* y);
 
 /// Part of one row's keys and values, [tokens, kv_heads, width] each.

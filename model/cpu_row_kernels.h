@@ -1,10 +1,23 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
+#include "model/cpu_attention.h"
 #include "model/cpu_kernels.h"
 
 namespace softcot::cpu {
+
+/// Neighbouring query heads that read the same KV head.
+struct HeadGroup {
+  std::int64_t first;
+  std::int64_t count;
+  std::int64_t kv_head;
+};
+std::vector<HeadGroup> head_groups(const std::int64_t* kv_of_query, std::int64_t query_heads);
+
+/// Queries' tokens that attention works on at once: the unit of work of the forward pass.
+inline constexpr std::int64_t kQueryBlock = 64;
 
 /// The inner loops of cpu_kernels.h for one instruction set: one row, or outputs [begin, end) of a
 /// product.
@@ -23,11 +36,22 @@ struct RowKernels {
   void (*product_bf16)(const float* x, const std::uint16_t* weight, std::int64_t rows,
                        std::int64_t inputs, std::int64_t outputs, std::int64_t begin,
                        std::int64_t end, float* y);
+  /// Of rows in bfloat16; null where the instruction set cannot.
+  void (*product_of_bf16)(const std::uint16_t* x, const std::uint16_t* weight, std::int64_t rows,
+                          std::int64_t inputs, std::int64_t outputs, std::int64_t begin,
+                          std::int64_t end, float* y);
   /// Neighbouring query heads that read the same KV head; `scores` has room for heads × the row's
   /// tokens.
   void (*decode_heads)(const DecodeRow& row, std::int64_t head, std::int64_t heads,
                        std::int64_t kv_head, std::int64_t kv_heads, std::int64_t width, float scale,
                        float* scores);
+  /// causal_attention of the group's heads for tokens [first, end), at most kQueryBlock.
+  void (*attend)(const AttentionRow& row, const AttentionHeads& heads, const HeadGroup& group,
+                 std::int64_t first, std::int64_t end, std::vector<float>& scratch);
+  /// causal_attention_backward of the group's heads and their KV head.
+  void (*attend_backward)(const AttentionRow& row, const AttentionGradient& gradient,
+                          const AttentionHeads& heads, const HeadGroup& group,
+                          std::vector<float>& scratch);
 };
 
 /// The fastest set that this processor runs.

@@ -50,12 +50,17 @@ at::Tensor few_rows(const at::Tensor& x, const at::Tensor& weight) {
   auto y = at::empty({x.size(0), weight.size(0)}, x.options());
   const auto* data = input.const_data_ptr<float>();
   auto* out = y.mutable_data_ptr<float>();
+  const auto multiply = [&](const auto* left, const auto* right) {
+    cpu::few_rows_matmul(left, right, x.size(0), x.size(1), weight.size(0), out);
+  };
   if (weight.scalar_type() == at::kFloat) {
-    cpu::few_rows_matmul(data, weight.const_data_ptr<float>(), x.size(0), x.size(1), weight.size(0),
-                         out);
+    multiply(data, weight.const_data_ptr<float>());
+  } else if (multiplies_bf16() && cpu::multiplies_bf16()) {
+    const auto narrow = input.to(at::kBFloat16);
+    multiply(static_cast<const std::uint16_t*>(narrow.const_data_ptr()),
+             static_cast<const std::uint16_t*>(weight.const_data_ptr()));
   } else {
-    cpu::few_rows_matmul(data, static_cast<const std::uint16_t*>(weight.const_data_ptr()),
-                         x.size(0), x.size(1), weight.size(0), out);
+    multiply(data, static_cast<const std::uint16_t*>(weight.const_data_ptr()));
   }
   return y;
 }
