@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <malloc.h>
 
 #include <algorithm>
 #include <csignal>
@@ -12,6 +11,7 @@
 #include "launch/option_help.h"
 #include "launch/standard_output.h"
 #include "model/compiled_products.h"
+#include "runtime/host_pool.h"
 #include "runtime/log.h"
 #include "runtime/process_world.h"
 #include "runtime/single_voice.h"
@@ -94,10 +94,6 @@ Failure describe_exception() {
   }
 }
 
-/// Blocks of a megabyte and more go back to the system when they are freed. Otherwise the heap
-/// grows with every step whose tensors do not fit into the gaps of the last one.
-void return_freed_memory() { mallopt(M_MMAP_THRESHOLD, 1 << 20); }
-
 ExitCode dispatch(Invocation& invocation, const std::string& name,
                   std::span<const Command> commands) {
   if (name == "--version" || name == "--help" || name == "-h" || name == "help") {
@@ -161,7 +157,7 @@ int Invocation::local_size() const {
 
 int run_program(int argc, char** argv, std::span<const Command> commands) {
   open_missing_standard_streams();
-  return_freed_memory();
+  use_host_pool();
   bound_kept_products();
   std::signal(SIGPIPE, SIG_IGN);  // A closed pipe is seen where the write fails.
   std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);

@@ -8,6 +8,7 @@
 #include "model/tensor_parallel.h"
 #include "model/weights.h"
 #include "runtime/error.h"
+#include "runtime/host_pool.h"
 
 namespace softcot {
 namespace {
@@ -45,6 +46,7 @@ Transformer::Transformer(const std::filesystem::path& folder, const LoadOptions&
       attention_(plan_, config_.head_width),
       rope_(config_.rope, config_.head_width),
       parameters_(parameter_count(config_)) {
+  empty_host_pool();
   const WeightReader weights(folder, config_, plan_, dtype_, device_);
   const std::string attention = "model.layers.{}.self_attn.";
   const std::string feed_forward = "model.layers.{}.mlp.";

@@ -27,9 +27,9 @@ constexpr Int kTokenBytes = 16;
 constexpr Int kGpuProcess = 700'000'000;
 constexpr Int kGpuCommunicator = 400'000'000;
 
-/// Smaller blocks are cut out of the heap, which does not shrink; larger ones go back to the system
-/// when they are freed (launch/program.cpp).
-constexpr Int kHeapBlock = Int{1} << 20;
+/// Smaller blocks are cut out of the heap, which does not shrink; larger ones come out of a pool
+/// that holds no more than was used at once (runtime/host_pool.h).
+constexpr Int kHeapBlock = Int{128} << 10;
 /// Of a layer's temporaries, so many of [P, H] leave holes that small tensors are then put into, so
 /// that the next layer needs new ones; where inputs of that size are kept, they fill half of them.
 /// Found by watching the heap of SmolLM2-135M in pieces of 324 and 594 tokens.

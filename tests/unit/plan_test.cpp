@@ -111,17 +111,17 @@ TEST(PlanMemory, ActivationsOfAToken) {
 }
 
 TEST(PlanMemory, GapsOfTheHeapStay) {
-  // 450 tokens leave three tensors of 450 · 2,304 bytes a layer in the heap, four holes of that
-  // size, and smaller ones; 600 tokens have use for the smaller ones alone.
+  // 50 tokens leave three tensors of 50 · 2,304 bytes a layer in the heap, four holes of that
+  // size, and smaller ones; 60 tokens have use for the smaller ones alone.
   const Workload work = workload("SmolLM2-135M");
   const auto gaps = [&](const std::vector<Piece>& pieces) {
     return peak_memory(work, Machine::Device::kCpu, 1, 1, pieces).parts.gaps;
   };
-  const Piece small{.tokens = 450}, large{.tokens = 600};
+  const Piece small{.tokens = 50}, large{.tokens = 60};
   const std::int64_t little = 4 * (9 + 2);  // log-sum-exps and scales, always in the heap
-  EXPECT_EQ(gaps({small, large}), 30 * (450 * (7 * 2'304 + little) - 600 * little));
+  EXPECT_EQ(gaps({small, large}), 30 * (50 * (7 * 2'304 + little) - 60 * little));
   EXPECT_EQ(gaps({large}), 0);
-  EXPECT_EQ(gaps({small}), 30 * 4 * 450 * 2'304);
+  EXPECT_EQ(gaps({small}), 30 * 4 * 50 * 2'304);
 }
 
 TEST(PlanMemory, TrainedParts) {
