@@ -109,36 +109,44 @@ at::Tensor WeightReader::slice(const std::string& name, std::int64_t layer) cons
   return whole.narrow(dim, part.begin, part.size());
 }
 
-at::Tensor WeightReader::read(const std::string& name, std::int64_t layer) const {
-  return slice(name, layer).to(dtype_, false, true, at::MemoryFormat::Contiguous).to(device_);
-}
-
-at::Tensor WeightReader::read_float(const std::string& name, std::int64_t layer) const {
-  return slice(name, layer).to(at::kFloat, false, true, at::MemoryFormat::Contiguous).to(device_);
-}
-
-at::Tensor WeightReader::read_stacked(const std::vector<std::string>& names,
-                                      std::int64_t layer) const {
+/// Slices one below the other, in memory of their own. The system maps the pages around one that is
+/// touched too; they go again, so that loading needs little more than the weights themselves.
+at::Tensor WeightReader::read_as(at::ScalarType dtype, const std::vector<std::string>& names,
+                                 std::int64_t layer) const {
   std::vector<at::Tensor> parts;
   std::int64_t rows = 0;
   for (const auto& name : names) {
     parts.push_back(slice(name, layer));
     rows += parts.back().size(0);
   }
-  auto stacked = at::empty({rows, parts[0].size(1)}, dtype_);
+  auto shape = parts[0].sizes().vec();
+  shape[0] = rows;
+  auto stacked = at::empty(shape, dtype);
   std::int64_t at = 0;
   for (const auto& part : parts) {
     stacked.narrow(0, at, part.size(0)).copy_(part);
     at += part.size(0);
   }
+  files_.release_pages();
   return stacked.to(device_);
+}
+
+at::Tensor WeightReader::read(const std::string& name, std::int64_t layer) const {
+  return read_as(dtype_, {name}, layer);
+}
+
+at::Tensor WeightReader::read_float(const std::string& name, std::int64_t layer) const {
+  return read_as(at::kFloat, {name}, layer);
+}
+
+at::Tensor WeightReader::read_stacked(const std::vector<std::string>& names,
+                                      std::int64_t layer) const {
+  return read_as(dtype_, names, layer);
 }
 
 at::Tensor WeightReader::read_stacked_float(const std::vector<std::string>& names,
                                             std::int64_t layer) const {
-  std::vector<at::Tensor> parts;
-  for (const auto& name : names) parts.push_back(slice(name, layer).to(at::kFloat));
-  return at::cat(parts).to(device_);
+  return read_as(at::kFloat, names, layer);
 }
 
 }  // namespace softcot

@@ -30,6 +30,8 @@ class WeightReader {
  private:
   void require_complete() const;
   at::Tensor slice(const std::string& name, std::int64_t layer) const;
+  at::Tensor read_as(at::ScalarType dtype, const std::vector<std::string>& names,
+                     std::int64_t layer) const;
   const WeightRule& rule(const std::string& name) const;
 
   SafetensorsFolder files_;

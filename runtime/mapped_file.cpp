@@ -59,4 +59,9 @@ void MappedFile::read_in_order() const {
   madvise(const_cast<std::byte*>(bytes_.data()), bytes_.size(), MADV_SEQUENTIAL);
 }
 
+void MappedFile::release_pages() const {
+  if (bytes_.empty()) return;
+  madvise(const_cast<std::byte*>(bytes_.data()), bytes_.size(), MADV_DONTNEED);
+}
+
 }  // namespace softcot

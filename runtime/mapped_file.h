@@ -24,6 +24,10 @@ class MappedFile {
   /// Asks for generous read-ahead, for one pass from start to end.
   void read_in_order() const;
 
+  /// Takes all pages out of this process's resident memory. The contents stay valid: what is
+  /// touched again is read again, as a rule from the system's cache.
+  void release_pages() const;
+
  private:
   explicit MappedFile(std::span<const std::byte> bytes) : bytes_(bytes) {}
   std::span<const std::byte> bytes_;

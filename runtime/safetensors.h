@@ -32,6 +32,8 @@ class SafetensorsFile {
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
   /// Whole file, header included.
   std::span<const std::byte> file_bytes() const { return file_.bytes(); }
+  /// See MappedFile.
+  void release_pages() const { file_.release_pages(); }
 
  private:
   SafetensorsFile(std::filesystem::path path, MappedFile file);

@@ -117,6 +117,10 @@ TensorView SafetensorsFolder::tensor(std::string_view name) const {
   return files_[found->second].tensor(name);
 }
 
+void SafetensorsFolder::release_pages() const {
+  for (const SafetensorsFile& file : files_) file.release_pages();
+}
+
 std::string SafetensorsFolder::content_hash() const {
   Hasher hasher;
   std::error_code error;

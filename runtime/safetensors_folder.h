@@ -27,6 +27,9 @@ class SafetensorsFolder {
   /// Throws kInput naming tensor and folder when there is none of that name.
   TensorView tensor(std::string_view name) const;
 
+  /// Takes the pages of all files out of this process's resident memory; views stay valid.
+  void release_pages() const;
+
   /// Hash of everything that makes the model: `config.json` when there is one, then the number of
   /// files and, for each in the order of names, its size and its whole contents. File names do not
   /// count. Reads all weights, at the speed of the disk or of memory.

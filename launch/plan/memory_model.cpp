@@ -95,10 +95,10 @@ class Rank {
     return parts;
   }
 
-  /// The mapped files beside the finished slices.
+  /// What is mapped of the files for one matrix, beside the finished slices (model/weights.cpp).
   MemoryParts loading() const {
     MemoryParts parts = standing();
-    parts.files = sizes_.touched * work_.file_weight_bytes;
+    parts.files = sizes_.most_touched * work_.file_weight_bytes;
     return parts;
   }
 

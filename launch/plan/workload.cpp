@@ -107,7 +107,7 @@ ShardSizes::ShardSizes(const ModelConfig& config, int tp)
     const bool vector = rule.columns == Dim::kOne;
     (vector ? vectors : in_layers(rule) ? layer_matrices : end_matrices) += mine * copies;
     // Columns of a matrix lie all over its part of the file.
-    touched += (rule.cut == Cut::kColumns ? whole : mine) * copies;
+    most_touched = std::max(most_touched, rule.cut == Cut::kColumns ? whole : mine);
     largest = std::max(largest, mine);
   }
 }

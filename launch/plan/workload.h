@@ -93,8 +93,8 @@ struct ShardSizes {
   std::int64_t layer_matrices = 0;  ///< Elements of the matrices of all layers.
   std::int64_t end_matrices = 0;    ///< Of the embedding, and the head where it is its own.
   std::int64_t vectors = 0;         ///< Of norms and biases, which are float32.
-  std::int64_t touched = 0;  ///< Elements of the files that are read to cut this rank's part.
-  std::int64_t largest = 0;  ///< Elements of the largest matrix.
+  std::int64_t most_touched = 0;    ///< Elements of a file that are read for one matrix, at most.
+  std::int64_t largest = 0;         ///< Elements of the largest matrix.
 
   std::int64_t elements() const { return layer_matrices + end_matrices + vectors; }
 };
