@@ -36,6 +36,9 @@ class FlightRecord {
   /// Throws kUsage or kResources where that cannot be done.
   FlightRecord(std::filesystem::path folder, int rank);
 
+  /// World ranks of a group of which this rank is one, its own among them.
+  void join(const std::string& group, const std::vector<int>& ranks);
+
   void start(const FlightEntry& entry);
   /// The collective of that number has ended; no error when it is older than what is kept.
   void end(const std::string& group, std::uint64_t sequence);
@@ -56,13 +59,23 @@ class FlightRecord {
   static std::optional<Position> read(const std::filesystem::path& folder, int rank,
                                       const std::string& group);
 
+  /// A collective that another rank waits in at present, with the world ranks of its group.
+  struct Wait {
+    Position position;
+    std::vector<int> ranks;
+  };
+  /// Likewise out of its file; nothing when it waits in none but `except`.
+  static std::optional<Wait> read_wait(const std::filesystem::path& folder, int rank,
+                                       const std::string& except);
+
  private:
   std::string text() const;  // Under the lock.
 
   std::filesystem::path folder_;
   int rank_;
   std::mutex mutex_;
-  std::map<std::string, FlightEntry> last_;  // Of each group.
+  std::map<std::string, FlightEntry> last_;         // Of each group.
+  std::map<std::string, std::vector<int>> groups_;  // World ranks.
   std::deque<FlightEntry> entries_;
   bool changed_ = false;  // Since the last writing.
 };
@@ -76,8 +89,11 @@ struct MissingRanks {
 };
 
 /// `mine` is the unfinished call of `rank`; `ranks` are all of its group. Records that a rank has
-/// not renewed for `silence` seconds are taken for those of a rank that is gone or stopped.
+/// not renewed for `silence` seconds are taken for those of a rank that is gone or stopped. Of a
+/// missing rank that waits in another group itself it is told, unless not to `follow`, in which
+/// call and for whom: of the ranks of a dp × tp mesh each waits for the one that stopped over one
+/// other rank at most.
 MissingRanks find_missing(const std::filesystem::path& folder, const FlightEntry& mine, int rank,
-                          const std::vector<int>& ranks, double silence);
+                          const std::vector<int>& ranks, double silence, bool follow = true);
 
 }  // namespace softcot

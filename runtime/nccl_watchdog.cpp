@@ -105,6 +105,7 @@ NcclWatchdog::Group& NcclWatchdog::open(const std::string& name, const std::vect
     group->name = name;
     group->ranks = ranks;
     group->rank = rank;
+    record_.join(name, ranks);
   }
   const auto make = [&](nccl::Comm) {
     nccl::Config config;

@@ -81,6 +81,29 @@ TEST(FlightRecord, FindsNobodyMissingWhereAllHaveCalled) {
   EXPECT_EQ(find_missing(folder.path(), all_reduce(7), 0, {0, 1}, kSilence).missing, "");
 }
 
+TEST(FlightRecord, TellsForWhomAMissingRankWaits) {
+  const TemporaryFolder folder;
+  const auto waiting = [&](int rank, const std::string& group, const std::vector<int>& ranks) {
+    FlightRecord record(folder.path(), rank);
+    FlightEntry before = all_reduce(4);
+    before.group = "dp";
+    record.start(before);
+    record.end("dp", 4);
+    record.join(group, ranks);
+    FlightEntry call = all_reduce(group == "tp" ? 16 : 5);
+    call.group = group;
+    record.start(call);
+    record.write();
+  };
+  waiting(0, "dp", {0, 2});
+  waiting(2, "tp", {2, 3});
+  FlightEntry mine = all_reduce(5);
+  mine.group = "dp";
+  EXPECT_EQ(find_missing(folder.path(), mine, 0, {0, 2}, kSilence).missing,
+            "rank 2 (at number 4; it waits in all_reduce number 16 of group tp, missing: rank 3 "
+            "(no record of it))");
+}
+
 TEST(FlightRecord, CutsALongList) {
   const TemporaryFolder folder;
   std::vector<int> ranks(100);
