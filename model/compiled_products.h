@@ -4,8 +4,8 @@
 
 namespace softcot {
 
-/// Whether this processor multiplies bfloat16 itself. The library then compiles a product for each
-/// shape that it meets, and keeps it. Local.
+/// Whether this processor multiplies bfloat16 itself, and ONEDNN_MAX_CPU_ISA lets the library do
+/// so. It then compiles a product for each shape that it meets, and keeps it. Local.
 bool processor_multiplies_bf16();
 
 /// Compiled products that the library may keep, and the memory of each, measured with oneDNN 3.10.

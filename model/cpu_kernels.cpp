@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
+#include <string_view>
 #include <vector>
 
+#include "model/compiled_products.h"
 #include "model/cpu_row_kernels.h"
 
 namespace softcot::cpu {
@@ -34,10 +37,11 @@ const RowKernels* kernels_for(InstructionSet set) {
   if (set == InstructionSet::kAvx512Bf16) return bf16 ? &avx512bf16::kRowKernels : nullptr;
   if (set == InstructionSet::kAvx512) return v4 ? &avx512::kRowKernels : nullptr;
   if (set == InstructionSet::kAvx2) return v3 ? &avx2::kRowKernels : nullptr;
-  return bf16 ? &avx512bf16::kRowKernels
-         : v4 ? &avx512::kRowKernels
-         : v3 ? &avx2::kRowKernels
-              : &portable::kRowKernels;
+  const char* variable = std::getenv("ATEN_CPU_CAPABILITY");
+  const std::string_view limit = variable == nullptr ? "" : variable;
+  if (!v3 || limit == "default") return &portable::kRowKernels;
+  if (!v4 || limit == "avx2") return &avx2::kRowKernels;
+  return bf16 && processor_multiplies_bf16() ? &avx512bf16::kRowKernels : &avx512::kRowKernels;
 #else
   return set == InstructionSet::kBest ? &portable::kRowKernels : nullptr;
 #endif
