@@ -70,6 +70,11 @@ double scale_of(const AttentionShape& shape) {
   return 1.0 / std::sqrt(static_cast<double>(shape.head_width));
 }
 
+/// Numbers from one token's heads to the next's.
+std::int64_t step_of(const AttentionShape& shape) {
+  return (shape.query_heads + 2 * shape.kv_heads) * shape.head_width;
+}
+
 at::Tensor rotated_heads(const at::Tensor& qkv, const at::Tensor& positions, const Call& call) {
   const auto& shape = *call.shape;
   const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads;
@@ -77,27 +82,30 @@ at::Tensor rotated_heads(const at::Tensor& qkv, const at::Tensor& positions, con
                            shape.query_heads + shape.kv_heads, /*backwards=*/false);
 }
 
-/// Where the host kernels find the rows; output [P, Q, D], mass [P · Q].
-std::vector<cpu::AttentionRow> host_rows(const at::Tensor& rotated, const Call& call,
-                                         const at::Tensor& output, const at::Tensor& mass) {
-  const std::int64_t query_heads = call.shape->query_heads;
-  std::vector<cpu::AttentionRow> rows;
+/// Where the host kernels find the rows of one layer: heads [P, (Q + 2K) · D], output [P, Q · D],
+/// mass [P · Q].
+std::vector<cpu::AttentionRow> host_rows(const at::Tensor& heads,
+                                         const std::vector<PackedRow>& rows, std::int64_t layer,
+                                         const AttentionShape& shape, const at::Tensor& output,
+                                         const at::Tensor& mass) {
+  const std::int64_t width = shape.query_heads * shape.head_width;
+  std::vector<cpu::AttentionRow> host;
+  host.reserve(rows.size());
   std::int64_t at = 0;
-  for (const auto& row : call.rows) {
-    cpu::AttentionRow& host = rows.emplace_back();
-    host.heads = rotated.const_data_ptr<float>() + at * rotated.stride(0);
-    host.tokens = row.tokens;
+  for (const auto& row : rows) {
+    cpu::AttentionRow& each = host.emplace_back();
+    each.heads = heads.const_data_ptr<float>() + at * step_of(shape);
+    each.tokens = row.tokens;
     const auto add = [&](const KvSegment& segment) {
-      host.past.push_back(
-          {segment.host_keys(call.layer), segment.host_values(call.layer), segment.tokens()});
+      each.past.push_back({segment.host_keys(layer), segment.host_values(layer), segment.tokens()});
     };
     for (const auto& segment : row.past) add(*segment);
     if (row.own) add(*row.own);
-    host.output = output.mutable_data_ptr<float>() + at * output.stride(0);
-    host.mass = mass.mutable_data_ptr<float>() + at * query_heads;
+    each.output = output.mutable_data_ptr<float>() + at * width;
+    each.mass = mass.mutable_data_ptr<float>() + at * shape.query_heads;
     at += row.tokens;
   }
-  return rows;
+  return host;
 }
 
 cpu::AttentionHeads host_heads(const AttentionShape& shape) {
@@ -105,26 +113,17 @@ cpu::AttentionHeads host_heads(const AttentionShape& shape) {
           static_cast<float>(scale_of(shape))};
 }
 
-struct HostAttention {
-  at::Tensor output;  // [P, Q, D]
-  at::Tensor mass;    // [P · Q]
-};
-
-HostAttention attend_on_host(const at::Tensor& rotated, const Call& call) {
-  const auto& shape = *call.shape;
-  HostAttention result = {
-      at::empty({rotated.size(0), shape.query_heads, shape.head_width}, rotated.options()),
-      at::empty({rotated.size(0) * shape.query_heads}, rotated.options())};
-  cpu::causal_attention(host_rows(rotated, call, result.output, result.mass), host_heads(shape));
-  return result;
-}
-
 /// The fused host kernels, which keep only each score's log-sum-exp for the backward pass.
 struct PackedAttentionFunction : torch::autograd::Function<PackedAttentionFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv,
                             const at::Tensor& positions, const c10::intrusive_ptr<Call>& call) {
     const auto rotated = rotated_heads(qkv, positions, *call);
-    const auto [output, mass] = attend_on_host(rotated, *call);
+    const auto& shape = *call->shape;
+    const auto output =
+        at::empty({rotated.size(0), shape.query_heads, shape.head_width}, rotated.options());
+    const auto mass = at::empty({rotated.size(0) * shape.query_heads}, rotated.options());
+    cpu::causal_attention(host_rows(rotated, call->rows, call->layer, shape, output, mass),
+                          host_heads(shape));
     context->save_for_backward({rotated, positions, output, mass});
     context->saved_data["call"] = c10::IValue::make_capsule(call);
     return output.view({qkv.size(0), -1});
@@ -138,7 +137,7 @@ struct PackedAttentionFunction : torch::autograd::Function<PackedAttentionFuncti
     const auto &rotated = saved[0], &positions = saved[1], &output = saved[2], &mass = saved[3];
     const auto d_output = gradients[0].contiguous();
     const auto d_rotated = at::empty_like(rotated);
-    const auto rows = host_rows(rotated, *call, output, mass);
+    const auto rows = host_rows(rotated, call->rows, call->layer, shape, output, mass);
     std::vector<cpu::AttentionGradient> parts;
     std::int64_t at = 0;
     for (const auto& row : rows) {
@@ -167,44 +166,39 @@ void remember(const at::Tensor& rotated, const Call& call) {
   }
 }
 
-/// Every row adds one token to a segment of its own: the fused host kernel reads keys and values
-/// where they lie. rotated [B, Q + 2K, D].
-at::Tensor decode(const at::Tensor& rotated, const Call& call) {
-  const auto& shape = *call.shape;
-  const auto count = static_cast<std::int64_t>(call.rows.size());
-  auto output = at::empty({count, shape.query_heads * shape.head_width}, rotated.options());
-  const auto* in = rotated.const_data_ptr<float>();
-  auto* out = output.mutable_data_ptr<float>();
-  std::vector<std::vector<cpu::KvSpan>> spans(count);
-  std::vector<cpu::DecodeRow> rows(count);
+void remember_on_host(const at::Tensor& heads, const std::vector<PackedRow>& rows,
+                      std::int64_t layer, const AttentionShape& shape) {
+  const float* key = heads.const_data_ptr<float>() + shape.query_heads * shape.head_width;
+  const std::int64_t values = shape.kv_heads * shape.head_width, step = step_of(shape);
+  for (const auto& row : rows) {
+    if (row.own) row.own->write_host(layer, key, key + values, row.tokens, step);
+    key += row.tokens * step;
+  }
+}
+
+/// Every row adds one token to a segment of its own, where its key and value are already.
+void decode(const at::Tensor& heads, const std::vector<PackedRow>& rows, std::int64_t layer,
+            const AttentionShape& shape, at::Tensor& output) {
+  std::vector<cpu::KvSpan> spans;
+  std::vector<cpu::DecodeRow> host;
+  std::size_t most = 0;
+  for (const auto& row : rows) most += row.past.size() + 1;
+  spans.reserve(most);  // Rows keep pointers into it.
+  const auto count = static_cast<std::int64_t>(rows.size());
   for (std::int64_t r = 0; r < count; ++r) {
-    const auto& row = call.rows[r];
-    const float* query = in + r * rotated.stride(0);
-    const float* key = query + shape.query_heads * shape.head_width;
-    row.own->write_host(call.layer, key, key + shape.kv_heads * shape.head_width);
+    const auto& row = rows[r];
+    const std::size_t first = spans.size();
     const auto add = [&](const KvSegment& segment, std::int64_t tokens) {
-      spans[r].push_back({segment.host_keys(call.layer), segment.host_values(call.layer), tokens});
+      spans.push_back({segment.host_keys(layer), segment.host_values(layer), tokens});
     };
     for (const auto& segment : row.past) add(*segment, segment->tokens());
     add(*row.own, row.own->tokens() + 1);
-    rows[r] = {query, spans[r].data(), static_cast<int>(spans[r].size()),
-               out + r * output.stride(0)};
+    host.push_back({heads.const_data_ptr<float>() + r * step_of(shape), spans.data() + first,
+                    static_cast<int>(spans.size() - first),
+                    output.mutable_data_ptr<float>() + r * shape.query_heads * shape.head_width});
   }
-  cpu::decode_attention(rows.data(), count, shape.kv_of_query.data(), shape.query_heads,
+  cpu::decode_attention(host.data(), count, shape.kv_of_query.data(), shape.query_heads,
                         shape.kv_heads, shape.head_width, static_cast<float>(scale_of(shape)));
-  return output;
-}
-
-/// Whether the host kernels can read all of it.
-bool on_host_in_float(const at::Tensor& qkv, const std::vector<PackedRow>& rows) {
-  if (!qkv.is_cpu() || qkv.scalar_type() != at::kFloat) return false;
-  for (const auto& row : rows) {
-    if (row.own && row.own->dtype() != at::kFloat) return false;
-    for (const auto& segment : row.past) {
-      if (segment->dtype() != at::kFloat) return false;
-    }
-  }
-  return true;
 }
 
 bool decodes(const std::vector<PackedRow>& rows) {
@@ -233,11 +227,15 @@ at::Tensor attend_by_library(const at::Tensor& rotated, const Call& call) {
 at::Tensor attend_without_autograd(const at::Tensor& qkv, const at::Tensor& positions,
                                    const Call& call) {
   const auto rotated = rotated_heads(qkv, positions, call);
-  const bool host = on_host_in_float(qkv, call.rows);
-  if (host && decodes(call.rows)) return decode(rotated, call);
-  const auto output = host ? attend_on_host(rotated, call).output.view({qkv.size(0), -1})
-                           : attend_by_library(rotated, call);
-  remember(rotated, call);
+  const auto& shape = *call.shape;
+  if (!on_host_in_float(qkv, call.rows)) {
+    const auto output = attend_by_library(rotated, call);
+    remember(rotated, call);
+    return output;
+  }
+  auto output = at::empty({qkv.size(0), shape.query_heads * shape.head_width}, qkv.options());
+  auto mass = at::empty({qkv.size(0) * shape.query_heads}, qkv.options());
+  attend_on_host(rotated, call.rows, call.layer, shape, output, mass);
   return output;
 }
 
@@ -248,6 +246,27 @@ AttentionShape::AttentionShape(const ShardPlan& plan, std::int64_t width)
       kv_heads(plan.kv_heads()),
       head_width(width),
       kv_of_query(plan.kv_of_query()) {}
+
+bool on_host_in_float(const at::Tensor& x, const std::vector<PackedRow>& rows) {
+  if (!x.is_cpu() || x.scalar_type() != at::kFloat) return false;
+  for (const auto& row : rows) {
+    if (row.own && row.own->dtype() != at::kFloat) return false;
+    for (const auto& segment : row.past) {
+      if (segment->dtype() != at::kFloat) return false;
+    }
+  }
+  return true;
+}
+
+void attend_on_host(const at::Tensor& heads, const std::vector<PackedRow>& rows, std::int64_t layer,
+                    const AttentionShape& shape, at::Tensor& output, at::Tensor& mass) {
+  remember_on_host(heads, rows, layer, shape);
+  if (decodes(rows)) {
+    decode(heads, rows, layer, shape, output);
+  } else {
+    cpu::causal_attention(host_rows(heads, rows, layer, shape, output, mass), host_heads(shape));
+  }
+}
 
 at::Tensor packed_attention(const at::Tensor& qkv, const at::Tensor& positions,
                             const std::vector<PackedRow>& rows, std::int64_t layer,

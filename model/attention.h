@@ -30,4 +30,12 @@ at::Tensor packed_attention(const at::Tensor& qkv, const at::Tensor& positions,
                             const std::vector<PackedRow>& rows, std::int64_t layer,
                             const AttentionShape& shape, const RotaryEmbedding& rope);
 
+/// The same without autograd for `heads` [P, (Q + 2K) · D], rotated already, into `output`
+/// [P, Q · D]; `mass` [P · Q] is working memory. Only where on_host_in_float.
+void attend_on_host(const at::Tensor& heads, const std::vector<PackedRow>& rows, std::int64_t layer,
+                    const AttentionShape& shape, at::Tensor& output, at::Tensor& mass);
+
+/// Whether x and the rows' segments are float32 on the host.
+bool on_host_in_float(const at::Tensor& x, const std::vector<PackedRow>& rows);
+
 }  // namespace softcot

@@ -82,6 +82,21 @@ void product_by_blocks(Product product, const Value* x, const Weight* weight, st
   }
 }
 
+/// Numbers of a row that a thread is about to round, kept for the next row.
+float* row_memory(std::int64_t width) {
+  thread_local std::vector<float> memory;
+  if (static_cast<std::int64_t>(memory.size()) < width) memory.resize(width);
+  return memory.data();
+}
+
+/// Calls `work(first, count)` for parts of [0, count).
+template <typename Work>
+void by_blocks(std::int64_t count, Work work) {
+  constexpr std::int64_t kBlock = 4096;
+#pragma omp parallel for if (count > 4 * kBlock)
+  for (std::int64_t at = 0; at < count; at += kBlock) work(at, std::min(kBlock, count - at));
+}
+
 }  // namespace
 
 void rms_norm(const float* x, const float* weight, float epsilon, std::int64_t rows,
@@ -89,6 +104,26 @@ void rms_norm(const float* x, const float* weight, float epsilon, std::int64_t r
 #pragma omp parallel for if (rows > 4)
   for (std::int64_t r = 0; r < rows; ++r) {
     row_kernels().rms_norm(x + r * width, weight, epsilon, width, y + r * width, inverse + r);
+  }
+}
+
+void rms_norm(const float* x, const float* weight, float epsilon, std::int64_t rows,
+              std::int64_t width, float* y) {
+#pragma omp parallel for if (rows > 4)
+  for (std::int64_t r = 0; r < rows; ++r) {
+    float inverse = 0;
+    row_kernels().rms_norm(x + r * width, weight, epsilon, width, y + r * width, &inverse);
+  }
+}
+
+void rms_norm(const float* x, const float* weight, float epsilon, std::int64_t rows,
+              std::int64_t width, std::uint16_t* y) {
+#pragma omp parallel for if (rows > 4)
+  for (std::int64_t r = 0; r < rows; ++r) {
+    float inverse = 0;
+    float* wide = row_memory(width);
+    row_kernels().rms_norm(x + r * width, weight, epsilon, width, wide, &inverse);
+    row_kernels().narrow(wide, width, y + r * width);
   }
 }
 
@@ -107,6 +142,51 @@ void swiglu(const float* gate_up, std::int64_t rows, std::int64_t width, float* 
     const float* gate = gate_up + r * 2 * width;
     row_kernels().swiglu(gate, gate + width, width, y + r * width);
   }
+}
+
+void swiglu(const float* gate_up, std::int64_t rows, std::int64_t width, std::uint16_t* y) {
+#pragma omp parallel for if (rows > 4)
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float* gate = gate_up + r * 2 * width;
+    float* wide = row_memory(width);
+    row_kernels().swiglu(gate, gate + width, width, wide);
+    row_kernels().narrow(wide, width, y + r * width);
+  }
+}
+
+void swiglu(const std::uint16_t* gate_up, std::int64_t rows, std::int64_t width, std::uint16_t* y) {
+#pragma omp parallel for if (rows > 4)
+  for (std::int64_t r = 0; r < rows; ++r) {
+    float* wide = row_memory(2 * width);
+    row_kernels().widen(gate_up + r * 2 * width, nullptr, 2 * width, wide);
+    row_kernels().swiglu(wide, wide + width, width, wide);
+    row_kernels().narrow(wide, width, y + r * width);
+  }
+}
+
+void widen(const std::uint16_t* x, const float* bias, std::int64_t rows, std::int64_t width,
+           float* y) {
+#pragma omp parallel for if (rows > 4)
+  for (std::int64_t r = 0; r < rows; ++r) {
+    row_kernels().widen(x + r * width, bias, width, y + r * width);
+  }
+}
+
+void narrow(const float* x, std::int64_t count, std::uint16_t* y) {
+  by_blocks(count, [&](std::int64_t at, std::int64_t size) {
+    row_kernels().narrow(x + at, size, y + at);
+  });
+}
+
+void add(const float* x, std::int64_t count, float* y) {
+  by_blocks(count,
+            [&](std::int64_t at, std::int64_t size) { row_kernels().add(x + at, size, y + at); });
+}
+
+void add(const std::uint16_t* x, std::int64_t count, float* y) {
+  by_blocks(count, [&](std::int64_t at, std::int64_t size) {
+    row_kernels().add_bf16(x + at, size, y + at);
+  });
 }
 
 void swiglu_backward(const float* dy, const float* gate_up, std::int64_t rows, std::int64_t width,

@@ -19,15 +19,32 @@ bool multiplies_bf16();
 /// y [rows, width] = x / rms(x) · weight [width]; `inverse` [rows] receives 1 / rms(x).
 void rms_norm(const float* x, const float* weight, float epsilon, std::int64_t rows,
               std::int64_t width, float* y, float* inverse);
+/// The same without `inverse`, and rounded to bfloat16.
+void rms_norm(const float* x, const float* weight, float epsilon, std::int64_t rows,
+              std::int64_t width, float* y);
+void rms_norm(const float* x, const float* weight, float epsilon, std::int64_t rows,
+              std::int64_t width, std::uint16_t* y);
 /// dx of rms_norm from dy, x and `inverse`.
 void rms_norm_backward(const float* dy, const float* x, const float* weight, const float* inverse,
                        std::int64_t rows, std::int64_t width, float* dx);
 
 /// y [rows, width] = silu(gate) · up with gate_up [rows, 2 · width] = [gate, up].
 void swiglu(const float* gate_up, std::int64_t rows, std::int64_t width, float* y);
+/// The same rounded to bfloat16, and of bfloat16.
+void swiglu(const float* gate_up, std::int64_t rows, std::int64_t width, std::uint16_t* y);
+void swiglu(const std::uint16_t* gate_up, std::int64_t rows, std::int64_t width, std::uint16_t* y);
 /// d_gate_up [rows, 2 · width] of swiglu.
 void swiglu_backward(const float* dy, const float* gate_up, std::int64_t rows, std::int64_t width,
                      float* d_gate_up);
+
+/// y [rows, width] float32 = bfloat16 x, plus bias [width] where there is one.
+void widen(const std::uint16_t* x, const float* bias, std::int64_t rows, std::int64_t width,
+           float* y);
+/// y [count] bfloat16 = x, rounded to the nearest, ties to even.
+void narrow(const float* x, std::int64_t count, std::uint16_t* y);
+/// y [count] += x.
+void add(const float* x, std::int64_t count, float* y);
+void add(const std::uint16_t* x, std::int64_t count, float* y);
 
 /// Rotates, in place, the first `rotated` of `heads` heads of x [rows, heads, width] by the angles
 /// of positions [rows]: pairs (i, i + width / 2), tables cosine and sine [positions, width / 2].

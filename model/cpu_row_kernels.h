@@ -29,6 +29,10 @@ struct RowKernels {
   void (*swiglu)(const float* gate, const float* up, std::int64_t width, float* y);
   void (*swiglu_backward)(const float* dy, const float* gate, const float* up, std::int64_t width,
                           float* d_gate, float* d_up);
+  void (*widen)(const std::uint16_t* x, const float* bias, std::int64_t width, float* y);
+  void (*narrow)(const float* x, std::int64_t width, std::uint16_t* y);
+  void (*add)(const float* x, std::int64_t width, float* y);
+  void (*add_bf16)(const std::uint16_t* x, std::int64_t width, float* y);
   void (*rotate_head)(float* x, const float* cosine, const float* sine, std::int64_t half,
                       float direction);
   void (*product)(const float* x, const float* weight, std::int64_t rows, std::int64_t inputs,

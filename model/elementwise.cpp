@@ -13,10 +13,6 @@ using torch::autograd::variable_list;
 
 std::atomic<bool> use_reference{false};
 
-bool fused(const at::Tensor& x) {
-  return x.is_cpu() && x.scalar_type() == at::kFloat && !use_reference.load();
-}
-
 at::Tensor reference_rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
   const auto wide = x.to(at::kFloat);
   const auto inverse = at::rsqrt(wide.square().mean(-1, true) + epsilon);
@@ -77,15 +73,19 @@ struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
 
 }  // namespace
 
+bool fuses_on_host(const at::Tensor& x) {
+  return x.is_cpu() && x.scalar_type() == at::kFloat && !use_reference.load();
+}
+
 void set_reference_elementwise(bool on) { use_reference = on; }
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
-  if (!fused(x)) return reference_rms_norm(x, weight, epsilon);
+  if (!fuses_on_host(x)) return reference_rms_norm(x, weight, epsilon);
   return RmsNormFunction::apply(x, weight, epsilon);
 }
 
 at::Tensor swiglu(const at::Tensor& gate_up) {
-  if (!fused(gate_up)) return reference_swiglu(gate_up);
+  if (!fuses_on_host(gate_up)) return reference_swiglu(gate_up);
   return SwigluFunction::apply(gate_up);
 }
 

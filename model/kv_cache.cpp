@@ -46,10 +46,15 @@ const float* KvSegment::host_values(std::int64_t layer) const {
   return values_.const_data_ptr<float>() + layer_offset(layer);
 }
 
-void KvSegment::write_host(std::int64_t layer, const float* keys, const float* values) {
-  const std::int64_t at = layer_offset(layer) + tokens_ * keys_.stride(1);
-  std::copy_n(keys, keys_.stride(1), keys_.mutable_data_ptr<float>() + at);
-  std::copy_n(values, values_.stride(1), values_.mutable_data_ptr<float>() + at);
+void KvSegment::write_host(std::int64_t layer, const float* keys, const float* values,
+                           std::int64_t count, std::int64_t step) {
+  const std::int64_t width = keys_.stride(1);
+  float* to_keys = keys_.mutable_data_ptr<float>() + layer_offset(layer) + tokens_ * width;
+  float* to_values = values_.mutable_data_ptr<float>() + layer_offset(layer) + tokens_ * width;
+  for (std::int64_t t = 0; t < count; ++t) {
+    std::copy_n(keys + t * step, width, to_keys + t * width);
+    std::copy_n(values + t * step, width, to_values + t * width);
+  }
 }
 
 std::int64_t PackedRow::position() const {

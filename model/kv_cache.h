@@ -34,8 +34,10 @@ class KvSegment {
   /// Writes keys and values [count, kv_heads, D] of one layer behind the present tokens. They count
   /// as present after advance(count), once every layer has been written.
   void write(std::int64_t layer, const at::Tensor& keys, const at::Tensor& values);
-  /// The same for one token of a host segment in float32: keys and values [kv_heads · D].
-  void write_host(std::int64_t layer, const float* keys, const float* values);
+  /// The same for a host segment in float32: `count` tokens of kv_heads · D numbers each, `step`
+  /// numbers from one token to the next.
+  void write_host(std::int64_t layer, const float* keys, const float* values, std::int64_t count,
+                  std::int64_t step);
   void advance(std::int64_t count) { tokens_ += count; }
 
  private:

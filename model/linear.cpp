@@ -45,24 +45,34 @@ void for_widened_blocks(const at::Tensor& weight, Use use) {
   }
 }
 
-at::Tensor few_rows(const at::Tensor& x, const at::Tensor& weight) {
-  const auto input = x.contiguous();
-  auto y = at::empty({x.size(0), weight.size(0)}, x.options());
-  const auto* data = input.const_data_ptr<float>();
-  auto* out = y.mutable_data_ptr<float>();
+bool has_few_rows(std::int64_t rows, const at::Tensor& weight) {
+  return rows <= few_rows_limit(weight);
+}
+
+const std::uint16_t* bf16(const at::Tensor& x) {
+  return static_cast<const std::uint16_t*>(x.const_data_ptr());
+}
+
+void few_rows(const at::Tensor& x, const at::Tensor& weight, at::Tensor& y) {
   const auto multiply = [&](const auto* left, const auto* right) {
-    cpu::few_rows_matmul(left, right, x.size(0), x.size(1), weight.size(0), out);
+    cpu::few_rows_matmul(left, right, x.size(0), x.size(1), weight.size(0),
+                         y.mutable_data_ptr<float>());
   };
   if (weight.scalar_type() == at::kFloat) {
-    multiply(data, weight.const_data_ptr<float>());
-  } else if (multiplies_bf16() && cpu::multiplies_bf16()) {
-    const auto narrow = input.to(at::kBFloat16);
-    multiply(static_cast<const std::uint16_t*>(narrow.const_data_ptr()),
-             static_cast<const std::uint16_t*>(weight.const_data_ptr()));
+    multiply(x.const_data_ptr<float>(), weight.const_data_ptr<float>());
+  } else if (x.scalar_type() == at::kBFloat16) {
+    multiply(bf16(x), bf16(weight));
   } else {
-    multiply(data, static_cast<const std::uint16_t*>(weight.const_data_ptr()));
+    multiply(x.const_data_ptr<float>(), bf16(weight));
   }
-  return y;
+}
+
+/// y [P, O] float32 of a bfloat16 weight.
+void multiply_widened(const at::Tensor& x, const at::Tensor& weight, at::Tensor& y) {
+  for_widened_blocks(weight, [&](const at::Tensor& block, std::int64_t begin) {
+    auto out = y.narrow(1, begin, block.size(0));
+    at::mm_out(out, x, block.t());
+  });
 }
 
 at::Tensor apply_layer(const at::Tensor& x, const LinearWeights& layer) {
@@ -93,17 +103,33 @@ at::ScalarType product_dtype(at::ScalarType weight) {
   return weight == at::kBFloat16 && multiplies_bf16() ? at::kBFloat16 : at::kFloat;
 }
 
+at::ScalarType product_input_dtype(std::int64_t rows, const at::Tensor& weight) {
+  const bool native = product_dtype(weight.scalar_type()) == at::kBFloat16;
+  if (!native) return at::kFloat;
+  return has_few_rows(rows, weight) && !cpu::multiplies_bf16() ? at::kFloat : at::kBFloat16;
+}
+
+at::ScalarType product_output_dtype(std::int64_t rows, const at::Tensor& weight) {
+  return has_few_rows(rows, weight) ? at::kFloat : product_dtype(weight.scalar_type());
+}
+
+void multiply_transposed(const at::Tensor& x, const at::Tensor& weight, at::Tensor& y) {
+  if (has_few_rows(x.size(0), weight)) {
+    few_rows(x, weight, y);
+  } else if (is_wide_over_narrow(x, weight)) {
+    multiply_widened(x, weight, y);
+  } else {
+    at::mm_out(y, x, weight.t());
+  }
+}
+
 at::Tensor matmul_transposed(const at::Tensor& x, const at::Tensor& weight) {
-  const bool host_float = x.is_cpu() && x.scalar_type() == at::kFloat;
-  if (host_float && x.size(0) <= few_rows_limit(weight)) return few_rows(x, weight);
-  if (!is_wide_over_narrow(x, weight)) return at::matmul(x, weight.t());
-  if (multiplies_bf16()) return at::matmul(x.to(at::kBFloat16), weight.t()).to(at::kFloat);
-  auto y = at::empty({x.size(0), weight.size(0)}, x.options());
-  for_widened_blocks(weight, [&](const at::Tensor& block, std::int64_t begin) {
-    auto out = y.narrow(1, begin, block.size(0));
-    at::mm_out(out, x, block.t());
-  });
-  return y;
+  if (!x.is_cpu() || x.scalar_type() != at::kFloat) return at::matmul(x, weight.t());
+  const auto input = x.contiguous().to(product_input_dtype(x.size(0), weight));
+  auto y = at::empty({x.size(0), weight.size(0)},
+                     x.options().dtype(product_output_dtype(x.size(0), weight)));
+  multiply_transposed(input, weight, y);
+  return y.to(at::kFloat);
 }
 
 at::Tensor matmul_plain(const at::Tensor& dy, const at::Tensor& weight) {

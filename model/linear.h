@@ -30,6 +30,12 @@ at::Tensor linear(const at::Tensor& x, const LinearWeights& layer);
 at::Tensor matmul_transposed(const at::Tensor& x, const at::Tensor& weight);
 at::Tensor matmul_plain(const at::Tensor& dy, const at::Tensor& weight);
 
+/// The same into y [P, O] on the host, with x in product_input_dtype and y in product_output_dtype:
+/// the numbers of matmul_transposed of float32, narrowed and widened.
+void multiply_transposed(const at::Tensor& x, const at::Tensor& weight, at::Tensor& y);
+at::ScalarType product_input_dtype(std::int64_t rows, const at::Tensor& weight);
+at::ScalarType product_output_dtype(std::int64_t rows, const at::Tensor& weight);
+
 /// The dtype in which products with weights of `weight` dtype are made on the host.
 at::ScalarType product_dtype(at::ScalarType weight);
 

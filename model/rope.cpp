@@ -38,6 +38,13 @@ void RotaryEmbedding::reserve(std::int64_t positions, at::Device device) {
   sine_ = angles.sin().to(at::kFloat).to(device);
 }
 
+void RotaryEmbedding::rotate_on_host(at::Tensor& x, const at::Tensor& positions, std::int64_t heads,
+                                     std::int64_t rotated) const {
+  cpu::rotate(x.mutable_data_ptr<float>(), positions.const_data_ptr<std::int64_t>(),
+              cosine_.const_data_ptr<float>(), sine_.const_data_ptr<float>(), positions.size(0),
+              heads, rotated, x.numel() / positions.size(0) / heads, 1.0F);
+}
+
 at::Tensor RotaryEmbedding::rotate(const at::Tensor& x, const at::Tensor& positions,
                                    std::int64_t rotated, bool backwards) const {
   auto y = x.clone(at::MemoryFormat::Contiguous);

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "model/elementwise.h"
+#include "model/host_pass.h"
 #include "model/tensor_parallel.h"
 #include "model/weights.h"
 #include "runtime/error.h"
@@ -54,7 +55,7 @@ Transformer::Transformer(const std::filesystem::path& folder, const LoadOptions&
   head_ = config_.tied_head ? embedding_ : weights.read("lm_head.weight");
   final_norm_ = weights.read_float("model.norm.weight");
   for (std::int64_t i = 0; i < config_.layers; ++i) {
-    Layer layer;
+    DecoderLayer layer;
     layer.attention_norm = weights.read_float("model.layers.{}.input_layernorm.weight", i);
     layer.qkv.weight = weights.read_stacked(
         {attention + "q_proj.weight", attention + "k_proj.weight", attention + "v_proj.weight"}, i);
@@ -124,7 +125,13 @@ at::Tensor Transformer::run_layers(at::Tensor x, const std::vector<PackedRow>& r
   }
   rope_.reserve(last, device_);
   const auto where = at::tensor(positions, at::kLong).to(device_);
-  for (std::int64_t i = 0; i < layers(); ++i) x = run_layer(x, i, where, rows, lora);
+  if (lora == nullptr && HostPass::serves(x, rows)) {
+    HostPass pass(x, rows, where, attention_, rope_, config_.norm_epsilon, tp_);
+    for (std::int64_t i = 0; i < layers(); ++i) pass.run(layers_[i], i);
+    x = pass.hidden();
+  } else {
+    for (std::int64_t i = 0; i < layers(); ++i) x = run_layer(x, i, where, rows, lora);
+  }
   for (const auto& row : rows) {
     if (row.own) row.own->advance(row.tokens);
   }
@@ -134,7 +141,7 @@ at::Tensor Transformer::run_layers(at::Tensor x, const std::vector<PackedRow>& r
 at::Tensor Transformer::run_layer(const at::Tensor& x, std::int64_t index,
                                   const at::Tensor& positions, const std::vector<PackedRow>& rows,
                                   const Lora* lora) const {
-  const Layer& layer = layers_[index];
+  const DecoderLayer& layer = layers_[index];
   const auto product = [&](const at::Tensor& input, const LinearWeights& matrix,
                            std::span<const LoraTarget> stacked) {
     const auto y = linear(input, matrix);

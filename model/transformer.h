@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/attention.h"
+#include "model/decoder_layer.h"
 #include "model/kv_cache.h"
 #include "model/linear.h"
 #include "model/lora.h"
@@ -100,15 +101,6 @@ class Transformer {
   SharedSegment new_segment(std::int64_t capacity) const;
 
  private:
-  struct Layer {
-    at::Tensor attention_norm;     // [H]
-    LinearWeights qkv;             // [(Q + 2K) · D, H]
-    LinearWeights attention_out;   // [H, Q · D]
-    at::Tensor feed_forward_norm;  // [H]
-    LinearWeights gate_up;         // [2F, H]
-    LinearWeights down;            // [H, F]
-  };
-
   void for_each_weight(const std::function<void(const WeightRule& rule, const std::string& name,
                                                 at::Tensor part)>& visit) const;
   at::Tensor run_layers(at::Tensor x, const std::vector<PackedRow>& rows, const Lora* lora) const;
@@ -122,7 +114,7 @@ class Transformer {
   ShardPlan plan_;
   AttentionShape attention_;
   mutable RotaryEmbedding rope_;
-  std::vector<Layer> layers_;
+  std::vector<DecoderLayer> layers_;
   at::Tensor embedding_;   // [V_r, H]
   at::Tensor head_;        // [V_r, H]; the same tensor when tied
   at::Tensor final_norm_;  // [H]

@@ -39,7 +39,7 @@ void Transformer::for_each_weight(
   const std::int64_t q = rows_of(Dim::kQuery);
   const std::int64_t kv = rows_of(Dim::kKeyValue);
   const std::int64_t f = rows_of(Dim::kFeedForward);
-  const auto part_of = [&](const std::string& rule, const Layer* layer) -> at::Tensor {
+  const auto part_of = [&](const std::string& rule, const DecoderLayer* layer) -> at::Tensor {
     const auto is = [&](const char* ending) { return rule.ends_with(ending); };
     if (is("embed_tokens.weight")) return embedding_;
     if (is("model.norm.weight")) return final_norm_;
@@ -97,7 +97,7 @@ void Transformer::train_weights() {
   head_ = config_.tied_head ? embedding_ : leaves.at("lm_head.weight");
   final_norm_ = leaves.at("model.norm.weight");
   for (std::int64_t i = 0; i < layers(); ++i) {
-    Layer& layer = layers_[i];
+    DecoderLayer& layer = layers_[i];
     layer.attention_norm = leaf("model.layers.{}.input_layernorm.weight", i);
     layer.feed_forward_norm = leaf("model.layers.{}.post_attention_layernorm.weight", i);
     const auto stack = [&](LinearWeights& matrix, const std::string& module,

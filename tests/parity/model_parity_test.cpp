@@ -1,8 +1,8 @@
-#include <ATen/core/grad_mode.h>
-
 // Logits, hidden states, losses, gradients and training curves against Transformers' numbers, on
 // every mesh that the ranks of this run allow. Fixture tensors are described in
 // tests/fixtures/make.py.
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -76,6 +76,39 @@ TEST_P(ForwardParity, Bfloat16WeightsStayNear) {
       EXPECT_LE(error, 1.0 / 32);
       EXPECT_GT(error, 0.0);
       RecordProperty("relative_rms_" + std::to_string(tp), std::to_string(error));
+    }
+  }
+  set_bf16_matmul(Bf16Matmul::kAuto);
+}
+
+// Without autograd rows go through HostPass, with it through a chain of operators.
+TEST_P(ForwardParity, TheSameBitsWithAndWithoutAutograd) {
+  const std::string name = GetParam();
+  const auto ids = load_case(fixture_folder() / (name + ".forward.safetensors")).at("input_ids");
+  for (const int tp : tp_sizes(fixture_folder() / name, world().size())) {
+    const auto groups = ProcessGroups::make(world(), tp);
+    for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+      const Transformer model(fixture_folder() / name, {.dtype = dtype}, *groups.tp);
+      for (const auto path : {Bf16Matmul::kWiden, Bf16Matmul::kNative}) {
+        set_bf16_matmul(path);
+        for (const std::int64_t tokens :
+             {3, 70, 200}) {  // Few rows in both paths, in one, in none.
+          SCOPED_TRACE(fmt::format("tp {}, {}, {} tokens", tp, at::toString(dtype), tokens));
+          const auto some = ids.flatten().repeat({200 / ids.numel() + 1}).narrow(0, 0, tokens);
+          auto segment = model.new_segment(8);
+          const at::NoGradGuard no_grad;
+          model.fill(model.embed(some.narrow(0, 0, 2)),
+                     {{.tokens = 2, .past = {}, .own = segment}});
+          const std::vector<PackedRow> rows = {{.tokens = 1, .past = {segment}, .own = {}},
+                                               {.tokens = tokens - 1, .past = {}, .own = {}}};
+          const auto inputs = model.embed(some);
+          const auto straight = model.forward(inputs, rows);
+          const at::AutoGradMode differentiable(true);
+          const auto chained = model.forward(inputs.clone().set_requires_grad(true), rows);
+          EXPECT_TRUE(straight.equal(chained.detach()))
+              << largest_difference(straight, chained.detach());
+        }
+      }
     }
   }
   set_bf16_matmul(Bf16Matmul::kAuto);

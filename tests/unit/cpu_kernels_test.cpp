@@ -102,6 +102,77 @@ TEST_P(Widths, FewRowsProductIsTheSameForARowAlone) {
   }
 }
 
+const std::uint16_t* bits(const at::Tensor& narrow) {
+  return static_cast<const std::uint16_t*>(narrow.const_data_ptr());
+}
+
+/// The bfloat16 tensor [rows, width] that `fill` writes.
+template <typename Fill>
+at::Tensor narrow_result(std::int64_t rows, std::int64_t width, const Fill& fill) {
+  auto y = at::empty({rows, width}, at::kBFloat16);
+  fill(static_cast<std::uint16_t*>(y.mutable_data_ptr()));
+  return y;
+}
+
+bool same_bits(const at::Tensor& a, const at::Tensor& b) {
+  return a.view(at::kShort).equal(b.view(at::kShort));
+}
+
+// The library rounds to bfloat16 in the same way, ties to even, infinities and NaN kept.
+TEST_P(Widths, NarrowsAndWidens) {
+  auto x = random({3, width()}, 8) * 1e3;
+  x.view(-1)[0] = INFINITY;
+  x.view(-1)[1] = -NAN;
+  x.view(-1)[2] = 1.00390625;  // a tie: down
+  x.view(-1)[3] = 1.01171875;  // a tie: up
+  const auto narrow = narrow_result(
+      3, width(), [&](auto* y) { cpu::narrow(x.const_data_ptr<float>(), x.numel(), y); });
+  const auto expected = x.to(at::kBFloat16);
+  EXPECT_TRUE(narrow.isnan().equal(expected.isnan()));
+  EXPECT_TRUE(same_bits(narrow.nan_to_num(7), expected.nan_to_num(7)));
+
+  const auto bias = random({width()}, 9);
+  const auto finite = narrow.nan_to_num(7);
+  auto wide = at::empty({3, width()});
+  cpu::widen(bits(finite), bias.const_data_ptr<float>(), 3, width(),
+             wide.mutable_data_ptr<float>());
+  EXPECT_TRUE(wide.equal(finite.to(at::kFloat) + bias));
+  cpu::widen(bits(finite), nullptr, 3, width(), wide.mutable_data_ptr<float>());
+  EXPECT_TRUE(wide.equal(finite.to(at::kFloat)));
+}
+
+TEST_P(Widths, Adds) {
+  const auto x = random({5, width()}, 10), y = random({5, width()}, 11);
+  const auto narrow = x.to(at::kBFloat16);
+  auto sum = y.clone();
+  cpu::add(x.const_data_ptr<float>(), x.numel(), sum.mutable_data_ptr<float>());
+  EXPECT_TRUE(sum.equal(y + x));
+  sum.copy_(y);
+  cpu::add(bits(narrow), x.numel(), sum.mutable_data_ptr<float>());
+  EXPECT_TRUE(sum.equal(y + narrow.to(at::kFloat)));
+}
+
+TEST_P(Widths, RoundedResultsAreTheRoundedResults) {
+  const auto x = random({7, width()}, 12);
+  const auto scale = random({width()}, 13);
+  EXPECT_TRUE(same_bits(narrow_result(7, width(),
+                                      [&](auto* y) {
+                                        cpu::rms_norm(x.const_data_ptr<float>(),
+                                                      scale.const_data_ptr<float>(), 1e-5F, 7,
+                                                      width(), y);
+                                      }),
+                        rms_norm(x, scale, 1e-5).to(at::kBFloat16)));
+  const auto gate_up = random({7, 2 * width()}, 14) * 8.0;
+  const auto narrow = gate_up.to(at::kBFloat16);
+  EXPECT_TRUE(same_bits(
+      narrow_result(7, width(),
+                    [&](auto* y) { cpu::swiglu(gate_up.const_data_ptr<float>(), 7, width(), y); }),
+      swiglu(gate_up).to(at::kBFloat16)));
+  EXPECT_TRUE(same_bits(
+      narrow_result(7, width(), [&](auto* y) { cpu::swiglu(bits(narrow), 7, width(), y); }),
+      swiglu(narrow.to(at::kFloat)).to(at::kBFloat16)));
+}
+
 INSTANTIATE_TEST_SUITE_P(Sizes, Widths,
                          ::testing::Combine(::testing::Values(cpu::InstructionSet::kPortable,
                                                               cpu::InstructionSet::kAvx2,

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "model/attention.h"
+#include "model/decoder_layer.h"
+#include "model/kv_cache.h"
+#include "model/rope.h"
+#include "runtime/communicator.h"
+
+namespace softcot {
+
+/// Packed rows on their way through the layers of a decoder, on the host and without autograd:
+/// float32 activations in buffers that all layers share, no operator of LibTorch but matrix
+/// products. The numbers are those of the operators that Transformer chains otherwise, bit for bit.
+/// New keys and values go to the rows' own segments. Collective over tp.
+class HostPass {
+ public:
+  /// Whether it can take these: everything in float32 on the host, autograd off.
+  static bool serves(const at::Tensor& inputs, const std::vector<PackedRow>& rows);
+
+  /// `inputs` [P, H], left as they are; `positions` [P]. References must outlive it.
+  HostPass(const at::Tensor& inputs, const std::vector<PackedRow>& rows,
+           const at::Tensor& positions, const AttentionShape& shape, const RotaryEmbedding& rope,
+           double epsilon, Communicator& tp);
+
+  /// Layer `index`: what comes out is what the next one takes.
+  void run(const DecoderLayer& layer, std::int64_t index);
+
+  /// [P, H] after the last layer that was run.
+  const at::Tensor& hidden() const { return x_; }
+
+ private:
+  /// A row-major matrix of P rows in the memory of a buffer, which grows as needed.
+  at::Tensor matrix(at::Tensor& buffer, std::int64_t width, at::ScalarType dtype) const;
+  void normalize(const at::Tensor& weight, const LinearWeights& next);
+  /// `input_` times the weight: float32, or bfloat16 where the library multiplies in that.
+  at::Tensor multiply(const LinearWeights& matrix);
+  void attend(const at::Tensor& product, const LinearWeights& qkv, const LinearWeights& next,
+              std::int64_t index);
+  void activate(const at::Tensor& product, const LinearWeights& next);
+  /// Adds a product, summed over tp, to the residual stream.
+  void add(const at::Tensor& product);
+  at::ScalarType input_dtype(const LinearWeights& next) const;
+
+  const std::vector<PackedRow>& rows_;
+  const at::Tensor& positions_;
+  const AttentionShape& shape_;
+  const RotaryEmbedding& rope_;
+  float epsilon_;
+  Communicator& tp_;
+  at::Tensor x_;      // [P, H]
+  at::Tensor input_;  // [P, …]: of the next product
+  at::Tensor attended_, mass_;
+  // Memory of what is above or comes out of a product.
+  at::Tensor inputs_, products_, wide_;
+};
+
+}  // namespace softcot
