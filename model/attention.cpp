@@ -135,20 +135,12 @@ struct PackedAttentionFunction : torch::autograd::Function<PackedAttentionFuncti
     const auto& shape = *call->shape;
     const auto saved = context->get_saved_variables();
     const auto &rotated = saved[0], &positions = saved[1], &output = saved[2], &mass = saved[3];
-    const auto d_output = gradients[0].contiguous();
-    const auto d_rotated = at::empty_like(rotated);
-    const auto rows = host_rows(rotated, call->rows, call->layer, shape, output, mass);
-    std::vector<cpu::AttentionGradient> parts;
-    std::int64_t at = 0;
-    for (const auto& row : rows) {
-      parts.push_back({d_output.const_data_ptr<float>() + at * d_output.stride(0),
-                       d_rotated.mutable_data_ptr<float>() + at * d_rotated.stride(0)});
-      at += row.tokens;
-    }
-    cpu::causal_attention_backward(rows, parts, host_heads(shape));
-    const auto d_qkv = call->rope->rotate(d_rotated, positions, shape.query_heads + shape.kv_heads,
-                                          /*backwards=*/true);
-    return {d_qkv.view({d_qkv.size(0), -1}), at::Tensor(), at::Tensor()};
+    auto d_heads = at::empty_like(rotated);
+    attend_backward_on_host(gradients[0].contiguous(), rotated, call->rows, call->layer, shape,
+                            output, mass, d_heads);
+    call->rope->rotate_on_host(d_heads, positions, step_of(shape) / shape.head_width,
+                               shape.query_heads + shape.kv_heads, /*backwards=*/true);
+    return {d_heads.view({d_heads.size(0), -1}), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -266,6 +258,22 @@ void attend_on_host(const at::Tensor& heads, const std::vector<PackedRow>& rows,
   } else {
     cpu::causal_attention(host_rows(heads, rows, layer, shape, output, mass), host_heads(shape));
   }
+}
+
+void attend_backward_on_host(const at::Tensor& d_output, const at::Tensor& heads,
+                             const std::vector<PackedRow>& rows, std::int64_t layer,
+                             const AttentionShape& shape, const at::Tensor& output,
+                             const at::Tensor& mass, at::Tensor& d_heads) {
+  const std::int64_t width = shape.query_heads * shape.head_width;
+  std::vector<cpu::AttentionGradient> parts;
+  std::int64_t at = 0;
+  for (const auto& row : rows) {
+    parts.push_back({d_output.const_data_ptr<float>() + at * width,
+                     d_heads.mutable_data_ptr<float>() + at * step_of(shape)});
+    at += row.tokens;
+  }
+  cpu::causal_attention_backward(host_rows(heads, rows, layer, shape, output, mass), parts,
+                                 host_heads(shape));
 }
 
 at::Tensor packed_attention(const at::Tensor& qkv, const at::Tensor& positions,

@@ -82,11 +82,37 @@ void product_by_blocks(Product product, const Value* x, const Weight* weight, st
   }
 }
 
-/// Numbers of a row that a thread is about to round, kept for the next row.
+/// Numbers of a row in float32: where they lie, or in a thread's own memory, kept for the next row.
+/// `kUse` tells several uses at a time apart.
+template <int kUse>
 float* row_memory(std::int64_t width) {
   thread_local std::vector<float> memory;
   if (static_cast<std::int64_t>(memory.size()) < width) memory.resize(width);
   return memory.data();
+}
+
+/// A row that is read.
+template <int kUse>
+const float* widened(const float* x, std::int64_t) {
+  return x;
+}
+template <int kUse>
+const float* widened(const std::uint16_t* x, std::int64_t width) {
+  float* wide = row_memory<kUse>(width);
+  row_kernels().widen(x, nullptr, width, wide);
+  return wide;
+}
+
+/// A row that `fill(float*)` writes.
+template <int kUse, typename Fill>
+void filled(float* y, std::int64_t, Fill fill) {
+  fill(y);
+}
+template <int kUse, typename Fill>
+void filled(std::uint16_t* y, std::int64_t width, Fill fill) {
+  float* wide = row_memory<kUse>(width);
+  fill(wide);
+  row_kernels().narrow(wide, width, y);
 }
 
 /// Calls `work(first, count)` for parts of [0, count).
@@ -99,33 +125,22 @@ void by_blocks(std::int64_t count, Work work) {
 
 }  // namespace
 
+template <typename Out>
 void rms_norm(const float* x, const float* weight, float epsilon, std::int64_t rows,
-              std::int64_t width, float* y, float* inverse) {
+              std::int64_t width, Out* y, float* inverse) {
 #pragma omp parallel for if (rows > 4)
   for (std::int64_t r = 0; r < rows; ++r) {
-    row_kernels().rms_norm(x + r * width, weight, epsilon, width, y + r * width, inverse + r);
+    float scale = 0;
+    filled<0>(y + r * width, width, [&](float* out) {
+      row_kernels().rms_norm(x + r * width, weight, epsilon, width, out, &scale);
+    });
+    if (inverse != nullptr) inverse[r] = scale;
   }
 }
-
-void rms_norm(const float* x, const float* weight, float epsilon, std::int64_t rows,
-              std::int64_t width, float* y) {
-#pragma omp parallel for if (rows > 4)
-  for (std::int64_t r = 0; r < rows; ++r) {
-    float inverse = 0;
-    row_kernels().rms_norm(x + r * width, weight, epsilon, width, y + r * width, &inverse);
-  }
-}
-
-void rms_norm(const float* x, const float* weight, float epsilon, std::int64_t rows,
-              std::int64_t width, std::uint16_t* y) {
-#pragma omp parallel for if (rows > 4)
-  for (std::int64_t r = 0; r < rows; ++r) {
-    float inverse = 0;
-    float* wide = row_memory(width);
-    row_kernels().rms_norm(x + r * width, weight, epsilon, width, wide, &inverse);
-    row_kernels().narrow(wide, width, y + r * width);
-  }
-}
+template void rms_norm(const float*, const float*, float, std::int64_t, std::int64_t, float*,
+                       float*);
+template void rms_norm(const float*, const float*, float, std::int64_t, std::int64_t,
+                       std::uint16_t*, float*);
 
 void rms_norm_backward(const float* dy, const float* x, const float* weight, const float* inverse,
                        std::int64_t rows, std::int64_t width, float* dx) {
@@ -136,33 +151,55 @@ void rms_norm_backward(const float* dy, const float* x, const float* weight, con
   }
 }
 
-void swiglu(const float* gate_up, std::int64_t rows, std::int64_t width, float* y) {
-#pragma omp parallel for if (rows > 4)
+template <typename In>
+void add_rms_norm_backward(const In* dy, const float* x, const float* weight, const float* inverse,
+                           std::int64_t rows, std::int64_t width, float* dx) {
+#pragma omp parallel for
   for (std::int64_t r = 0; r < rows; ++r) {
-    const float* gate = gate_up + r * 2 * width;
-    row_kernels().swiglu(gate, gate + width, width, y + r * width);
+    float* change = row_memory<1>(width);
+    row_kernels().rms_norm_backward(widened<0>(dy + r * width, width), x + r * width, weight,
+                                    inverse[r], width, change);
+    row_kernels().add(change, width, dx + r * width);
   }
 }
+template void add_rms_norm_backward(const float*, const float*, const float*, const float*,
+                                    std::int64_t, std::int64_t, float*);
+template void add_rms_norm_backward(const std::uint16_t*, const float*, const float*, const float*,
+                                    std::int64_t, std::int64_t, float*);
 
-void swiglu(const float* gate_up, std::int64_t rows, std::int64_t width, std::uint16_t* y) {
+template <typename In, typename Out>
+void swiglu(const In* gate_up, std::int64_t rows, std::int64_t width, Out* y) {
 #pragma omp parallel for if (rows > 4)
   for (std::int64_t r = 0; r < rows; ++r) {
-    const float* gate = gate_up + r * 2 * width;
-    float* wide = row_memory(width);
-    row_kernels().swiglu(gate, gate + width, width, wide);
-    row_kernels().narrow(wide, width, y + r * width);
+    const float* gate = widened<0>(gate_up + r * 2 * width, 2 * width);
+    filled<1>(y + r * width, width,
+              [&](float* out) { row_kernels().swiglu(gate, gate + width, width, out); });
   }
 }
+template void swiglu(const float*, std::int64_t, std::int64_t, float*);
+template void swiglu(const float*, std::int64_t, std::int64_t, std::uint16_t*);
+template void swiglu(const std::uint16_t*, std::int64_t, std::int64_t, float*);
+template void swiglu(const std::uint16_t*, std::int64_t, std::int64_t, std::uint16_t*);
 
-void swiglu(const std::uint16_t* gate_up, std::int64_t rows, std::int64_t width, std::uint16_t* y) {
-#pragma omp parallel for if (rows > 4)
+template <typename Gradient, typename In>
+void swiglu_backward(const Gradient* dy, const In* gate_up, std::int64_t rows, std::int64_t width,
+                     Gradient* d_gate_up) {
+#pragma omp parallel for
   for (std::int64_t r = 0; r < rows; ++r) {
-    float* wide = row_memory(2 * width);
-    row_kernels().widen(gate_up + r * 2 * width, nullptr, 2 * width, wide);
-    row_kernels().swiglu(wide, wide + width, width, wide);
-    row_kernels().narrow(wide, width, y + r * width);
+    const float* gate = widened<0>(gate_up + r * 2 * width, 2 * width);
+    const float* gradient = widened<1>(dy + r * width, width);
+    filled<2>(d_gate_up + r * 2 * width, 2 * width, [&](float* out) {
+      row_kernels().swiglu_backward(gradient, gate, gate + width, width, out, out + width);
+    });
   }
 }
+template void swiglu_backward(const float*, const float*, std::int64_t, std::int64_t, float*);
+template void swiglu_backward(const float*, const std::uint16_t*, std::int64_t, std::int64_t,
+                              float*);
+template void swiglu_backward(const std::uint16_t*, const float*, std::int64_t, std::int64_t,
+                              std::uint16_t*);
+template void swiglu_backward(const std::uint16_t*, const std::uint16_t*, std::int64_t,
+                              std::int64_t, std::uint16_t*);
 
 void widen(const std::uint16_t* x, const float* bias, std::int64_t rows, std::int64_t width,
            float* y) {
@@ -189,16 +226,48 @@ void add(const std::uint16_t* x, std::int64_t count, float* y) {
   });
 }
 
-void swiglu_backward(const float* dy, const float* gate_up, std::int64_t rows, std::int64_t width,
-                     float* d_gate_up) {
+template <typename In>
+void largest_logits(const In* logits, std::int64_t rows, std::int64_t width, float* largest,
+                    std::int64_t* index) {
 #pragma omp parallel for
   for (std::int64_t r = 0; r < rows; ++r) {
-    const float* gate = gate_up + r * 2 * width;
-    float* d_gate = d_gate_up + r * 2 * width;
-    row_kernels().swiglu_backward(dy + r * width, gate, gate + width, width, d_gate,
-                                  d_gate + width);
+    largest[r] =
+        row_kernels().largest(widened<0>(logits + r * width, width), width, index + r);
   }
 }
+template void largest_logits(const float*, std::int64_t, std::int64_t, float*, std::int64_t*);
+template void largest_logits(const std::uint16_t*, std::int64_t, std::int64_t, float*,
+                             std::int64_t*);
+
+template <typename In>
+void exponential_sums(const In* logits, const float* largest, std::int64_t rows,
+                      std::int64_t width, float* mass) {
+#pragma omp parallel for
+  for (std::int64_t r = 0; r < rows; ++r) {
+    mass[r] = row_kernels().exp_sum(widened<0>(logits + r * width, width), width, largest[r]);
+  }
+}
+template void exponential_sums(const float*, const float*, std::int64_t, std::int64_t, float*);
+template void exponential_sums(const std::uint16_t*, const float*, std::int64_t, std::int64_t,
+                               float*);
+
+template <typename In>
+void likelihood_gradient(const float* largest, const float* mass, const std::int64_t* target,
+                         std::int64_t rows, std::int64_t width, In* logits) {
+#pragma omp parallel for
+  for (std::int64_t r = 0; r < rows; ++r) {
+    In* mine = logits + r * width;
+    const float* wide = widened<0>(mine, width);
+    filled<0>(mine, width, [&](float* y) {
+      row_kernels().softmax(wide, width, largest[r], 1.0F / mass[r], y);
+      if (target[r] >= 0) y[target[r]] -= 1.0F;
+    });
+  }
+}
+template void likelihood_gradient(const float*, const float*, const std::int64_t*, std::int64_t,
+                                  std::int64_t, float*);
+template void likelihood_gradient(const float*, const float*, const std::int64_t*, std::int64_t,
+                                  std::int64_t, std::uint16_t*);
 
 void rotate(float* x, const std::int64_t* positions, const float* cosine, const float* sine,
             std::int64_t rows, std::int64_t heads, std::int64_t rotated, std::int64_t width,

@@ -16,26 +16,29 @@ bool use_instruction_set(InstructionSet set);
 /// Whether the instruction set in use multiplies bfloat16.
 bool multiplies_bf16();
 
-/// y [rows, width] = x / rms(x) · weight [width]; `inverse` [rows] receives 1 / rms(x).
+// Where a number's type is a parameter it is float or std::uint16_t, a bfloat16: widened as it is
+// read, rounded to the nearest as it is written, float32 in between.
+
+/// y [rows, width] = x / rms(x) · weight [width]; `inverse` [rows], unless it is null, receives
+/// 1 / rms(x).
+template <typename Out>
 void rms_norm(const float* x, const float* weight, float epsilon, std::int64_t rows,
-              std::int64_t width, float* y, float* inverse);
-/// The same without `inverse`, and rounded to bfloat16.
-void rms_norm(const float* x, const float* weight, float epsilon, std::int64_t rows,
-              std::int64_t width, float* y);
-void rms_norm(const float* x, const float* weight, float epsilon, std::int64_t rows,
-              std::int64_t width, std::uint16_t* y);
+              std::int64_t width, Out* y, float* inverse);
 /// dx of rms_norm from dy, x and `inverse`.
 void rms_norm_backward(const float* dy, const float* x, const float* weight, const float* inverse,
                        std::int64_t rows, std::int64_t width, float* dx);
+/// The same added to dx.
+template <typename In>
+void add_rms_norm_backward(const In* dy, const float* x, const float* weight, const float* inverse,
+                           std::int64_t rows, std::int64_t width, float* dx);
 
 /// y [rows, width] = silu(gate) · up with gate_up [rows, 2 · width] = [gate, up].
-void swiglu(const float* gate_up, std::int64_t rows, std::int64_t width, float* y);
-/// The same rounded to bfloat16, and of bfloat16.
-void swiglu(const float* gate_up, std::int64_t rows, std::int64_t width, std::uint16_t* y);
-void swiglu(const std::uint16_t* gate_up, std::int64_t rows, std::int64_t width, std::uint16_t* y);
+template <typename In, typename Out>
+void swiglu(const In* gate_up, std::int64_t rows, std::int64_t width, Out* y);
 /// d_gate_up [rows, 2 · width] of swiglu.
-void swiglu_backward(const float* dy, const float* gate_up, std::int64_t rows, std::int64_t width,
-                     float* d_gate_up);
+template <typename Gradient, typename In>
+void swiglu_backward(const Gradient* dy, const In* gate_up, std::int64_t rows, std::int64_t width,
+                     Gradient* d_gate_up);
 
 /// y [rows, width] float32 = bfloat16 x, plus bias [width] where there is one.
 void widen(const std::uint16_t* x, const float* bias, std::int64_t rows, std::int64_t width,
@@ -45,6 +48,20 @@ void narrow(const float* x, std::int64_t count, std::uint16_t* y);
 /// y [count] += x.
 void add(const float* x, std::int64_t count, float* y);
 void add(const std::uint16_t* x, std::int64_t count, float* y);
+
+/// largest [rows] of logits [rows, width] and where it stands, the first of equals.
+template <typename In>
+void largest_logits(const In* logits, std::int64_t rows, std::int64_t width, float* largest,
+                    std::int64_t* index);
+/// mass [rows] = Σ exp(logits - largest).
+template <typename In>
+void exponential_sums(const In* logits, const float* largest, std::int64_t rows,
+                      std::int64_t width, float* mass);
+/// logits = exp(logits - largest) / mass, less 1 at `target` [rows] unless that is negative: the
+/// gradient of the negative log-likelihood, in place.
+template <typename In>
+void likelihood_gradient(const float* largest, const float* mass, const std::int64_t* target,
+                         std::int64_t rows, std::int64_t width, In* logits);
 
 /// Rotates, in place, the first `rotated` of `heads` heads of x [rows, heads, width] by the angles
 /// of positions [rows]: pairs (i, i + width / 2), tables cosine and sine [positions, width / 2].

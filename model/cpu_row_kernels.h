@@ -33,6 +33,12 @@ struct RowKernels {
   void (*narrow)(const float* x, std::int64_t width, std::uint16_t* y);
   void (*add)(const float* x, std::int64_t width, float* y);
   void (*add_bf16)(const std::uint16_t* x, std::int64_t width, float* y);
+  /// The largest of `width` logits, its index (the first of equals), and the sum of their
+  /// exponentials by it.
+  float (*largest)(const float* logits, std::int64_t width, std::int64_t* index);
+  float (*exp_sum)(const float* logits, std::int64_t width, float largest);
+  /// y = exp(logits - largest) · factor; y may be the logits.
+  void (*softmax)(const float* logits, std::int64_t width, float largest, float factor, float* y);
   void (*rotate_head)(float* x, const float* cosine, const float* sine, std::int64_t half,
                       float direction);
   void (*product)(const float* x, const float* weight, std::int64_t rows, std::int64_t inputs,

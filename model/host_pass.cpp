@@ -1,23 +1,12 @@
 #include "model/host_pass.h"
 
-#include <ATen/core/grad_mode.h>
-
 #include "model/cpu_kernels.h"
 #include "model/elementwise.h"
 
 namespace softcot {
-namespace {
-
-using Bf16 = std::uint16_t;
-
-bool is_narrow(const at::Tensor& x) { return x.scalar_type() == at::kBFloat16; }
-const Bf16* bf16(const at::Tensor& x) { return static_cast<const Bf16*>(x.const_data_ptr()); }
-Bf16* mutable_bf16(at::Tensor& x) { return static_cast<Bf16*>(x.mutable_data_ptr()); }
-
-}  // namespace
 
 bool HostPass::serves(const at::Tensor& inputs, const std::vector<PackedRow>& rows) {
-  return !at::GradMode::is_enabled() && fuses_on_host(inputs) && on_host_in_float(inputs, rows);
+  return fuses_on_host(inputs) && on_host_in_float(inputs, rows);
 }
 
 HostPass::HostPass(const at::Tensor& inputs, const std::vector<PackedRow>& rows,
@@ -29,97 +18,102 @@ HostPass::HostPass(const at::Tensor& inputs, const std::vector<PackedRow>& rows,
       rope_(rope),
       epsilon_(static_cast<float>(epsilon)),
       tp_(tp),
-      x_(inputs.clone(at::MemoryFormat::Contiguous)),
-      attended_(at::empty({x_.size(0), shape.query_heads * shape.head_width}, x_.options())),
-      mass_(at::empty({x_.size(0) * shape.query_heads}, x_.options())) {}
+      x_(inputs.clone(at::MemoryFormat::Contiguous)) {}
 
-void HostPass::run(const DecoderLayer& layer, std::int64_t index) {
-  normalize(layer.attention_norm, layer.qkv);
-  attend(multiply(layer.qkv), layer.qkv, layer.attention_out, index);
-  add(multiply(layer.attention_out));
-  normalize(layer.feed_forward_norm, layer.gate_up);
-  activate(multiply(layer.gate_up), layer.down);
-  add(multiply(layer.down));
+void HostPass::run(const DecoderLayer& layer, std::int64_t index, LayerTrace* trace) {
+  if (trace != nullptr) trace->attention_in = x_;
+  normalize(layer.attention_norm, layer.qkv, trace == nullptr ? nullptr : &trace->attention_scale);
+  attend(multiply(layer.qkv), layer.qkv, layer.attention_out, index, trace);
+  add(multiply(layer.attention_out), /*in_place=*/trace == nullptr);
+
+  if (trace != nullptr) trace->feed_forward_in = x_;
+  normalize(layer.feed_forward_norm, layer.gate_up,
+            trace == nullptr ? nullptr : &trace->feed_forward_scale);
+  activate(multiply(layer.gate_up), layer.down, trace);
+  add(multiply(layer.down), /*in_place=*/trace == nullptr);
 }
 
-at::Tensor HostPass::matrix(at::Tensor& buffer, std::int64_t width, at::ScalarType dtype) const {
-  const std::int64_t rows = x_.size(0);
-  if (!buffer.defined() || buffer.scalar_type() != dtype || buffer.numel() < rows * width) {
-    buffer = at::empty({rows * width}, x_.options().dtype(dtype));
-  }
-  return buffer.narrow(0, 0, rows * width).view({rows, width});
+at::Tensor HostPass::matrix(HostBuffer& buffer, std::int64_t width, at::ScalarType dtype) const {
+  return buffer.matrix(x_.size(0), width, dtype);
 }
 
 at::ScalarType HostPass::input_dtype(const LinearWeights& next) const {
   return product_input_dtype(x_.size(0), next.weight);
 }
 
-void HostPass::normalize(const at::Tensor& weight, const LinearWeights& next) {
+void HostPass::normalize(const at::Tensor& weight, const LinearWeights& next, at::Tensor* scale) {
   const std::int64_t rows = x_.size(0), width = x_.size(1);
+  if (scale != nullptr) *scale = at::empty({rows}, at::kFloat);
   input_ = matrix(inputs_, width, input_dtype(next));
-  const auto* x = x_.const_data_ptr<float>();
-  const auto* scale = weight.const_data_ptr<float>();
-  if (is_narrow(input_)) {
-    cpu::rms_norm(x, scale, epsilon_, rows, width, mutable_bf16(input_));
-  } else {
-    cpu::rms_norm(x, scale, epsilon_, rows, width, input_.mutable_data_ptr<float>());
-  }
+  write_numbers(input_, [&](auto* y) {
+    cpu::rms_norm(x_.const_data_ptr<float>(), weight.const_data_ptr<float>(), epsilon_, rows, width,
+                  y, scale == nullptr ? nullptr : scale->mutable_data_ptr<float>());
+  });
 }
 
 at::Tensor HostPass::multiply(const LinearWeights& layer) {
-  const std::int64_t outputs = layer.weight.size(0);
-  auto product = matrix(products_, outputs, product_output_dtype(x_.size(0), layer.weight));
+  auto product = matrix(products_, layer.weight.size(0),
+                        product_output_dtype(x_.size(0), layer.weight));
   multiply_transposed(input_, layer.weight, product);
   return product;
 }
 
 void HostPass::attend(const at::Tensor& product, const LinearWeights& qkv,
-                      const LinearWeights& next, std::int64_t index) {
+                      const LinearWeights& next, std::int64_t index, LayerTrace* trace) {
   const std::int64_t rows = x_.size(0), width = product.size(1);
   const float* bias = qkv.bias.defined() ? qkv.bias.const_data_ptr<float>() : nullptr;
   auto heads = is_narrow(product) ? matrix(wide_, width, at::kFloat) : product;
   if (is_narrow(product)) {
-    cpu::widen(bf16(product), bias, rows, width, heads.mutable_data_ptr<float>());
+    cpu::widen(static_cast<const std::uint16_t*>(product.const_data_ptr()), bias, rows, width,
+               heads.mutable_data_ptr<float>());
   } else if (bias != nullptr) {
     heads.add_(qkv.bias);
   }
   rope_.rotate_on_host(heads, positions_, shape_.query_heads + 2 * shape_.kv_heads,
-                       shape_.query_heads + shape_.kv_heads);
-  attend_on_host(heads, rows_, index, shape_, attended_, mass_);
-  input_ = attended_;
-  if (input_dtype(next) != at::kBFloat16) return;
-  input_ = matrix(inputs_, attended_.size(1), at::kBFloat16);
-  cpu::narrow(attended_.const_data_ptr<float>(), attended_.numel(), mutable_bf16(input_));
+                       shape_.query_heads + shape_.kv_heads, /*backwards=*/false);
+  auto attended = matrix(attended_, shape_.query_heads * shape_.head_width, at::kFloat);
+  auto mass = matrix(mass_, shape_.query_heads, at::kFloat);
+  attend_on_host(heads, rows_, index, shape_, attended, mass);
+  input_ = attended;
+  if (input_dtype(next) == at::kBFloat16) {
+    input_ = matrix(inputs_, attended.size(1), at::kBFloat16);
+    cpu::narrow(attended.const_data_ptr<float>(), attended.numel(),
+                static_cast<std::uint16_t*>(input_.mutable_data_ptr()));
+  }
+  if (trace == nullptr) return;
+  trace->heads = heads;
+  trace->attended = attended;
+  trace->mass = mass;
+  (is_narrow(product) ? wide_ : products_).let_go();
+  attended_.let_go();
+  mass_.let_go();
 }
 
-void HostPass::activate(const at::Tensor& product, const LinearWeights& next) {
+void HostPass::activate(const at::Tensor& product, const LinearWeights& next, LayerTrace* trace) {
   const std::int64_t rows = x_.size(0), width = product.size(1) / 2;
   input_ = matrix(inputs_, width, input_dtype(next));
-  if (is_narrow(product)) {
-    cpu::swiglu(bf16(product), rows, width, mutable_bf16(input_));
-  } else if (is_narrow(input_)) {
-    cpu::swiglu(product.const_data_ptr<float>(), rows, width, mutable_bf16(input_));
-  } else {
-    cpu::swiglu(product.const_data_ptr<float>(), rows, width, input_.mutable_data_ptr<float>());
-  }
+  read_numbers(product, [&](const auto* gate_up) {
+    write_numbers(input_, [&](auto* y) { cpu::swiglu(gate_up, rows, width, y); });
+  });
+  if (trace == nullptr) return;
+  trace->gate_up = product;
+  products_.let_go();
 }
 
-void HostPass::add(const at::Tensor& product) {
-  auto* x = x_.mutable_data_ptr<float>();
-  if (tp_.size() == 1 && is_narrow(product)) {
-    cpu::add(bf16(product), x_.numel(), x);
-  } else if (tp_.size() == 1) {
-    cpu::add(product.const_data_ptr<float>(), x_.numel(), x);
-  } else {
-    auto sum = product;
+void HostPass::add(const at::Tensor& product, bool in_place) {
+  auto sum = product;
+  if (tp_.size() > 1) {
     if (is_narrow(product)) {
       sum = matrix(wide_, product.size(1), at::kFloat);
-      cpu::widen(bf16(product), nullptr, product.size(0), product.size(1),
-                 sum.mutable_data_ptr<float>());
+      cpu::widen(static_cast<const std::uint16_t*>(product.const_data_ptr()), nullptr,
+                 product.size(0), product.size(1), sum.mutable_data_ptr<float>());
     }
     tp_.all_reduce(sum, ReduceOp::kSum);
-    cpu::add(sum.const_data_ptr<float>(), x_.numel(), x);
   }
+  if (!in_place) x_ = x_.clone();
+  read_numbers(sum, [&](const auto* change) {
+    cpu::add(change, x_.numel(), x_.mutable_data_ptr<float>());
+  });
 }
 
 }  // namespace softcot

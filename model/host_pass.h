@@ -6,11 +6,25 @@
 
 #include "model/attention.h"
 #include "model/decoder_layer.h"
+#include "model/host_numbers.h"
 #include "model/kv_cache.h"
 #include "model/rope.h"
 #include "runtime/communicator.h"
 
 namespace softcot {
+
+/// What the backward pass of a layer needs of its forward pass: P tokens, Q query and K key-value
+/// heads of width D, F hidden units of the feed-forward network.
+struct LayerTrace {
+  at::Tensor attention_in;        ///< [P, H], before the norm
+  at::Tensor attention_scale;     ///< [P], 1 / rms of its rows
+  at::Tensor heads;               ///< [P, (Q + 2K) · D], rotated
+  at::Tensor attended;            ///< [P, Q · D]
+  at::Tensor mass;                ///< [P · Q], log Σ exp of each query's scores
+  at::Tensor feed_forward_in;     ///< [P, H], before the norm
+  at::Tensor feed_forward_scale;  ///< [P]
+  at::Tensor gate_up;             ///< [P, 2F], in the product's dtype
+};
 
 /// Packed rows on their way through the layers of a decoder, on the host and without autograd:
 /// float32 activations in buffers that all layers share, no operator of LibTorch but matrix
@@ -18,7 +32,7 @@ namespace softcot {
 /// New keys and values go to the rows' own segments. Collective over tp.
 class HostPass {
  public:
-  /// Whether it can take these: everything in float32 on the host, autograd off.
+  /// Whether it can take these: everything in float32 on the host.
   static bool serves(const at::Tensor& inputs, const std::vector<PackedRow>& rows);
 
   /// `inputs` [P, H], left as they are; `positions` [P]. References must outlive it.
@@ -26,23 +40,22 @@ class HostPass {
            const at::Tensor& positions, const AttentionShape& shape, const RotaryEmbedding& rope,
            double epsilon, Communicator& tp);
 
-  /// Layer `index`: what comes out is what the next one takes.
-  void run(const DecoderLayer& layer, std::int64_t index);
-
+  /// Layer `index`: what comes out is what the next one takes. Fills `trace` if there is one.
+  void run(const DecoderLayer& layer, std::int64_t index, LayerTrace* trace = nullptr);
   /// [P, H] after the last layer that was run.
   const at::Tensor& hidden() const { return x_; }
 
  private:
-  /// A row-major matrix of P rows in the memory of a buffer, which grows as needed.
-  at::Tensor matrix(at::Tensor& buffer, std::int64_t width, at::ScalarType dtype) const;
-  void normalize(const at::Tensor& weight, const LinearWeights& next);
+  at::Tensor matrix(HostBuffer& buffer, std::int64_t width, at::ScalarType dtype) const;
+  /// The norm's rows, in `input_`, and 1 / rms of each where that is wanted.
+  void normalize(const at::Tensor& weight, const LinearWeights& next, at::Tensor* scale);
   /// `input_` times the weight: float32, or bfloat16 where the library multiplies in that.
   at::Tensor multiply(const LinearWeights& matrix);
   void attend(const at::Tensor& product, const LinearWeights& qkv, const LinearWeights& next,
-              std::int64_t index);
-  void activate(const at::Tensor& product, const LinearWeights& next);
-  /// Adds a product, summed over tp, to the residual stream.
-  void add(const at::Tensor& product);
+              std::int64_t index, LayerTrace* trace);
+  void activate(const at::Tensor& product, const LinearWeights& next, LayerTrace* trace);
+  /// Adds a product, summed over tp, to the residual stream: in place, unless that is kept.
+  void add(const at::Tensor& product, bool in_place);
   at::ScalarType input_dtype(const LinearWeights& next) const;
 
   const std::vector<PackedRow>& rows_;
@@ -53,9 +66,8 @@ class HostPass {
   Communicator& tp_;
   at::Tensor x_;      // [P, H]
   at::Tensor input_;  // [P, …]: of the next product
-  at::Tensor attended_, mass_;
-  // Memory of what is above or comes out of a product.
-  at::Tensor inputs_, products_, wide_;
+  // Memory of that, and of what comes out of products and of attention.
+  HostBuffer inputs_, products_, wide_, attended_, mass_;
 };
 
 }  // namespace softcot

@@ -123,23 +123,36 @@ void multiply_transposed(const at::Tensor& x, const at::Tensor& weight, at::Tens
   }
 }
 
-at::Tensor matmul_transposed(const at::Tensor& x, const at::Tensor& weight) {
-  if (!x.is_cpu() || x.scalar_type() != at::kFloat) return at::matmul(x, weight.t());
+at::Tensor product_transposed(const at::Tensor& x, const at::Tensor& weight) {
   const auto input = x.contiguous().to(product_input_dtype(x.size(0), weight));
   auto y = at::empty({x.size(0), weight.size(0)},
                      x.options().dtype(product_output_dtype(x.size(0), weight)));
   multiply_transposed(input, weight, y);
-  return y.to(at::kFloat);
+  return y;
+}
+
+at::Tensor matmul_transposed(const at::Tensor& x, const at::Tensor& weight) {
+  if (!x.is_cpu() || x.scalar_type() != at::kFloat) return at::matmul(x, weight.t());
+  return product_transposed(x, weight).to(at::kFloat);
+}
+
+void multiply_plain(const at::Tensor& dy, const at::Tensor& weight, at::Tensor& dx) {
+  if (!is_wide_over_narrow(dy, weight)) {
+    at::mm_out(dx, dy, weight);
+    return;
+  }
+  dx.zero_();
+  for_widened_blocks(weight, [&](const at::Tensor& block, std::int64_t begin) {
+    dx.addmm_(dy.narrow(1, begin, block.size(0)), block);
+  });
 }
 
 at::Tensor matmul_plain(const at::Tensor& dy, const at::Tensor& weight) {
   if (!is_wide_over_narrow(dy, weight)) return at::matmul(dy, weight);
-  if (multiplies_bf16()) return at::matmul(dy.to(at::kBFloat16), weight).to(at::kFloat);
-  auto dx = at::zeros({dy.size(0), weight.size(1)}, dy.options());
-  for_widened_blocks(weight, [&](const at::Tensor& block, std::int64_t begin) {
-    dx.addmm_(dy.narrow(1, begin, block.size(0)), block);
-  });
-  return dx;
+  const auto dtype = product_dtype(weight.scalar_type());
+  auto dx = at::empty({dy.size(0), weight.size(1)}, dy.options().dtype(dtype));
+  multiply_plain(dy.to(dtype), weight, dx);
+  return dx.to(at::kFloat);
 }
 
 at::Tensor linear(const at::Tensor& x, const LinearWeights& layer) {

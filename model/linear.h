@@ -30,11 +30,17 @@ at::Tensor linear(const at::Tensor& x, const LinearWeights& layer);
 at::Tensor matmul_transposed(const at::Tensor& x, const at::Tensor& weight);
 at::Tensor matmul_plain(const at::Tensor& dy, const at::Tensor& weight);
 
+/// matmul_transposed of float32 on the host, but left in product_output_dtype.
+at::Tensor product_transposed(const at::Tensor& x, const at::Tensor& weight);
+
 /// The same into y [P, O] on the host, with x in product_input_dtype and y in product_output_dtype:
 /// the numbers of matmul_transposed of float32, narrowed and widened.
 void multiply_transposed(const at::Tensor& x, const at::Tensor& weight, at::Tensor& y);
 at::ScalarType product_input_dtype(std::int64_t rows, const at::Tensor& weight);
 at::ScalarType product_output_dtype(std::int64_t rows, const at::Tensor& weight);
+
+/// dy [P, O] · weight [O, I] into dx [P, I] on the host, both in product_dtype.
+void multiply_plain(const at::Tensor& dy, const at::Tensor& weight, at::Tensor& dx);
 
 /// The dtype in which products with weights of `weight` dtype are made on the host.
 at::ScalarType product_dtype(at::ScalarType weight);

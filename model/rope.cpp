@@ -39,19 +39,18 @@ void RotaryEmbedding::reserve(std::int64_t positions, at::Device device) {
 }
 
 void RotaryEmbedding::rotate_on_host(at::Tensor& x, const at::Tensor& positions, std::int64_t heads,
-                                     std::int64_t rotated) const {
+                                     std::int64_t rotated, bool backwards) const {
+  if (x.numel() == 0) return;
   cpu::rotate(x.mutable_data_ptr<float>(), positions.const_data_ptr<std::int64_t>(),
               cosine_.const_data_ptr<float>(), sine_.const_data_ptr<float>(), positions.size(0),
-              heads, rotated, x.numel() / positions.size(0) / heads, 1.0F);
+              heads, rotated, x.numel() / positions.size(0) / heads, backwards ? -1.0F : 1.0F);
 }
 
 at::Tensor RotaryEmbedding::rotate(const at::Tensor& x, const at::Tensor& positions,
                                    std::int64_t rotated, bool backwards) const {
   auto y = x.clone(at::MemoryFormat::Contiguous);
   if (y.is_cpu() && y.scalar_type() == at::kFloat) {
-    cpu::rotate(y.mutable_data_ptr<float>(), positions.const_data_ptr<std::int64_t>(),
-                cosine_.const_data_ptr<float>(), sine_.const_data_ptr<float>(), y.size(0),
-                y.size(1), rotated, y.size(2), backwards ? -1.0F : 1.0F);
+    rotate_on_host(y, positions, y.size(1), rotated, backwards);
     return y;
   }
   const auto cosine = cosine_.index_select(0, positions).unsqueeze(1);

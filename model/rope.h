@@ -21,9 +21,9 @@ class RotaryEmbedding {
   at::Tensor rotate(const at::Tensor& x, const at::Tensor& positions, std::int64_t rotated,
                     bool backwards) const;
 
-  /// The same forwards and in place: x holds [P, heads, D] float32 on the host, contiguous.
+  /// The same in place: x holds [P, heads, D] float32 on the host, contiguous.
   void rotate_on_host(at::Tensor& x, const at::Tensor& positions, std::int64_t heads,
-                      std::int64_t rotated) const;
+                      std::int64_t rotated, bool backwards) const;
 
  private:
   at::Tensor frequencies_;  // [D/2], float64 on the host

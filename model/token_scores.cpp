@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "model/linear.h"
+#include "model/logits.h"
 #include "model/tensor_parallel.h"
 
 namespace softcot {
@@ -13,16 +14,6 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-/// The id of the largest logit over the group, the lowest of equals.
-at::Tensor best_ids(const at::Tensor& logits, const at::Tensor& largest, Slice owned,
-                    Communicator& group) {
-  const auto [local_largest, local_best] = logits.max(1);
-  const std::int64_t nobody = std::numeric_limits<std::int64_t>::max();
-  auto best = (local_best + owned.begin).masked_fill(local_largest < largest, nobody);
-  group.all_reduce(best, ReduceOp::kMin);
-  return best;
-}
 
 struct ChunkScores {
   at::Tensor nll;       // [C]
@@ -33,27 +24,28 @@ struct ChunkScores {
 
 ChunkScores score_chunk(const at::Tensor& hidden, const at::Tensor& targets,
                         const VocabularyShard& shard, Communicator& group, bool with_gradient) {
-  auto logits = matmul_transposed(hidden, shard.head).to(at::kFloat);
-  auto largest = std::get<0>(logits.max(1));
+  auto logits = make_logits(hidden, shard.head);
+  const auto [local_largest, local_best] = largest_logits(logits);
+  auto largest = group.size() == 1 ? local_largest : local_largest.clone();
   group.all_reduce(largest, ReduceOp::kMax);
-  const auto best = best_ids(logits, largest, shard.owned, group);
+  // The id of the largest logit over the group, the lowest of equals.
+  const std::int64_t nobody = std::numeric_limits<std::int64_t>::max();
+  auto best = (local_best + shard.owned.begin).masked_fill(local_largest < largest, nobody);
+  group.all_reduce(best, ReduceOp::kMin);
 
   const auto elsewhere = (targets < shard.owned.begin).logical_or(targets >= shard.owned.end);
-  const auto local = (targets - shard.owned.begin).masked_fill(elsewhere, 0).unsqueeze(1);
-  logits.sub_(largest.unsqueeze(1));
-  auto target_logit = logits.gather(1, local).squeeze(1).masked_fill(elsewhere, 0);
+  const auto local = (targets - shard.owned.begin).masked_fill(elsewhere, -1);
+  auto target_logit = logits.gather(1, local.clamp_min(0).unsqueeze(1)).squeeze(1).to(at::kFloat);
+  target_logit = (target_logit - largest).masked_fill(elsewhere, 0);
   group.all_reduce(target_logit, ReduceOp::kSum);
-  logits.exp_();
-  auto mass = logits.sum(1);
+  auto mass = exponential_sums(logits, largest);
   group.all_reduce(mass, ReduceOp::kSum);
 
   ChunkScores scores{mass.log() - target_logit, best, mass.log() + largest, {}};
   if (!with_gradient) return scores;
-  // d nll / d logits = softmax - one_hot(target), in the logits' own memory.
-  logits.div_(mass.unsqueeze(1));
-  const auto minus_one = elsewhere.to(at::kFloat).sub_(1.0).unsqueeze(1);
-  logits.scatter_add_(1, local, minus_one);
-  scores.d_hidden = matmul_plain(logits.to(hidden.scalar_type()), shard.head);
+  auto d_logits = likelihood_gradient(logits, largest, mass, local);
+  if (!hidden.is_cpu()) d_logits = d_logits.to(hidden.scalar_type());
+  scores.d_hidden = matmul_plain(d_logits, shard.head).to(hidden.scalar_type());
   return scores;
 }
 

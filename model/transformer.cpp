@@ -5,6 +5,7 @@
 #include <array>
 
 #include "model/elementwise.h"
+#include "model/frozen_layers.h"
 #include "model/host_pass.h"
 #include "model/tensor_parallel.h"
 #include "model/weights.h"
@@ -125,10 +126,9 @@ at::Tensor Transformer::run_layers(at::Tensor x, const std::vector<PackedRow>& r
   }
   rope_.reserve(last, device_);
   const auto where = at::tensor(positions, at::kLong).to(device_);
-  if (lora == nullptr && HostPass::serves(x, rows)) {
-    HostPass pass(x, rows, where, attention_, rope_, config_.norm_epsilon, tp_);
-    for (std::int64_t i = 0; i < layers(); ++i) pass.run(layers_[i], i);
-    x = pass.hidden();
+  const bool frozen = !trains_weights() || !at::GradMode::is_enabled();
+  if (lora == nullptr && frozen && HostPass::serves(x, rows)) {
+    x = FrozenLayers{layers_, attention_, rope_, config_.norm_epsilon, tp_}.run(x, rows, where);
   } else {
     for (std::int64_t i = 0; i < layers(); ++i) x = run_layer(x, i, where, rows, lora);
   }

@@ -10,6 +10,7 @@
 #include "model/cpu_kernels.h"
 #include "model/elementwise.h"
 #include "model/linear.h"
+#include "model/logits.h"
 #include "support/tensors.h"
 
 namespace softcot::test {
@@ -159,7 +160,7 @@ TEST_P(Widths, RoundedResultsAreTheRoundedResults) {
                                       [&](auto* y) {
                                         cpu::rms_norm(x.const_data_ptr<float>(),
                                                       scale.const_data_ptr<float>(), 1e-5F, 7,
-                                                      width(), y);
+                                                      width(), y, nullptr);
                                       }),
                         rms_norm(x, scale, 1e-5).to(at::kBFloat16)));
   const auto gate_up = random({7, 2 * width()}, 14) * 8.0;
@@ -171,6 +172,57 @@ TEST_P(Widths, RoundedResultsAreTheRoundedResults) {
   EXPECT_TRUE(same_bits(
       narrow_result(7, width(), [&](auto* y) { cpu::swiglu(bits(narrow), 7, width(), y); }),
       swiglu(narrow.to(at::kFloat)).to(at::kBFloat16)));
+}
+
+TEST_P(Widths, GradientsOfRoundedNumbersAreTheRoundedGradients) {
+  const auto gate_up = (random({7, 2 * width()}, 15) * 4.0).to(at::kBFloat16);
+  const auto dy = random({7, width()}, 16).to(at::kBFloat16);
+  const auto expected = gradient([](const at::Tensor& v) { return swiglu(v); },
+                                 gate_up.to(at::kFloat), dy.to(at::kFloat));
+  EXPECT_TRUE(same_bits(narrow_result(7, 2 * width(),
+                                      [&](auto* d_gate_up) {
+                                        cpu::swiglu_backward(bits(dy), bits(gate_up), 7, width(),
+                                                             d_gate_up);
+                                      }),
+                        expected.to(at::kBFloat16)));
+
+  const auto x = random({7, width()}, 17), scale = random({width()}, 18);
+  auto sum = random({7, width()}, 19);
+  const auto change = gradient([&](const at::Tensor& v) { return rms_norm(v, scale, 1e-5); }, x,
+                               dy.to(at::kFloat).narrow(1, 0, width()));
+  auto y = at::empty_like(x), inverse = at::empty({7}, at::kFloat);
+  cpu::rms_norm(x.const_data_ptr<float>(), scale.const_data_ptr<float>(), 1e-5F, 7, width(),
+                y.mutable_data_ptr<float>(), inverse.mutable_data_ptr<float>());
+  const auto total = sum + change;
+  cpu::add_rms_norm_backward(bits(dy), x.const_data_ptr<float>(), scale.const_data_ptr<float>(),
+                             inverse.const_data_ptr<float>(), 7, width(),
+                             sum.mutable_data_ptr<float>());
+  EXPECT_TRUE(sum.equal(total));
+}
+
+TEST_P(Widths, Logits) {
+  const auto wide = random({5, width()}, 20) * 20.0;
+  const auto target = at::tensor({std::int64_t{0}, width() - 1, std::int64_t{-1}, width() / 2,
+                                  std::int64_t{-1}});
+  for (const auto& logits : {wide, wide.to(at::kBFloat16)}) {
+    SCOPED_TRACE(at::toString(logits.scalar_type()));
+    const auto exact = logits.to(at::kDouble);
+    const auto largest = largest_logits(logits);
+    EXPECT_TRUE(largest.value.equal(std::get<0>(logits.to(at::kFloat).max(1))));
+    EXPECT_TRUE(largest.index.equal(logits.to(at::kFloat).argmax(1)));
+    const auto mass = exponential_sums(logits, largest.value);
+    const auto exact_mass = (exact - largest.value.unsqueeze(1)).exp().sum(1);
+    EXPECT_LE(relative_difference(mass, exact_mass), 1e-6);
+    auto expected = exact.softmax(1);
+    for (std::int64_t r = 0; r < 5; ++r) {
+      const auto at = target[r].item<std::int64_t>();
+      if (at >= 0) expected[r][at] -= 1.0;
+    }
+    const auto found = likelihood_gradient(logits.clone(), largest.value, mass, target);
+    ASSERT_EQ(found.scalar_type(), logits.scalar_type());
+    EXPECT_LE(largest_difference(found, expected),
+              found.scalar_type() == at::kFloat ? 1e-6 : 1.0 / 512);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, Widths,

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+/// Host tensors of float32 or bfloat16 numbers as the kernels of cpu_kernels.h take them.
+namespace softcot {
+
+inline bool is_narrow(const at::Tensor& x) { return x.scalar_type() == at::kBFloat16; }
+
+/// Calls `use(const float*)` or `use(const std::uint16_t*)`.
+template <typename Use>
+void read_numbers(const at::Tensor& x, Use use) {
+  if (is_narrow(x)) {
+    use(static_cast<const std::uint16_t*>(x.const_data_ptr()));
+  } else {
+    use(x.const_data_ptr<float>());
+  }
+}
+
+/// Calls `use(float*)` or `use(std::uint16_t*)`.
+template <typename Use>
+void write_numbers(const at::Tensor& x, Use use) {
+  if (is_narrow(x)) {
+    use(static_cast<std::uint16_t*>(x.mutable_data_ptr()));
+  } else {
+    use(x.mutable_data_ptr<float>());
+  }
+}
+
+/// Memory for one matrix after another: made anew where the last one had less, or was kept.
+class HostBuffer {
+ public:
+  /// A row-major matrix in it, whatever was there before.
+  at::Tensor matrix(std::int64_t rows, std::int64_t width, at::ScalarType dtype) {
+    const std::int64_t count = rows * width;
+    if (!memory_.defined() || memory_.scalar_type() != dtype || memory_.numel() < count) {
+      memory_ = at::Tensor();  // First let go.
+      memory_ = at::empty({count}, dtype);
+    }
+    return memory_.narrow(0, 0, count).view({rows, width});
+  }
+  /// Leaves its memory to the tensors that lie there.
+  void let_go() { memory_ = at::Tensor(); }
+
+ private:
+  at::Tensor memory_;
+};
+
+}  // namespace softcot
