@@ -35,8 +35,8 @@ at::Tensor packed_attention(const at::Tensor& qkv, const at::Tensor& positions,
 void attend_on_host(const at::Tensor& heads, const std::vector<PackedRow>& rows, std::int64_t layer,
                     const AttentionShape& shape, at::Tensor& output, at::Tensor& mass);
 
-/// Its backward pass: fills `d_heads` [P, (Q + 2K) · D] from `d_output` [P, Q · D]; heads, output and
-/// mass are what attend_on_host took and left. The past gets no gradient.
+/// Its backward pass: fills `d_heads` [P, (Q + 2K) · D] from `d_output` [P, Q · D]; heads, output
+/// and mass are what attend_on_host took and left. The past gets no gradient.
 void attend_backward_on_host(const at::Tensor& d_output, const at::Tensor& heads,
                              const std::vector<PackedRow>& rows, std::int64_t layer,
                              const AttentionShape& shape, const at::Tensor& output,

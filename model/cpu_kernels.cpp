@@ -76,7 +76,7 @@ constexpr std::int64_t kOutputBlock =
 template <typename Value, typename Weight, typename Product>
 void product_by_blocks(Product product, const Value* x, const Weight* weight, std::int64_t rows,
                        std::int64_t inputs, std::int64_t outputs, float* y) {
-#pragma omp parallel for
+#pragma omp parallel for schedule(dynamic)
   for (std::int64_t o = 0; o < outputs; o += kOutputBlock) {
     product(x, weight, rows, inputs, outputs, o, std::min(o + kOutputBlock, outputs), y);
   }
@@ -231,8 +231,7 @@ void largest_logits(const In* logits, std::int64_t rows, std::int64_t width, flo
                     std::int64_t* index) {
 #pragma omp parallel for
   for (std::int64_t r = 0; r < rows; ++r) {
-    largest[r] =
-        row_kernels().largest(widened<0>(logits + r * width, width), width, index + r);
+    largest[r] = row_kernels().largest(widened<0>(logits + r * width, width), width, index + r);
   }
 }
 template void largest_logits(const float*, std::int64_t, std::int64_t, float*, std::int64_t*);
@@ -240,8 +239,8 @@ template void largest_logits(const std::uint16_t*, std::int64_t, std::int64_t, f
                              std::int64_t*);
 
 template <typename In>
-void exponential_sums(const In* logits, const float* largest, std::int64_t rows,
-                      std::int64_t width, float* mass) {
+void exponential_sums(const In* logits, const float* largest, std::int64_t rows, std::int64_t width,
+                      float* mass) {
 #pragma omp parallel for
   for (std::int64_t r = 0; r < rows; ++r) {
     mass[r] = row_kernels().exp_sum(widened<0>(logits + r * width, width), width, largest[r]);

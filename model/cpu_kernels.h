@@ -55,8 +55,8 @@ void largest_logits(const In* logits, std::int64_t rows, std::int64_t width, flo
                     std::int64_t* index);
 /// mass [rows] = Σ exp(logits - largest).
 template <typename In>
-void exponential_sums(const In* logits, const float* largest, std::int64_t rows,
-                      std::int64_t width, float* mass);
+void exponential_sums(const In* logits, const float* largest, std::int64_t rows, std::int64_t width,
+                      float* mass);
 /// logits = exp(logits - largest) / mass, less 1 at `target` [rows] unless that is negative: the
 /// gradient of the negative log-likelihood, in place.
 template <typename In>

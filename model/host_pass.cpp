@@ -52,8 +52,8 @@ void HostPass::normalize(const at::Tensor& weight, const LinearWeights& next, at
 }
 
 at::Tensor HostPass::multiply(const LinearWeights& layer) {
-  auto product = matrix(products_, layer.weight.size(0),
-                        product_output_dtype(x_.size(0), layer.weight));
+  auto product =
+      matrix(products_, layer.weight.size(0), product_output_dtype(x_.size(0), layer.weight));
   multiply_transposed(input_, layer.weight, product);
   return product;
 }
@@ -111,9 +111,8 @@ void HostPass::add(const at::Tensor& product, bool in_place) {
     tp_.all_reduce(sum, ReduceOp::kSum);
   }
   if (!in_place) x_ = x_.clone();
-  read_numbers(sum, [&](const auto* change) {
-    cpu::add(change, x_.numel(), x_.mutable_data_ptr<float>());
-  });
+  read_numbers(
+      sum, [&](const auto* change) { cpu::add(change, x_.numel(), x_.mutable_data_ptr<float>()); });
 }
 
 }  // namespace softcot

@@ -20,8 +20,8 @@ LargestLogits largest_logits(const at::Tensor& logits);
 /// [K] float32: Σ exp(logits - largest) over the columns.
 at::Tensor exponential_sums(const at::Tensor& logits, const at::Tensor& largest);
 
-/// exp(logits - largest) / mass, less 1 at column `target` [K] int64 where that is not negative: the
-/// gradient of the negative log-likelihood, in the logits' memory.
+/// exp(logits - largest) / mass, less 1 at column `target` [K] int64 where that is not negative:
+/// the gradient of the negative log-likelihood, in the logits' memory.
 at::Tensor likelihood_gradient(at::Tensor logits, const at::Tensor& largest, const at::Tensor& mass,
                                const at::Tensor& target);
 

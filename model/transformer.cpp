@@ -49,7 +49,7 @@ Transformer::Transformer(const std::filesystem::path& folder, const LoadOptions&
       rope_(config_.rope, config_.head_width),
       parameters_(parameter_count(config_)) {
   empty_host_pool();
-  const WeightReader weights(folder, config_, plan_, dtype_, device_);
+  WeightReader weights(folder, config_, plan_, dtype_, device_);
   const std::string attention = "model.layers.{}.self_attn.";
   const std::string feed_forward = "model.layers.{}.mlp.";
   embedding_ = weights.read("model.embed_tokens.weight");

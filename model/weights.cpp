@@ -28,6 +28,17 @@ at::ScalarType scalar_type(DType dtype, const std::string& name) {
 
 namespace {
 
+/// Weights begin at multiples of so many bytes.
+constexpr std::int64_t kAlignment = 64;
+
+std::int64_t aligned(std::int64_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+std::int64_t copies_of(const WeightRule& rule, const ModelConfig& config) {
+  return std::string_view(rule.name).find("{}") == std::string_view::npos ? 1 : config.layers;
+}
+
 std::vector<std::int64_t> shape_of(const WeightRule& rule, const ShardPlan& plan) {
   if (rule.columns == Dim::kOne) return {plan.full(rule.rows)};
   return {plan.full(rule.rows), plan.full(rule.columns)};
@@ -57,8 +68,7 @@ void WeightReader::require_complete() const {
   std::vector<std::string> missing;
   for (const auto& rule : rules_) {
     const std::string pattern = rule.name;
-    const std::int64_t copies = pattern.find("{}") == std::string::npos ? 1 : config_.layers;
-    for (std::int64_t layer = 0; layer < copies; ++layer) {
+    for (std::int64_t layer = 0; layer < copies_of(rule, config_); ++layer) {
       const std::string name = weight_name(pattern, layer);
       if (!files_.contains(name)) {
         missing.push_back(name);
@@ -109,10 +119,33 @@ at::Tensor WeightReader::slice(const std::string& name, std::int64_t layer) cons
   return whole.narrow(dim, part.begin, part.size());
 }
 
-/// Slices one below the other, in memory of their own. The system maps the pages around one that is
+at::Tensor WeightReader::place(at::IntArrayRef shape, at::ScalarType dtype) {
+  if (!device_.is_cpu()) return at::empty(shape, dtype);
+  if (!block_.defined()) {
+    std::int64_t bytes = 0;
+    for (const auto& rule : rules_) {
+      auto part = shape_of(rule, plan_);
+      if (rule.cut != Cut::kNone) {
+        const bool rows = rule.cut == Cut::kRows;
+        part[rows ? 0 : 1] = plan_.range(rows ? rule.rows : rule.columns).size();
+      }
+      const auto number = c10::elementSize(rule.columns == Dim::kOne ? at::kFloat : dtype_);
+      bytes += copies_of(rule, config_) *
+               aligned(c10::multiply_integers(part) * static_cast<std::int64_t>(number));
+    }
+    block_ = at::empty({bytes}, at::kByte);
+  }
+  const auto bytes =
+      c10::multiply_integers(shape) * static_cast<std::int64_t>(c10::elementSize(dtype));
+  const auto weight = block_.narrow(0, used_, bytes).view(dtype).view(shape);
+  used_ += aligned(bytes);
+  return weight;
+}
+
+/// Slices one below the other. The system maps the pages around one that is
 /// touched too; they go again, so that loading needs little more than the weights themselves.
 at::Tensor WeightReader::read_as(at::ScalarType dtype, const std::vector<std::string>& names,
-                                 std::int64_t layer) const {
+                                 std::int64_t layer) {
   std::vector<at::Tensor> parts;
   std::int64_t rows = 0;
   for (const auto& name : names) {
@@ -121,7 +154,7 @@ at::Tensor WeightReader::read_as(at::ScalarType dtype, const std::vector<std::st
   }
   auto shape = parts[0].sizes().vec();
   shape[0] = rows;
-  auto stacked = at::empty(shape, dtype);
+  auto stacked = place(shape, dtype);
   std::int64_t at = 0;
   for (const auto& part : parts) {
     stacked.narrow(0, at, part.size(0)).copy_(part);
@@ -131,21 +164,20 @@ at::Tensor WeightReader::read_as(at::ScalarType dtype, const std::vector<std::st
   return stacked.to(device_);
 }
 
-at::Tensor WeightReader::read(const std::string& name, std::int64_t layer) const {
+at::Tensor WeightReader::read(const std::string& name, std::int64_t layer) {
   return read_as(dtype_, {name}, layer);
 }
 
-at::Tensor WeightReader::read_float(const std::string& name, std::int64_t layer) const {
+at::Tensor WeightReader::read_float(const std::string& name, std::int64_t layer) {
   return read_as(at::kFloat, {name}, layer);
 }
 
-at::Tensor WeightReader::read_stacked(const std::vector<std::string>& names,
-                                      std::int64_t layer) const {
+at::Tensor WeightReader::read_stacked(const std::vector<std::string>& names, std::int64_t layer) {
   return read_as(dtype_, names, layer);
 }
 
 at::Tensor WeightReader::read_stacked_float(const std::vector<std::string>& names,
-                                            std::int64_t layer) const {
+                                            std::int64_t layer) {
   return read_as(at::kFloat, names, layer);
 }
 

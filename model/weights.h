@@ -12,7 +12,8 @@
 namespace softcot {
 
 /// Reads one rank's slices of a model's weights. The files are mapped and only the slices' pages
-/// are touched; each weight is copied once, into `dtype`.
+/// are touched; each weight is copied once, into `dtype`. On the host all of them lie in one block
+/// of memory, one after another as they were read, which lives as long as any of them.
 class WeightReader {
  public:
   /// Throws kInput unless the folder holds every weight of the config's rules, in its full shape.
@@ -20,18 +21,20 @@ class WeightReader {
                const ShardPlan& plan, at::ScalarType dtype, at::Device device);
 
   /// This rank's slice of the weight `name` ({} stands for `layer`): [rows] or [rows, columns].
-  at::Tensor read(const std::string& name, std::int64_t layer = 0) const;
+  at::Tensor read(const std::string& name, std::int64_t layer = 0);
   /// The same in float32, for norms and biases.
-  at::Tensor read_float(const std::string& name, std::int64_t layer = 0) const;
+  at::Tensor read_float(const std::string& name, std::int64_t layer = 0);
   /// Slices of several weights with the same columns, one below the other.
-  at::Tensor read_stacked(const std::vector<std::string>& names, std::int64_t layer) const;
-  at::Tensor read_stacked_float(const std::vector<std::string>& names, std::int64_t layer) const;
+  at::Tensor read_stacked(const std::vector<std::string>& names, std::int64_t layer);
+  at::Tensor read_stacked_float(const std::vector<std::string>& names, std::int64_t layer);
 
  private:
   void require_complete() const;
   at::Tensor slice(const std::string& name, std::int64_t layer) const;
   at::Tensor read_as(at::ScalarType dtype, const std::vector<std::string>& names,
-                     std::int64_t layer) const;
+                     std::int64_t layer);
+  /// Memory for the next weight.
+  at::Tensor place(at::IntArrayRef shape, at::ScalarType dtype);
   const WeightRule& rule(const std::string& name) const;
 
   SafetensorsFolder files_;
@@ -40,6 +43,8 @@ class WeightReader {
   std::vector<WeightRule> rules_;
   at::ScalarType dtype_;
   at::Device device_;
+  at::Tensor block_;       // bytes, for all weights; made for the first
+  std::int64_t used_ = 0;  // of them
 };
 
 /// LibTorch's name of the type of a weight. Throws kInput naming it unless it is a floating-point

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <map>
@@ -17,6 +18,9 @@ namespace {
 
 constexpr std::size_t kSmallest = std::size_t{128} << 10;
 constexpr std::size_t kPage = 4096;
+/// Larger mappings lie at such an address and ask for pages of that size: each of them costs one
+/// fault and one entry of the processor's table of pages in the place of 512.
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
 /// A block serves a request that leaves less than this part of it unused.
 constexpr std::size_t kWaste = 32;
 
@@ -69,11 +73,23 @@ class HostPool final : public c10::Allocator {
     most_used_ = std::max(most_used_, used_bytes_);
     give_back();
     if (block != nullptr) return block;
-    void* mapping =
-        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* mapping = map(bytes);
     if (mapping != MAP_FAILED) return new (mapping) Block{bytes};
     used_bytes_ -= bytes;
     throw std::bad_alloc();
+  }
+
+  static void* map(std::size_t bytes) {
+    const std::size_t spare = bytes < 2 * kHugePage ? 0 : kHugePage;
+    void* mapping =
+        mmap(nullptr, bytes + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapping == MAP_FAILED || spare == 0) return mapping;
+    auto* begin = static_cast<std::byte*>(mapping);
+    const std::size_t before = -reinterpret_cast<std::uintptr_t>(begin) % kHugePage;
+    if (before > 0) munmap(begin, before);
+    if (spare > before) munmap(begin + before + bytes, spare - before);
+    madvise(begin + before, bytes, MADV_HUGEPAGE);  // Where the system has none: small pages.
+    return begin + before;
   }
 
   /// Nothing, and no block any more, where the system has no room for it.

@@ -117,7 +117,8 @@ class Rank {
 
   /// Tensors that the forward pass keeps in each layer for the backward pass: bytes for each token.
   std::vector<Int> kept_tensors() const {
-    const Int h = sizes_.hidden * number_, f = sizes_.feed_forward * number_;
+    const Int h = sizes_.hidden * number_;
+    const Int f = sizes_.feed_forward * (work_.frozen_backbone() ? product_number() : number_);
     // Rotated queries, keys and values, attention's output, the log-sum-exp of each head, gate and
     // up, the scales of the two norms.
     std::vector<Int> tensors = {sizes_.qkv * number_,
@@ -170,10 +171,16 @@ class Rank {
     return parts;
   }
 
+  /// Bytes of a number that comes out of a product with the backbone's weights.
+  Int product_number() const {
+    return host_ && work_.weight_bytes == 2 && processor_multiplies_bf16() ? 2 : number_;
+  }
+
   Int chunk_bytes(const Piece& piece) const {
     const Int positions =
         std::min(piece.scored, std::max<Int>(1, kLogitBytes / (kFloat * sizes_.vocabulary)));
-    return positions * sizes_.vocabulary * (kFloat + (host_ || number_ == kFloat ? 0 : number_));
+    const Int device = kFloat + (number_ == kFloat ? 0 : number_);
+    return positions * sizes_.vocabulary * (host_ ? product_number() : device);
   }
 
   /// A block of a narrow matrix that the host widens.

@@ -202,8 +202,8 @@ TEST_P(Widths, GradientsOfRoundedNumbersAreTheRoundedGradients) {
 
 TEST_P(Widths, Logits) {
   const auto wide = random({5, width()}, 20) * 20.0;
-  const auto target = at::tensor({std::int64_t{0}, width() - 1, std::int64_t{-1}, width() / 2,
-                                  std::int64_t{-1}});
+  const auto target =
+      at::tensor({std::int64_t{0}, width() - 1, std::int64_t{-1}, width() / 2, std::int64_t{-1}});
   for (const auto& logits : {wide, wide.to(at::kBFloat16)}) {
     SCOPED_TRACE(at::toString(logits.scalar_type()));
     const auto exact = logits.to(at::kDouble);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "launch/plan/choice.h"
+#include "model/compiled_products.h"
 #include "model/known_models.h"
 #include "runtime/error.h"
 
@@ -98,8 +99,8 @@ TEST(PlanMemory, KeysAndValues) {
 
 TEST(PlanMemory, ActivationsOfAToken) {
   // SmolLM2-135M on a CPU keeps for a token and layer two norm inputs (2 · 576), rotated heads
-  // (15 · 64), attention's output (576), 9 log-sum-exps, gate and up (2 · 1536) and two scales, and
-  // at the end the last norm's input and output: 4 · (30 · 5,771 + 2 · 576) bytes.
+  // (15 · 64), attention's output (576), 9 log-sum-exps and two scales, all float32, and gate and
+  // up (2 · 1536) in the precision of products; at the end the last norm's input and output.
   Workload work = workload("SmolLM2-135M");
   const auto activations = [&](std::int64_t tokens) {
     const Piece piece{.tokens = tokens, .scored = 1000};
@@ -107,7 +108,9 @@ TEST(PlanMemory, ActivationsOfAToken) {
     EXPECT_EQ(peak.moment, Moment::kScoring);
     return peak.parts.activations;
   };
-  EXPECT_EQ(activations(1001) - activations(1000), 4 * (30 * 5'771 + 2 * 576));
+  const std::int64_t product = processor_multiplies_bf16() ? 2 : 4;
+  EXPECT_EQ(activations(1001) - activations(1000),
+            30 * (4 * 2'699 + product * 3'072) + 4 * 2 * 576);
 }
 
 TEST(PlanMemory, GapsOfTheHeapStay) {
