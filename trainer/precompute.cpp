@@ -6,6 +6,7 @@
 #include <span>
 
 #include "runtime/hash.h"
+#include "runtime/stopwatch.h"
 #include "runtime/work_queue.h"
 
 namespace softcot {
@@ -73,10 +74,12 @@ at::Tensor ThoughtReader::read_packed(std::int64_t begin, std::int64_t end) cons
   return states.to(at::kCPU, at::kFloat).view({end - begin, -1, hidden.size(1)});
 }
 
-void fill_thought_cache(const ThoughtReader& reader, const std::vector<Row>& rows,
-                        const ThoughtCacheWriter& writer, const std::vector<std::int64_t>& blocks,
-                        const ProcessWorld& world, const ProcessGroups& groups,
-                        const std::function<void(std::int64_t)>& progress) {
+FillSeconds fill_thought_cache(const ThoughtReader& reader, const std::vector<Row>& rows,
+                               const ThoughtCacheWriter& writer,
+                               const std::vector<std::int64_t>& blocks, const ProcessWorld& world,
+                               const ProcessGroups& groups,
+                               const std::function<void(std::int64_t)>& progress) {
+  FillSeconds seconds;
   const auto& layout = writer.layout();
   const auto count = static_cast<std::int64_t>(blocks.size());
   WorkQueue queue(world);
@@ -84,16 +87,20 @@ void fill_thought_cache(const ThoughtReader& reader, const std::vector<Row>& row
     progress(at);
     const std::int64_t begin = layout.first_row(blocks[at]);
     const std::int64_t end = begin + layout.rows_in(blocks[at]);
+    Stopwatch clock;
     const auto states = reader.read(begin, end).contiguous();
+    clock.lap(seconds.reading);
     if (groups.tp_index != 0) continue;
     std::vector<std::uint64_t> keys;
     for (std::int64_t r = begin; r < end; ++r) keys.push_back(row_key(rows[r].id));
     writer.write_block(
         blocks[at],
         std::span(states.const_data_ptr<float>(), static_cast<std::size_t>(states.numel())), keys);
+    clock.lap(seconds.writing);
   }
   groups.world->barrier();
   progress(count);
+  return seconds;
 }
 
 }  // namespace softcot

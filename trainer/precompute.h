@@ -33,13 +33,20 @@ class ThoughtReader {
   SharedSegment shared_;
 };
 
+/// Where this rank's time went while it filled blocks of a cache.
+struct FillSeconds {
+  double reading = 0;  ///< In the assistant.
+  double writing = 0;  ///< Of blocks to disk.
+};
+
 /// Fills the missing blocks of a cache: every replica takes the next block as soon as it is free.
 /// `progress(blocks)` is called on every rank whenever it takes a block, with the number of blocks
 /// that were taken before on any rank, and at the end with their number. Collective over the world.
-void fill_thought_cache(const ThoughtReader& reader, const std::vector<Row>& rows,
-                        const ThoughtCacheWriter& writer, const std::vector<std::int64_t>& blocks,
-                        const ProcessWorld& world, const ProcessGroups& groups,
-                        const std::function<void(std::int64_t)>& progress);
+FillSeconds fill_thought_cache(const ThoughtReader& reader, const std::vector<Row>& rows,
+                               const ThoughtCacheWriter& writer,
+                               const std::vector<std::int64_t>& blocks, const ProcessWorld& world,
+                               const ProcessGroups& groups,
+                               const std::function<void(std::int64_t)>& progress);
 
 /// The number that ties a cached row to its record: a hash of the record's id.
 std::uint64_t row_key(const std::string& id);

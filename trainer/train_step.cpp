@@ -3,26 +3,13 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cmath>
 
 #include "runtime/error.h"
+#include "runtime/stopwatch.h"
 
 namespace softcot {
 namespace {
-
-/// Adds the time since the last call to `seconds`.
-class Stopwatch {
- public:
-  void lap(double& seconds) {
-    const auto now = std::chrono::steady_clock::now();
-    seconds += std::chrono::duration<double>(now - last_).count();
-    last_ = now;
-  }
-
- private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-};
 
 std::int64_t count_targets(const std::vector<TrainBatch>& batches) {
   std::int64_t total = 0;

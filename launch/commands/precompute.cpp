@@ -92,8 +92,11 @@ class Precompute {
       }
     };
     const ThoughtReader reader(*assistant_, rows);
-    fill_thought_cache(reader, rows, writer, blocks, world_, groups_, report);
+    const FillSeconds seconds =
+        fill_thought_cache(reader, rows, writer, blocks, world_, groups_, report);
     progress.finish();
+    log_info("{}: rank 0 read for {:.1f} s and wrote for {:.2f} s", split.name, seconds.reading,
+             seconds.writing);
   }
 
   const RunOptions& run_;
