@@ -27,8 +27,9 @@ else
   rm -rf "${environment}"
   quietly "making a Python environment" python3 -m venv "${environment}" ||
     give_up 6 "python3 -m venv failed" "install python3-venv, or read the lines above"
+  # Of llama.cpp no more than the library: the rest would take as long again.
   quietly "downloading and compiling the peers" \
-    retry 3 "${python}" -m pip install --disable-pip-version-check --no-compile --no-input \
+    retry 3 env CMAKE_ARGS="${CMAKE_ARGS:-} -DLLAVA_BUILD=OFF" "${python}" -m pip install --disable-pip-version-check --no-compile --no-input \
     --retries 10 --progress-bar off -r "${peers}/requirements.txt" ||
     give_up 6 "pip could not install ${peers}/requirements.txt" "read the lines above"
   echo "${want}" >"${marker}"
