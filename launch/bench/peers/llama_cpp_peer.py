@@ -17,6 +17,7 @@ import time
 
 import llama_cpp
 import numpy as np
+from llama_cpp._logger import set_verbose
 
 
 class Batch:
@@ -143,6 +144,7 @@ def main():
     parser.add_argument("--new-tokens", type=int, default=64)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
+    set_verbose(False)
     if options.part == "convert":
         convert(options)
     else:
