@@ -93,23 +93,28 @@ void write_questions(const std::filesystem::path& file, int first, int count) {
   write_text(file, lines);
 }
 
-TinyProject::TinyProject() {
-  make_tiny_model(path("backbone"), "llama");
-  make_tiny_model(path("assistant"), "llama-assistant");
-  write_questions(path("train.jsonl"), 1, kTrainQuestions);
-  write_questions(path("eval.jsonl"), 1000, kEvalQuestions);
-  write_text(path("prompts.txt"), kPrompts);
+void make_tiny_project(const std::filesystem::path& folder, int train_questions,
+                       int eval_questions) {
+  make_tiny_model(folder / "backbone", "llama");
+  make_tiny_model(folder / "assistant", "llama-assistant");
+  write_questions(folder / "train.jsonl", 1, train_questions);
+  write_questions(folder / "eval.jsonl", 1000, eval_questions);
+  write_text(folder / "prompts.txt", kPrompts);
   std::string config = kSettings;
   const auto add = [&](const std::string& section, const std::string& name,
                        const std::string& file) {
-    config += "[" + section + "]\n" + name + " = " + path(file).string() + "\n";
+    config += "[" + section + "]\n" + name + " = " + (folder / file).string() + "\n";
   };
   add("model", "path", "backbone");
   add("assistant", "path", "assistant");
   add("data", "file", "train.jsonl");
-  config += "eval-file = " + path("eval.jsonl").string() + "\n";
+  config += "eval-file = " + (folder / "eval.jsonl").string() + "\n";
   add("prompts", "file", "prompts.txt");
-  write_text(path("project.cfg"), config);
+  write_text(folder / "project.cfg", config);
+}
+
+TinyProject::TinyProject() {
+  make_tiny_project(folder_.path(), kTrainQuestions, kEvalQuestions);
 }
 
 std::vector<std::string> TinyProject::call(const std::string& command,

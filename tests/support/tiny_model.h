@@ -16,8 +16,12 @@ void make_tiny_model(const std::filesystem::path& folder, const std::string& fix
 /// and sums of different numbers differ.
 void write_questions(const std::filesystem::path& file, int first, int count);
 
-/// Two tiny models, questions, short prompts and a configuration that names them all, in a folder
-/// of its own.
+/// Fills a folder with two tiny models, questions, short prompts and project.cfg, which names them
+/// all.
+void make_tiny_project(const std::filesystem::path& folder, int train_questions,
+                       int eval_questions);
+
+/// Such a project in a folder of its own.
 class TinyProject {
  public:
   static constexpr int kTrainQuestions = 24;
