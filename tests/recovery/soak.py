@@ -119,7 +119,7 @@ class Soak:
         run = ("--run.folder", self.out / "evaluate")
         self.run("begin", "train", *run)
         lasted &= self.run_for(self.seconds / 3, "evaluate", "evaluate", *run, "--evaluate.samples",
-                               "1000", "--evaluate.temperature", "1", "--max-new-tokens", "256")
+                               "20", "--evaluate.temperature", "1", "--max-new-tokens", "256")
         lasted &= self.training("train-ranks", 1 / 6, ranks=2)
         end, rounds = self.now() + self.seconds / 6, 0
         run, report = ("--run.folder", self.out / "round"), self.out / "report"
