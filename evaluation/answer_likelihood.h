@@ -20,11 +20,13 @@ struct AnswerLikelihood {
 struct LikelihoodRequest {
   SoftRow row;
   at::Tensor soft;
+  bool wanted = true;  ///< Nobody asks for it, but it may share a batch with others.
 };
 
-/// Hands each request's likelihood over in order: `done(index, likelihood)`. Rows are packed
-/// `batch_tokens` at a time; the batch does not change the numbers but for rounding. Collective
-/// over tp.
+/// Hands the likelihood of each request that is wanted over in order: `done(index, likelihood)`.
+/// Rows are packed `batch_tokens` at a time, and batches without a wanted row are left out: the
+/// numbers are those of the requests as a whole, bit for bit, whichever are wanted. Collective over
+/// tp.
 void answer_likelihoods(const SoftPromptModel& model,
                         const std::vector<LikelihoodRequest>& requests, std::int64_t batch_tokens,
                         const std::function<void(std::size_t, const AnswerLikelihood&)>& done);

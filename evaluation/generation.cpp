@@ -2,9 +2,14 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <utility>
+
+#include "runtime/error.h"
 
 namespace softcot {
 namespace {
@@ -99,9 +104,21 @@ class Decoder {
     take_tokens(backbone.forward(inputs, rows, model_.lora()), active_);
   }
 
+  /// No token is taken from numbers that are none: the largest of them would be a matter of chance.
+  static void require_finite(const at::Tensor& logits, const std::vector<ActiveRow>& rows) {
+    if (std::isfinite(logits.sum().item<float>()))
+      return;  // One pass; no finite logits overflow it.
+    fail(ExitCode::kNumerics,
+         {.what = "logits are not finite",
+          .where = fmt::format("token {} of answer {}", rows.front().result.ids.size() + 1,
+                               rows.front().request + 1),
+          .fix = "look into the weights: softcot inspect MODEL --check-finite"});
+  }
+
   /// Samples each row's next token from its hidden state [B, H] and hands over the rows that end.
   void take_tokens(const at::Tensor& hidden, std::vector<ActiveRow>& rows) {
     const auto logits = model_.backbone().logits(hidden).cpu();
+    require_finite(logits, rows);
     std::vector<std::int64_t> tokens(rows.size());
     at::parallel_for(0, logits.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {

@@ -1,8 +1,12 @@
 #include "evaluation/question.h"
 
+#include <fmt/format.h>
+
+#include <cmath>
 #include <span>
 
 #include "evaluation/answer_likelihood.h"
+#include "runtime/error.h"
 #include "runtime/hash.h"
 
 namespace softcot {
@@ -31,20 +35,35 @@ Sample make_sample(const Question& question, std::int64_t index, const Generatio
   return sample;
 }
 
+/// Of the questions whose first sample is pending; batches are made of all, so that a resumed
+/// evaluation finds the same numbers.
 std::vector<AnswerLikelihood> score(const SoftPromptModel& model,
                                     const std::vector<Question>& questions,
                                     const std::vector<Pending>& pending,
                                     std::int64_t batch_tokens) {
+  std::vector<bool> wanted(questions.size());
+  for (const auto& item : pending) {
+    if (item.sample == 0) wanted[item.question] = true;
+  }
   std::vector<LikelihoodRequest> requests;
   std::vector<std::size_t> asked;
-  for (const auto& item : pending) {
-    if (item.sample != 0 || questions[item.question].row.targets() == 0) continue;
-    requests.push_back({questions[item.question].row, questions[item.question].soft});
-    asked.push_back(item.question);
+  for (std::size_t q = 0; q < questions.size(); ++q) {
+    if (questions[q].row.targets() == 0) continue;
+    requests.push_back({questions[q].row, questions[q].soft, wanted[q]});
+    asked.push_back(q);
   }
   std::vector<AnswerLikelihood> likelihoods(questions.size());
-  answer_likelihoods(model, requests, batch_tokens,
-                     [&](std::size_t i, const AnswerLikelihood& l) { likelihoods[asked[i]] = l; });
+  const auto keep = [&](std::size_t i, const AnswerLikelihood& likelihood) {
+    if (!std::isfinite(likelihood.nll)) {
+      fail(ExitCode::kNumerics,
+           {.what = "likelihood of a reference answer is not finite",
+            .where = fmt::format("question {}", questions[asked[i]].record.id),
+            .got = fmt::format("{}", likelihood.nll),
+            .fix = "look into the weights: softcot inspect MODEL --check-finite"});
+    }
+    likelihoods[asked[i]] = likelihood;
+  };
+  answer_likelihoods(model, requests, batch_tokens, keep);
   return likelihoods;
 }
 

@@ -34,7 +34,7 @@ void add_models(OptionSet& options, RunOptions& run) {
               precisions());
 }
 
-void add_parallel(OptionSet& options, ParallelOptions& parallel) {
+void add_parallel(OptionSet& options, ParallelOptions& parallel, std::int64_t& check_every) {
   options
       .add("parallel.tp", &parallel.tp,
            "Ranks that share one copy of a model; the others of the job make further copies "
@@ -45,6 +45,13 @@ void add_parallel(OptionSet& options, ParallelOptions& parallel) {
       .add("parallel.timeout-seconds", &parallel.timeout_seconds,
            "How long a rank waits for the others before it calls them lost.", above(0))
       .unit = "seconds";
+  options
+      .add("parallel.check-every", &check_every,
+           "Steps of a training between comparisons, bit by bit, of what ranks must hold alike; "
+           "each "
+           "checkpoint is preceded by one. 0 for none.",
+           at_least(0))
+      .unit = "steps";
   options.add("parallel.device", &parallel.device,
               "What ranks compute on: auto takes GPUs, one a rank, where this build can use them "
               "and every rank sees one.",
@@ -225,7 +232,7 @@ void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std:
   section("prompts", "The words around a question.");
   section("stop", "When to stop with a checkpoint, to be gone on with --resume.");
   add_models(options, run);
-  add_parallel(options, run.parallel);
+  add_parallel(options, run.parallel, run.train.check_replicas_every);
   add_data(options, run.data);
   add_thoughts(options, run.thoughts);
   add_train(options, run);

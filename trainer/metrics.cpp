@@ -9,6 +9,7 @@
 
 #include "runtime/atomic_file.h"
 #include "runtime/log.h"
+#include "runtime/sealed_json.h"
 
 namespace softcot {
 namespace {
@@ -39,8 +40,12 @@ void MetricsLog::drop_from_step(std::int64_t step) {
   std::string kept;
   for (std::string line; std::getline(lines, line);) {
     const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    const bool whole = json.is_object() && json.contains("step") && json["step"].is_number();
-    if (!whole) continue;
+    const bool whole = json.is_object() && json.contains("step") && json["step"].is_number() &&
+                       json_seal(line) != JsonSeal::kBroken;
+    if (!whole) {
+      log_warning("{}: a line that is torn or damaged is left out", path_.string());
+      continue;
+    }
     const std::int64_t of = json["step"];
     if (of < step || (of == step && json.contains("loss"))) kept += line + "\n";
   }
@@ -84,7 +89,7 @@ void MetricsLog::write_frozen(std::int64_t step, const std::string& hash) {
 
 void MetricsLog::append(const std::string& line) {
   std::ofstream out(path_, std::ios::app);
-  out << line + "\n" << std::flush;
+  out << seal_json(line) + "\n" << std::flush;
   if (out.good() || warned_) return;
   warned_ = true;
   log_warning("cannot write {}: the run goes on without its metrics", path_.string());

@@ -18,6 +18,7 @@
 #include "runtime/progress.h"
 #include "runtime/random.h"
 #include "trainer/precompute.h"
+#include "trainer/replica_check.h"
 
 namespace softcot {
 namespace {
@@ -94,6 +95,7 @@ TrainEnd TrainLoop::run(const std::function<bool()>& stop) {
     }
     const double learning_rate =
         options_.optimizer.learning_rate * schedule_factor(options_.schedule, step_, total());
+    if (due(options_.check_replicas_every)) require_same_replicas(parts_.parameters(), groups_);
     StepMetrics line;
     line.result = run_step(learning_rate, line.data_seconds);
     ++step_;
@@ -201,6 +203,7 @@ std::optional<std::int64_t> TrainLoop::stage_number() const {
 void TrainLoop::save() {
   const bool first_rank = groups_.world->rank() == 0;
   groups_.world->barrier();  // Every step is done: none may still fail under what is saved.
+  if (options_.check_replicas_every > 0) require_same_replicas(parts_.parameters(), groups_);
   TrainingState state;
   optimizer_.save([&](const std::string& name, const at::Tensor& whole) {
     if (first_rank) state.tensors[name] = to_host(whole);

@@ -57,8 +57,9 @@ class TrainLoop {
   void resume();
 
   /// Trains to the end, or until `stop()` is true on any rank: then saves and returns kStopped.
-  /// Throws kNumerics for a loss that is no number, naming step and rows, and kInternal, on all
-  /// ranks, if a frozen weight has changed since the loop was made. Collective over the world.
+  /// Throws kNumerics for a loss that is no number, naming step and rows, and for ranks that no
+  /// longer hold the same (require_same_replicas), and kInternal, on all ranks, if a frozen weight
+  /// has changed since the loop was made. Collective over the world.
   TrainEnd run(const std::function<bool()>& stop);
 
   std::int64_t step() const { return step_; }

@@ -23,6 +23,7 @@ struct TrainOptions {
   std::int64_t accumulation =
       0;  ///< Pieces in which a rank computes its rows of a step; 0 = ~1024 tokens each.
   WorkSwitches work;
+  std::int64_t check_replicas_every = 100;  ///< Steps between comparisons of ranks; 0 = none.
 
   // What is kept.
   std::int64_t evaluate_every = 0;    ///< Steps between held-out losses; 0 = only first and last.

@@ -60,7 +60,8 @@ StepResult TrainStep::run(const std::vector<TrainBatch>& batches, double learnin
     fail(ExitCode::kNumerics,
          {.what = "loss or gradient is not finite",
           .got = fmt::format("loss {}, gradient norm {}", result.loss, result.gradient_norm),
-          .fix = "lower train.learning-rate, or look at the rows named in the run's log"});
+          .fix = "lower train.learning-rate, look at the rows named, or for NaN in the weights: "
+                 "softcot inspect MODEL --check-finite"});
   }
   optimizer_.step(learning_rate);
   update.lap(result.update_seconds);
@@ -97,6 +98,13 @@ double heldout_loss(const SoftPromptModel& model, const TrainedParts& parts,
   }
   nll = reduce_scalar(dp, nll, ReduceOp::kSum);
   const auto targets = reduce_scalar(dp, count_targets(batches), ReduceOp::kSum);
+  if (!std::isfinite(nll)) {
+    fail(ExitCode::kNumerics,
+         {.what = "held-out loss is not finite",
+          .got = fmt::format("{}", nll),
+          .fix = "softcot inspect MODEL --check-finite looks into the weights; the last checkpoint "
+                 "is from before"});
+  }
   return nll / static_cast<double>(targets);
 }
 

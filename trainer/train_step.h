@@ -54,7 +54,8 @@ class TrainStep {
 };
 
 /// Mean negative log-likelihood per target of rows without training, over all ranks of dp.
-/// `batches` are this replica's share. Collective over dp × tp.
+/// `batches` are this replica's share. Throws kNumerics, on all ranks, where it is not finite.
+/// Collective over dp × tp.
 double heldout_loss(const SoftPromptModel& model, const TrainedParts& parts,
                     const std::vector<TrainBatch>& batches, Communicator& dp);
 

@@ -267,6 +267,25 @@ TEST_F(BadInput, LossThatIsNoNumberNamesStepAndRows) {
   }
 }
 
+TEST_F(BadInput, AnswersAreNotMadeOfWhatIsNoNumber) {
+  const std::string model = copy_of("backbone", "nan-answers");
+  put_nan(model + "/model.safetensors", "lm_head.weight", 64 * 300 + 5);  // of a token never met
+  for (const int count : {0, 2}) {
+    expect_refused(shared_->call_in("run", "evaluate",
+                                    {"--model", model, "--evaluate.methods", "zero_shot_cot"}),
+                   7, {"not finite", "question eval:", "--check-finite"}, on_ranks(count));
+    EXPECT_EQ(lines_with(slurp(shared_->path("run") / "samples/zero_shot_cot.part-0.jsonl"),
+                         "question_id")
+                  .size(),
+              0U);
+  }
+  expect_refused({"generate", "--model", model, "--question", "What is 2 + 2?"}, 7,
+                 {"logits are not finite", "token 1 of answer 1"});
+  const std::string error =
+      expect_refused(train({"--model", model, "--train.eval-every", "100"}), 7, {"not finite"});
+  EXPECT_THAT(error, HasSubstr("held-out loss"));
+}
+
 TEST_F(BadInput, ThoughtsThatAreNoNumbersAreNotCached) {
   const std::string model = copy_of("assistant", "nan-assistant");
   put_nan(model + "/model.safetensors", "model.norm.weight", 3);
