@@ -1,17 +1,13 @@
 #include "checkpoints/layout.h"
 
 #include <fmt/format.h>
-#include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <chrono>
 #include <system_error>
 
 #include "runtime/error.h"
-#include "runtime/host_name.h"
+#include "runtime/hidden_name.h"
 
 namespace softcot {
 namespace {
@@ -19,8 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "step-";
-constexpr std::string_view kWorkSuffix = ".tmp";
-constexpr auto kSilentFor = std::chrono::hours(1);
 
 template <typename Number>
 std::optional<Number> number_of(std::string_view digits) {
@@ -64,28 +58,15 @@ std::vector<CheckpointEntry> list_checkpoints(const fs::path& folder) {
 }
 
 fs::path work_path(const fs::path& folder, std::uint64_t step) {
-  return folder /
-         fmt::format(".{}.{}-{}{}", checkpoint_name(step), host_name(), getpid(), kWorkSuffix);
+  return hidden_name(folder / checkpoint_name(step));
 }
 
 bool is_leftover(const fs::path& path) {
-  const std::string file_name = path.filename().string();
-  std::string_view name = file_name;
-  if (!name.starts_with("." + std::string(kPrefix)) || !name.ends_with(kWorkSuffix)) return false;
-  name.remove_prefix(1);
-  name.remove_suffix(kWorkSuffix.size());
-  const std::size_t dot = name.find('.');
-  const std::size_t dash = name.rfind('-');
-  if (dot == std::string_view::npos || dash < dot || !step_of_name(name.substr(0, dot)))
-    return false;
-  const auto process = number_of<pid_t>(name.substr(dash + 1));
-  if (!process || *process <= 0) return false;
-  if (name.substr(dot + 1, dash - dot - 1) == host_name()) {
-    return *process == getpid() || (kill(*process, 0) != 0 && errno == ESRCH);
-  }
-  std::error_code error;
-  const auto written = fs::last_write_time(path, error);
-  return !error && fs::file_time_type::clock::now() - written > kSilentFor;
+  const std::string name = path.filename().string();
+  const std::string_view target = std::string_view(name).substr(0, name.find('.', 1));
+  if (!target.starts_with(".") || !step_of_name(target.substr(1))) return false;
+  const HiddenWriter writer = writer_of(path);
+  return writer == HiddenWriter::kSelf || writer == HiddenWriter::kGone;
 }
 
 }  // namespace softcot

@@ -32,11 +32,11 @@ struct CheckpointEntry {
 std::vector<CheckpointEntry> list_checkpoints(const std::filesystem::path& folder);
 
 /// Hidden name beside a checkpoint for work in progress of this process:
-/// ".step-00001200.HOST-PID.tmp".
+/// runtime/hidden_name.h.
 std::filesystem::path work_path(const std::filesystem::path& folder, std::uint64_t step);
 
-/// Whether `path` is such a name of a process that is not at work on it any more: a dead one of
-/// this machine, this process itself, or one elsewhere that wrote nothing for an hour.
+/// Whether `path` is such a name of a process that is not at work on it any more: one that is gone,
+/// or this process itself.
 bool is_leftover(const std::filesystem::path& path);
 
 }  // namespace softcot

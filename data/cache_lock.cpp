@@ -9,10 +9,8 @@
 
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <ctime>
-#include <fstream>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -21,6 +19,7 @@
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
 #include "runtime/host_name.h"
+#include "runtime/process_status.h"
 
 namespace softcot {
 namespace {
@@ -35,25 +34,6 @@ struct Holder {
       started;  // In the kernel's ticks since boot: tells a process from a later one of its id.
   std::string since;
 };
-
-/// What /proc tells of a process; nothing where there is no such process, or no /proc.
-struct ProcessStatus {
-  std::string state;  // A letter: Z for one that has ended and that its parent has not asked about.
-  std::string started;  // As in Holder.
-};
-
-ProcessStatus status_of(pid_t pid) {
-  std::ifstream in(fmt::format("/proc/{}/stat", pid));
-  std::string text((std::istreambuf_iterator<char>(in)), {});
-  const std::size_t name_end = text.rfind(')');  // The name may hold spaces.
-  if (name_end == std::string::npos) return {};
-  std::istringstream fields(text.substr(name_end + 1));
-  constexpr int kStartField = 20;  // Counted from the state, the first after the name.
-  ProcessStatus status;
-  fields >> status.state;
-  for (int i = 1; i < kStartField; ++i) fields >> status.started;
-  return status;
-}
 
 std::string record_of(const Holder& holder) {
   std::string text = fmt::format("{} {} {} {}\n", holder.host, holder.pid,
@@ -80,11 +60,9 @@ Holder holder_of(const std::string& record) {
 bool may_be_alive(const Holder& holder) {
   if (holder.pid <= 0) return false;
   if (holder.host != host_name()) return true;
-  if (kill(holder.pid, 0) != 0 && errno == ESRCH) return false;
-  const ProcessStatus status = status_of(holder.pid);
-  // Ended, though nobody has asked about it: in a container without an init process it stays so.
-  if (status.state == "Z" || status.state == "X") return false;
-  return status.started.empty() || holder.started == "?" || status.started == holder.started;
+  if (!process_is_alive(holder.pid)) return false;
+  const std::string started = process_start(holder.pid);
+  return started.empty() || holder.started == "?" || started == holder.started;
 }
 
 [[noreturn]] void fail_held(const std::filesystem::path& path, const Holder& holder) {
@@ -140,7 +118,7 @@ bool CacheLock::try_acquire() {
   if (may_be_alive(holder)) fail_held(path_, holder);
 
   const std::string record =
-      record_of({host_name(), owner_, status_of(owner_).started,
+      record_of({host_name(), owner_, process_start(owner_),
                  fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))});
   const ssize_t written = pwrite(descriptor_, record.data(), record.size(), 0);
   if (written != static_cast<ssize_t>(record.size())) {

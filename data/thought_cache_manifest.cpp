@@ -7,7 +7,7 @@
 
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
-#include "runtime/hash.h"
+#include "runtime/sealed_json.h"
 
 namespace softcot {
 namespace {
@@ -17,12 +17,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::uint64_t kLargestManifest = 1ULL << 28;
 constexpr const char* kFix = "delete this file and run `softcot precompute`: sound blocks are kept";
 
-/// The text before the hash, then the hash: a last field of the same JSON object.
-std::string with_hash(const std::string& body) {
-  return fmt::format("{},\n  \"xxh3_128\": \"{}\"\n}}\n", body, hash_bytes(body));
-}
-
-std::string body_of(const ThoughtCacheManifest& manifest) {
+std::string text_of(const ThoughtCacheManifest& manifest) {
   Json key;
   for (const auto& [name, value] : to_attributes(manifest.layout.key)) {
     std::visit([&, field = name](const auto& v) { key[field] = v; }, value);
@@ -39,9 +34,7 @@ std::string body_of(const ThoughtCacheManifest& manifest) {
                       {"block_rows", manifest.layout.block_rows},
                       {"index", kIndexName},
                       {"blocks", blocks}};
-  std::string body = whole.dump(2);
-  body.resize(body.size() - 2);  // The newline and the closing brace come after the hash.
-  return body;
+  return seal_json(whole.dump(2)) + "\n";
 }
 
 [[noreturn]] void fail_manifest(const std::filesystem::path& path, const std::string& got) {
@@ -60,8 +53,7 @@ std::string read_text(const std::filesystem::path& path) {
 }
 
 bool hash_fits(const std::string& text) {
-  const std::size_t tail = with_hash("").size();
-  return text.size() > tail && with_hash(text.substr(0, text.size() - tail)) == text;
+  return text.ends_with("\n") && json_seal(text) == JsonSeal::kFits;
 }
 
 ThoughtCacheManifest parse(const std::string& text, const std::filesystem::path& path) {
@@ -106,7 +98,7 @@ bool manifest_is_intact(const std::filesystem::path& folder) {
 }
 
 void write_manifest(const std::filesystem::path& folder, const ThoughtCacheManifest& manifest) {
-  write_file_atomically(folder / kManifestName, with_hash(body_of(manifest)));
+  write_file_atomically(folder / kManifestName, text_of(manifest));
 }
 
 void write_index(const std::filesystem::path& folder, const ThoughtCacheLayout& layout) {

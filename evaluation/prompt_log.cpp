@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/atomic_file.h"
+#include "runtime/sealed_json.h"
 
 namespace softcot {
 
@@ -13,7 +14,7 @@ void write_prompts(const std::filesystem::path& file, const std::vector<PromptTe
     const nlohmann::ordered_json line = {{"question_id", prompt.question_id},
                                          {"prompt_hash", prompt.prompt_hash},
                                          {"prompt", prompt.text}};
-    lines += line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    lines += seal_json(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) + "\n";
   }
   std::filesystem::create_directories(file.parent_path());
   write_file_atomically(file, lines);
@@ -25,6 +26,7 @@ std::map<std::string, std::string> read_prompts(const std::filesystem::path& fil
   for (std::string text; std::getline(lines, text);) {
     const auto line = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (!line.is_object() || !line.contains("prompt_hash") || !line.contains("prompt")) continue;
+    if (json_seal(text) == JsonSeal::kBroken) continue;
     if (!line["prompt_hash"].is_string() || !line["prompt"].is_string()) continue;
     texts.emplace(line["prompt_hash"].get<std::string>(), line["prompt"].get<std::string>());
   }

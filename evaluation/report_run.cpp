@@ -11,6 +11,7 @@
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
 #include "runtime/json_file.h"
+#include "runtime/sealed_json.h"
 
 namespace softcot {
 namespace {
@@ -84,8 +85,8 @@ RunSteps read_steps(const std::filesystem::path& metrics) {
   RunSteps run;
   for (std::string text; std::getline(lines, text);) {
     const auto line = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-    const bool whole =
-        line.is_object() && line.contains("step") && line["step"].is_number_integer();
+    const bool whole = line.is_object() && line.contains("step") &&
+                       line["step"].is_number_integer() && json_seal(text) != JsonSeal::kBroken;
     if (!whole) {
       ++run.unreadable;
       continue;

@@ -5,6 +5,7 @@
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
 #include "runtime/json_file.h"
+#include "runtime/sealed_json.h"
 
 namespace softcot {
 namespace {
@@ -259,10 +260,9 @@ Provenance provenance_from_json(const nlohmann::json& json, const std::string& w
 
 void write_results(const std::filesystem::path& path, const Comparison& comparison,
                    const Provenance& provenance) {
+  const Json results = results_to_json(comparison, provenance);
   write_file_atomically(
-      path,
-      results_to_json(comparison, provenance).dump(2, ' ', false, Json::error_handler_t::replace) +
-          "\n");
+      path, seal_json(results.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n");
   auto table = path;
   write_file_atomically(table.replace_extension(".csv"), format_csv(comparison));
   write_file_atomically(table.replace_extension(".md"), format_markdown(comparison));

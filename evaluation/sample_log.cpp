@@ -13,6 +13,7 @@
 #include "runtime/error.h"
 #include "runtime/json_file.h"
 #include "runtime/log.h"
+#include "runtime/sealed_json.h"
 
 namespace softcot {
 namespace {
@@ -27,7 +28,7 @@ Json to_json(const ExtractedAnswer& extracted) {
 }
 
 std::string to_line(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return seal_json(json.dump(-1, ' ', false, Json::error_handler_t::replace)) + "\n";
 }
 
 std::string to_line(const Sample& sample) {

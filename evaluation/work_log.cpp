@@ -8,6 +8,7 @@
 
 #include "runtime/host_name.h"
 #include "runtime/log.h"
+#include "runtime/sealed_json.h"
 
 namespace softcot {
 namespace {
@@ -35,7 +36,8 @@ void append_work(const std::filesystem::path& path, WorkRecord record) {
       {"new_tokens", record.new_tokens}, {"threads", record.threads},
       {"device", record.device},         {"machine", this_machine()}};
   std::ofstream out(path, std::ios::app);
-  out << line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n" << std::flush;
+  out << seal_json(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) + "\n"
+      << std::flush;
   if (!out.good()) log_warning("cannot write {}: the run goes on without it", path.string());
 }
 
@@ -45,6 +47,10 @@ std::vector<WorkRecord> read_work(const std::filesystem::path& path) {
   for (std::string text; std::getline(file, text);) {
     const auto line = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (!line.is_object()) continue;
+    if (json_seal(text) == JsonSeal::kBroken) {
+      log_warning("{}: a damaged record of work is left out", path.string());
+      continue;
+    }
     try {
       records.push_back({.command = line.at("command").get<std::string>(),
                          .method = line.at("method").get<std::string>(),

@@ -6,10 +6,12 @@
 
 #include "checkpoints/layout.h"
 #include "checkpoints/reader.h"
+#include "data/cache_lock.h"
 #include "data/thought_cache_manifest.h"
 #include "data/thought_cache_verify.h"
 #include "evaluation/sample_log.h"
 #include "launch/run_folder.h"
+#include "launch/run_health.h"
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
 #include "runtime/hash.h"
@@ -80,10 +82,22 @@ FolderReport report_cache(const std::filesystem::path& folder, InspectDepth dept
     add_layout(report, manifest->layout);
     return report;
   }
+  if (depth.repair) {
+    const CacheLock lock(folder);
+    const CacheHealth before = verify_thought_cache(folder);
+    repair_thought_cache(lock, before);
+    for (const CacheDamage& each : before.damaged) report.add("removed", each.file);
+  }
   const CacheHealth health = verify_thought_cache(folder);
   if (health.sound()) {
     add_layout(report, *health.layout);
     report.add("verified", fmt::format("{} blocks, every byte", health.sound_blocks));
+    return report;
+  }
+  if (depth.repair) {
+    report.add("blocks", fmt::format("{} sound", health.sound_blocks));
+    report.add("next",
+               "softcot precompute with the options of before: it makes only what is missing");
     return report;
   }
   std::string damage = health.finished ? "" : "no sound manifest";
@@ -98,8 +112,8 @@ FolderReport report_cache(const std::filesystem::path& folder, InspectDepth dept
        {.what = "thought cache is damaged",
         .where = folder.string(),
         .got = damage,
-        .fix = "remove the files named and run softcot precompute again: it makes "
-               "only what is missing"});
+        .fix = "softcot inspect --repair removes what is damaged; softcot precompute then "
+               "makes only what is missing"});
 }
 
 FolderReport report_checkpoint(const std::filesystem::path& folder, InspectDepth depth) {
@@ -128,16 +142,26 @@ FolderReport report_run(const std::filesystem::path& folder, InspectDepth depth)
   report.add("checkpoints", list_steps(paths.checkpoints()));
   report.add("results",
              std::filesystem::exists(paths.results()) ? paths.results().string() : "none");
-  if (depth.verify) {
-    std::size_t sound = 0;
-    for (const CheckpointEntry& entry : list_checkpoints(paths.checkpoints())) {
-      if (!entry.complete) continue;
-      read_checkpoint(entry.path);
-      ++sound;
-    }
-    report.add("verified", fmt::format("{} checkpoints, every byte", sound));
+  if (depth.repair) {
+    for (const std::string& removed : repair_run(folder)) report.add("removed", removed);
   }
-  return report;
+  if (!depth.verify) return report;
+  const RunHealth health = verify_run(folder);
+  if (health.sound()) {
+    report.add("verified",
+               fmt::format("{} checkpoints, {} lines of metrics and samples, every byte",
+                           health.checkpoints, health.lines));
+    return report;
+  }
+  std::string damage;
+  for (const FileDamage& each : health.damaged) {
+    damage += fmt::format("{}{}: {}", damage.empty() ? "" : "; ", each.file.string(), each.reason);
+  }
+  fail(health.damaged.front().code,
+       {.what = "run folder is damaged",
+        .where = folder.string(),
+        .got = damage,
+        .fix = "softcot inspect --repair removes that; train --resume and evaluate make it again"});
 }
 
 FolderReport report_written(const std::filesystem::path& folder, InspectDepth depth) {
@@ -156,6 +180,12 @@ FolderReport report_written(const std::filesystem::path& folder, InspectDepth de
   }
   for (const auto& [name, value] : key.items()) {
     report.add(name, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  if (depth.repair) {
+    const CacheLock lock(folder);
+    for (const std::string& removed : repair_lines(folder / "texts.jsonl", FirstLine::kHead)) {
+      report.add("removed", removed);
+    }
   }
   if (depth.verify) {
     const auto texts = read_samples(folder / "texts.jsonl").size();

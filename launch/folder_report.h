@@ -11,6 +11,7 @@ namespace softcot {
 struct InspectDepth {
   bool verify = false;        ///< Read and check every byte.
   bool check_finite = false;  ///< Refuse NaN and infinity in weights.
+  bool repair = false;        ///< Remove what is damaged where it can be made again.
 };
 
 /// What a folder is and what it holds, as rows of a table.
@@ -22,7 +23,10 @@ struct FolderReport {
 };
 
 /// Reports on a folder of any kind, told by what lies in it. Throws kUsage for a folder of no kind
-/// that is known, kInput, kCache or kCheckpoint for one that is damaged.
+/// that is known, kInput, kCache or kCheckpoint for one that is damaged. With `repair` nothing of a
+/// cache, run or folder of written thoughts stays damaged: what is removed is reported, and what
+/// the next precompute, train --resume or evaluate makes again. Throws kCache or kUsage where a job
+/// is at work in it.
 FolderReport report_folder(const std::filesystem::path& folder, InspectDepth depth);
 
 // The kinds, one by one.

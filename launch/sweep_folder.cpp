@@ -6,6 +6,7 @@
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
 #include "runtime/json_file.h"
+#include "runtime/sealed_json.h"
 
 namespace softcot {
 namespace {
@@ -63,7 +64,8 @@ void SweepFolder::save() const {
 }
 
 void SweepFolder::write() const {
-  write_file_atomically(out_ / "sweep.json", sweep_json(sweep_, plan_, out_).dump(2) + "\n");
+  write_file_atomically(out_ / "sweep.json",
+                        seal_json(sweep_json(sweep_, plan_, out_).dump(2)) + "\n");
   write_file_atomically(out_ / "cells.csv", sweep_csv(sweep_, plan_, out_));
 }
 

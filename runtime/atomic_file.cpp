@@ -8,12 +8,15 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <mutex>
+#include <set>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "runtime/error.h"
 #include "runtime/fault_point.h"
+#include "runtime/hidden_name.h"
 
 namespace softcot {
 namespace {
@@ -45,10 +48,17 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
-std::filesystem::path hidden_name(const std::filesystem::path& path) {
+unsigned next_count() {
   static std::atomic<unsigned> count{0};
-  return folder_of(path) /
-         fmt::format(".{}.{}-{}.tmp", path.filename().string(), getpid(), count++);
+  return count++;
+}
+
+/// Once for each folder that this process writes into.
+void tidy_once(const std::filesystem::path& folder) {
+  static std::mutex mutex;
+  static std::set<std::filesystem::path> tidied;
+  const std::lock_guard lock(mutex);
+  if (tidied.insert(std::filesystem::absolute(folder)).second) remove_abandoned(folder);
 }
 
 }  // namespace
@@ -91,9 +101,10 @@ void fail_write(int error_number, const std::filesystem::path& path) {
 }
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
-  // A process of the same number, on another machine or gone since, may have taken some names.
+  tidy_once(folder_of(path_));
+  // A process of the same number, gone since, may have taken some names.
   for (int attempt = 0; attempt < kNameAttempts && descriptor_ < 0; ++attempt) {
-    hidden_ = hidden_name(path_);
+    hidden_ = hidden_name(path_, next_count());
     descriptor_ = open_retrying(hidden_.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0666);
     if (descriptor_ < 0 && errno != EEXIST) break;
   }

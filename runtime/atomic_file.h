@@ -10,9 +10,11 @@
 namespace softcot {
 
 /// A file that appears under its name whole and durable, or not at all: the bytes go to a hidden
-/// name in the same folder, are synced, renamed, and the folder is synced. Local; one thread.
-/// A full disk or quota throws kResources; a folder that is missing, read-only or forbidden throws
-/// kUsage; both name the file. What stood under the name before stays until `commit` succeeds.
+/// name in the same folder, are synced, renamed, and the folder is synced. The first file of a
+/// process in a folder removes from it what dead writers left (remove_abandoned). Local; one
+/// thread. A full disk or quota throws kResources; a folder that is missing, read-only or forbidden
+/// throws kUsage; both name the file. What stood under the name before stays until `commit`
+/// succeeds.
 class AtomicFile {
  public:
   /// Makes the hidden file; the folder of `path` must be there.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/atomic_file.h"
+#include "runtime/sealed_json.h"
 
 namespace softcot {
 namespace {
@@ -52,6 +53,9 @@ nlohmann::json parse_json(std::string_view text, const std::string& where,
   }
   if (too_deep(text, limits.max_depth)) {
     refuse("JSON is nested too deeply", fmt::format("more than {} levels", limits.max_depth));
+  }
+  if (json_seal(text) == JsonSeal::kBroken) {
+    refuse("JSON is damaged", "contents that do not match their hash");
   }
   try {
     return nlohmann::json::parse(text);

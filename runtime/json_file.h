@@ -23,8 +23,8 @@ struct JsonLimits {
 };
 
 /// One JSON value out of strict UTF-8 text (a byte order mark before it is skipped); nothing but
-/// white space may follow. Throws limits.code with `where`, line and column. Of keys that come
-/// twice in one object the last counts.
+/// white space may follow. A seal (runtime/sealed_json.h) must fit. Throws limits.code with
+/// `where`, line and column. Of keys that come twice in one object the last counts.
 nlohmann::json parse_json(std::string_view text, const std::string& where,
                           const JsonLimits& limits = {});
 

@@ -8,11 +8,15 @@
 #include <algorithm>
 
 #include "runtime/error.h"
+#include "runtime/mpi_roll_call.h"
 
 namespace softcot {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+/// How long a rank that has given up listens who else has.
+constexpr std::chrono::milliseconds kPatience{2000};
 
 void check(int status, const char* call) {
   if (status == MPI_SUCCESS) return;
@@ -66,6 +70,7 @@ struct MpiCommunicator::Impl {
   std::chrono::milliseconds timeout{};
   std::int64_t chunk = 0;
   std::uint64_t sequence = 0;
+  std::vector<int> world_ranks;
 
   /// Waits for `request` of the collective `name`, or throws kPeer at the deadline.
   void wait(MPI_Request request, const char* name) {
@@ -78,10 +83,13 @@ struct MpiCommunicator::Impl {
       if (polls < 256) continue;
       sched_yield();
       if (polls % 64 == 0 && Clock::now() > deadline) {
+        const std::string missing =
+            missing_ranks(comm, world_ranks, rank, sequence, std::min(timeout, kPatience));
         fail(ExitCode::kPeer, {.what = fmt::format("{} number {} timed out", name, sequence),
                                .where = fmt::format("rank {} of a group of {}", rank, size),
                                .expected = fmt::format("all ranks to join within {} s",
                                                        static_cast<double>(timeout.count()) / 1000),
+                               .got = missing.empty() ? "" : "missing: " + missing,
                                .fix = "look for the rank that stopped or failed first; "
                                       "--parallel.timeout-seconds sets the limit"});
       }
@@ -116,6 +124,7 @@ MpiCommunicator::MpiCommunicator(const std::vector<int>& ranks, std::chrono::mil
   MPI_Comm_size(impl_->comm, &impl_->size);
   MPI_Comm_set_errhandler(impl_->comm, MPI_ERRORS_RETURN);
   impl_->timeout = timeout;
+  impl_->world_ranks = ranks;
   impl_->chunk = chunk;
 }
 

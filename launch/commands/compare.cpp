@@ -7,6 +7,7 @@
 #include "launch/suite_table.h"
 #include "launch/work_runner.h"
 #include "runtime/atomic_file.h"
+#include "runtime/sealed_json.h"
 #include "runtime/stop_signal.h"
 
 namespace softcot {
@@ -66,7 +67,7 @@ std::string plan(const std::vector<Work>& works, const std::filesystem::path& ou
 }
 
 void save(const Suite& suite, const SuiteTable& table, const std::filesystem::path& folder) {
-  write_file_atomically(folder / "result.json", suite_json(suite, table).dump(2) + "\n");
+  write_file_atomically(folder / "result.json", seal_json(suite_json(suite, table).dump(2)) + "\n");
   write_file_atomically(folder / "table.csv", suite_csv(table));
   write_file_atomically(folder / "table.md", suite_markdown(suite, table));
 }

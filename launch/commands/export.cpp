@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <span>
 
@@ -14,7 +13,7 @@
 #include "launch/trained_model.h"
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
-#include "runtime/host_name.h"
+#include "runtime/hidden_name.h"
 #include "runtime/safetensors_writer.h"
 #include "runtime/work_folder.h"
 
@@ -56,12 +55,6 @@ void require_empty(const std::filesystem::path& folder) {
                           .fix = "give --out the name of a new folder"});
 }
 
-/// Beside `out`, so that it can be renamed to it.
-std::filesystem::path hidden_beside(const std::filesystem::path& out) {
-  return out.parent_path() /
-         fmt::format(".{}.{}-{}.tmp", out.filename().string(), host_name(), getpid());
-}
-
 void export_run(const RunOptions& run, std::filesystem::path out, std::string base) {
   const RunPaths paths{run.folder};
   const auto model = run.model.path.empty() ? model_of(paths) : run.model.path;
@@ -71,7 +64,8 @@ void export_run(const RunOptions& run, std::filesystem::path out, std::string ba
   require_empty(out);
   out = std::filesystem::weakly_canonical(std::filesystem::absolute(out));
   if (!out.has_filename()) out = out.parent_path();
-  const WorkFolder work(hidden_beside(out));
+  remove_abandoned(out.parent_path());
+  const WorkFolder work(hidden_name(out));
   std::string written;
   if (method_of(trained.method()).full) {
     write_model_folder(work.path(), model, trained);

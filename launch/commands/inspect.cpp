@@ -19,13 +19,23 @@ ExitCode run_inspect(Invocation& invocation) {
               "Check everything: hashes of caches and checkpoints, shapes of a model's weights.");
   options.add("check-finite", &depth.check_finite,
               "Look for NaN and infinity in a model's weights.");
+  options.add("repair", &depth.repair,
+              "Remove what --verify finds damaged in a cache or run folder, so that the next "
+              "precompute, train --resume or evaluate makes only that again.");
   options.add("json", &json, "Print one JSON object instead of the table.");
   options.set_notes(
-      "Exit status: 0 sound · 2 no such folder · 3 model damaged · 4 cache damaged · 5 checkpoint\n"
-      "damaged. Without --verify only what is cheap to read is looked at.");
+      "Exit status: 0 sound or repaired · 2 no such folder, or in use · 3 model, results or "
+      "samples "
+      "damaged ·\n"
+      "4 cache damaged · 5 checkpoint damaged. Without --verify only what is cheap to read is "
+      "looked at.\n"
+      "A damaged model cannot be repaired here: get its files again.");
   options.add_example("softcot inspect models/SmolLM2-135M-Instruct --verify", "is it all there?");
   options.add_example("softcot inspect runs/quickstart", "what a run left behind");
+  options.add_example("softcot inspect caches/thoughts-N32-0123456789ab --repair",
+                      "drop what a bad disk has changed");
   if (!invocation.read(options)) return ExitCode::kOk;
+  depth.verify = depth.verify || depth.repair;
   if (invocation.rank() != 0) return ExitCode::kOk;
 
   const FolderReport report = report_folder(folder, depth);

@@ -14,15 +14,24 @@ std::filesystem::path checkpoint_folder(const std::filesystem::path& run, int st
   return run / "checkpoints" / fmt::format("step-{:08}", step);
 }
 
-TrainOutcome train_outcome(const std::filesystem::path& run, int steps) {
-  TrainOutcome outcome;
+std::vector<std::string> timeless_metrics(const std::filesystem::path& run) {
+  std::vector<std::string> lines;
   std::ifstream file(run / "metrics.jsonl");
   for (std::string text; std::getline(file, text);) {
     nlohmann::json line = nlohmann::json::parse(text);
-    for (const char* timed : {"tokens_per_second", "seconds", "peak_memory_bytes"}) {
+    for (const char* timed : {"tokens_per_second", "seconds", "peak_memory_bytes", "xxh3_128"}) {
       line.erase(timed);
     }
-    outcome.lines.push_back(line.dump());
+    lines.push_back(line.dump());
+  }
+  return lines;
+}
+
+TrainOutcome train_outcome(const std::filesystem::path& run, int steps) {
+  TrainOutcome outcome;
+  outcome.lines = timeless_metrics(run);
+  for (const std::string& text : outcome.lines) {
+    const nlohmann::json line = nlohmann::json::parse(text);
     if (!line.contains("loss")) continue;
     outcome.losses.push_back(line["loss"]);
     outcome.targets.push_back(line["targets"]);

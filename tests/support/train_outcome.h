@@ -15,6 +15,9 @@ struct TrainOutcome {
   std::string state;  ///< The last checkpoint's tensors, byte for byte.
 };
 
+/// The lines of a run's metrics, without what depends on the clock.
+std::vector<std::string> timeless_metrics(const std::filesystem::path& run);
+
 /// Of a run folder, whose training had so many steps; anything missing fails the test.
 TrainOutcome train_outcome(const std::filesystem::path& run, int steps);
 

@@ -1,5 +1,6 @@
 #include "runtime/atomic_file.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -8,9 +9,12 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "runtime/error.h"
+#include "runtime/hidden_name.h"
+#include "runtime/host_name.h"
 #include "support/faults.h"
 #include "support/fixtures.h"
 
@@ -112,6 +116,33 @@ TEST(AtomicFileTest, AKilledWriterLeavesTheOldFile) {
   });
   EXPECT_TRUE(WIFSIGNALED(status));
   EXPECT_EQ(read_file(path, kMany), "old");
+}
+
+TEST(AtomicFileTest, TheNextWriterTidiesUpAfterDeadOnes) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "state";
+  const auto killed = [&](const fs::path& file) {
+    test::status_of_child([&] {
+      AtomicFile half(file);
+      half.write(std::string(2 << 20, 'x'));
+      raise(SIGKILL);
+    });
+  };
+  killed(path);
+  killed(folder.path() / "other-1.json");
+  EXPECT_EQ(entries(folder.path()), 2u);
+  const fs::path foreign = folder.path() / ".notes-12.tmp";
+  const fs::path elsewhere = folder.path() / ".state.other-host-1-0.tmp";
+  const fs::path living =
+      hidden_name(path).parent_path() / fmt::format(".state.{}-{}-7.tmp", host_name(), getppid());
+  for (const fs::path& stays : {foreign, elsewhere, living}) std::ofstream(stays) << "x";
+  write_file_atomically(path, "new");
+  EXPECT_EQ(entries(folder.path()), 4u);
+  EXPECT_EQ(writer_of(living), HiddenWriter::kAlive);
+  EXPECT_EQ(writer_of(hidden_name(path)), HiddenWriter::kSelf);
+  EXPECT_EQ(writer_of(foreign), HiddenWriter::kNone);
+  fs::last_write_time(elsewhere, fs::file_time_type::clock::now() - std::chrono::hours(2));
+  EXPECT_EQ(writer_of(elsewhere), HiddenWriter::kGone);
 }
 
 TEST(ReadFileTest, RefusesWhatIsNotAFileOfThatSize) {

@@ -206,10 +206,10 @@ TEST_F(CheckpointTest, LeftoversOfDeadWritersGo) {
     write_file_atomically(folder() / name / "state.safetensors", "half");
     return folder() / name;
   };
-  const fs::path ours = hidden(fmt::format(".step-00000020.{}-{}.tmp", host, dead));
-  const fs::path living = hidden(fmt::format(".step-00000020.{}-{}.tmp", host, getppid()));
-  const fs::path elsewhere = hidden(".step-00000020.other-host-1.tmp");
-  const fs::path long_ago = hidden(".step-00000030.other-host-1.tmp");
+  const fs::path ours = hidden(fmt::format(".step-00000020.{}-{}-0.tmp", host, dead));
+  const fs::path living = hidden(fmt::format(".step-00000020.{}-{}-0.tmp", host, getppid()));
+  const fs::path elsewhere = hidden(".step-00000020.other-host-1-0.tmp");
+  const fs::path long_ago = hidden(".step-00000030.other-host-1-0.tmp");
   fs::last_write_time(long_ago, fs::file_time_type::clock::now() - std::chrono::hours(2));
   const fs::path foreign = hidden(".something.tmp");
   const fs::path half = hidden("step-00000040");

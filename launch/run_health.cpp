@@ -1,0 +1,137 @@
+#include "launch/run_health.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "checkpoints/layout.h"
+#include "checkpoints/reader.h"
+#include "checkpoints/retention.h"
+#include "launch/file_lock.h"
+#include "launch/run_folder.h"
+#include "runtime/atomic_file.h"
+#include "runtime/hidden_name.h"
+#include "runtime/json_file.h"
+
+namespace softcot {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kLargestFile = std::uint64_t{1} << 32;
+
+struct LinesHealth {
+  std::size_t lines = 0;
+  std::vector<std::string> damaged;  // "line 3: an error at line 1 column 17"
+  bool first_damaged = false;
+  std::string sound;  // All lines but those.
+};
+
+LinesHealth look_at_lines(const fs::path& file) {
+  LinesHealth health;
+  std::istringstream text(read_file(file, kLargestFile));
+  for (std::string line; std::getline(text, line);) {
+    const std::string where = fmt::format("line {}", ++health.lines);
+    try {
+      if (text.eof()) fail(ExitCode::kInput, {.what = "torn", .got = "a line without its end"});
+      parse_json(line, where);
+      health.sound += line + "\n";
+    } catch (const Error& error) {
+      health.damaged.push_back(where + ": " + error.problem().got);
+      health.first_damaged = health.first_damaged || health.lines == 1;
+    }
+  }
+  return health;
+}
+
+/// Files of JSON lines that a run has, relative to it, by name.
+std::vector<fs::path> line_files(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const char* part : {"", "samples", "prompts"}) {
+    std::error_code none;
+    for (const auto& entry : fs::directory_iterator(folder / part, none)) {
+      if (entry.is_regular_file() && entry.path().extension() == ".jsonl") {
+        files.push_back(entry.path().lexically_relative(folder));
+      }
+    }
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+std::vector<FileDamage> damaged_checkpoints(const fs::path& folder, std::size_t& sound) {
+  std::vector<FileDamage> damaged;
+  for (const CheckpointEntry& entry : list_checkpoints(folder / "checkpoints")) {
+    try {
+      read_checkpoint(entry.path);
+      ++sound;
+    } catch (const Error& error) {
+      damaged.push_back(
+          {entry.path.lexically_relative(folder), error.problem().what, ExitCode::kCheckpoint});
+    }
+  }
+  return damaged;
+}
+
+}  // namespace
+
+RunHealth verify_run(const fs::path& folder) {
+  RunHealth health;
+  health.damaged = damaged_checkpoints(folder, health.checkpoints);
+  if (const fs::path results = RunPaths{folder}.results(); fs::exists(results)) {
+    try {
+      read_json_file(results);
+    } catch (const Error& error) {
+      health.damaged.push_back({results.filename(), error.problem().got, ExitCode::kInput});
+    }
+  }
+  for (const fs::path& file : line_files(folder)) {
+    const LinesHealth lines = look_at_lines(folder / file);
+    health.lines += lines.lines - lines.damaged.size();
+    for (const std::string& line : lines.damaged) {
+      health.damaged.push_back({file, line, ExitCode::kInput});
+    }
+  }
+  return health;
+}
+
+std::vector<std::string> repair_lines(const fs::path& file, FirstLine first) {
+  LinesHealth health = look_at_lines(file);
+  if (health.first_damaged && first == FirstLine::kHead) {
+    fs::remove(file);
+    return {file.filename().string()};
+  }
+  if (!health.damaged.empty()) write_file_atomically(file, health.sound);
+  for (std::string& line : health.damaged) line = file.filename().string() + " " + line;
+  return health.damaged;
+}
+
+std::vector<std::string> repair_run(const fs::path& folder) {
+  const RunPaths paths{folder};
+  const auto lock = FileLock::try_take(paths.lock());
+  if (!lock) {
+    fail(ExitCode::kUsage, {.what = "run folder is in use",
+                            .where = folder.string(),
+                            .got = FileLock::holder(paths.lock()),
+                            .fix = "wait for that job"});
+  }
+  std::vector<std::string> removed;
+  remove_leftovers(paths.checkpoints());
+  for (const FileDamage& damage : verify_run(folder).damaged) {
+    const fs::path path = folder / damage.file;
+    if (damage.code != ExitCode::kCheckpoint && path != paths.results()) continue;
+    fs::remove_all(path);
+    removed.push_back(damage.file.string());
+  }
+  for (const fs::path& file : line_files(folder)) {
+    remove_abandoned((folder / file).parent_path());
+    const bool samples = file.parent_path() == "samples";
+    const auto lines =
+        repair_lines(folder / file, samples ? FirstLine::kHead : FirstLine::kOneOfMany);
+    removed.insert(removed.end(), lines.begin(), lines.end());
+  }
+  return removed;
+}
+
+}  // namespace softcot

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+namespace softcot {
+
+/// Whether this machine has such a process and it has not ended. One that has ended and that its
+/// parent has not asked about counts as ended: in a container without an init process it stays so.
+bool process_is_alive(pid_t process);
+
+/// When it started, in the kernel's ticks since boot, which tells it from a later process of its
+/// number; empty where there is no such process, or no /proc.
+std::string process_start(pid_t process);
+
+}  // namespace softcot
