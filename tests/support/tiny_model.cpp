@@ -113,9 +113,7 @@ void make_tiny_project(const std::filesystem::path& folder, int train_questions,
   write_text(folder / "project.cfg", config);
 }
 
-TinyProject::TinyProject() {
-  make_tiny_project(folder_.path(), kTrainQuestions, kEvalQuestions);
-}
+TinyProject::TinyProject() { make_tiny_project(folder_.path(), kTrainQuestions, kEvalQuestions); }
 
 std::vector<std::string> TinyProject::call(const std::string& command,
                                            const std::vector<std::string>& options) const {

@@ -1,5 +1,5 @@
-// tiny_project FOLDER TRAIN EVAL: makes a project of two tiny models and so many questions in FOLDER,
-// for scripts.
+// tiny_project FOLDER TRAIN EVAL: makes a project of two tiny models and so many questions in
+// FOLDER, for scripts.
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>

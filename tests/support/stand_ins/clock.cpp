@@ -1,5 +1,6 @@
-// A clock that was set back, put before the C library with LD_PRELOAD: after SOFTCOT_TEST_CLOCK_CALLS
-// questions (100 by default) the time of day is an hour earlier. The steady clock is left alone.
+// A clock that was set back, put before the C library with LD_PRELOAD: after
+// SOFTCOT_TEST_CLOCK_CALLS questions (100 by default) the time of day is an hour earlier. The
+// steady clock is left alone.
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>

@@ -1,10 +1,12 @@
 // A disk that fails when it is told to, put before the C library with LD_PRELOAD.
 //
-//   SOFTCOT_TEST_DISK=WHICH#K:WHAT:FOLDER   at the K-th call of WHICH (open, write, sync, rename, lock
-//                          or any of the first four and of mkdir, unlink and truncate) that changes something
-//                          below FOLDER, and with "#K+" at all later ones too, WHAT happens: "kill" (as in a power cut,
-//                          before the call), "half" (a write puts down half of its bytes, then fails), "slow" (it takes a tenth of
-//                          a second) or it fails with the error number given.
+//   SOFTCOT_TEST_DISK=WHICH#K:WHAT:FOLDER   at the K-th call of WHICH (open, write, sync, rename,
+//   lock
+//                          or any of the first four and of mkdir, unlink and truncate) that changes
+//                          something below FOLDER, and with "#K+" at all later ones too, WHAT
+//                          happens: "kill" (as in a power cut, before the call), "half" (a write
+//                          puts down half of its bytes, then fails), "slow" (it takes a tenth of a
+//                          second) or it fails with the error number given.
 //   SOFTCOT_TEST_DISK_LOG=FILE   gets a line when it happens for the first time and, at the end of
 //                          the process, the number of calls.
 #include <dlfcn.h>

@@ -1,0 +1,166 @@
+// Disks that fail under a command, and kills at each of its calls that change a disk: an error line
+// that names the place or a warning, and the same outcome once it is called again.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <iostream>
+
+#include "runtime/random.h"
+#include "support/files.h"
+#include "support/job.h"
+#include "support/victim.h"
+
+namespace softcot::test {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+/// SOFTCOT_FAULTS: how many places of each command are tried (0: all).
+std::size_t wanted_places() {
+  const char* text = std::getenv("SOFTCOT_FAULTS");
+  return text == nullptr ? 5 : static_cast<std::size_t>(std::atol(text));
+}
+
+/// So many of 1 … count, or all, in order; a function of `seed`.
+std::vector<int> some_of(int count, std::size_t wanted, std::uint64_t seed) {
+  std::vector<int> all;
+  for (int k = 1; k <= count; ++k) all.push_back(k);
+  RandomStream random(seed, RandomPurpose::kTest);
+  while (wanted > 0 && all.size() > wanted) {
+    all.erase(all.begin() + static_cast<std::ptrdiff_t>(random.below(all.size())));
+  }
+  return all;
+}
+
+class DiskFaults : public ::testing::TestWithParam<Victim::Kind> {
+ protected:
+  DiskFaults() : victim_(trained_project(), GetParam()) {
+    victim_.prepare(folder());
+    const ChildResult result = run_softcot(victim_.call(folder()));
+    EXPECT_EQ(result.status, 0) << result.err;
+    expected_ = victim_.outcome(folder());
+  }
+
+  /// The same for all calls: results name the settings, and these the folder.
+  std::filesystem::path folder() const { return place_.path() / "victim"; }
+
+  /// Calls the command, to which everything is new, on a disk with a fault.
+  ChildResult disturbed(const std::string& fault) const {
+    victim_.prepare(folder());
+    std::filesystem::remove(log());
+    JobOptions options;
+    options.environment = {{"LD_PRELOAD", SOFTCOT_DISK_STAND_IN},
+                           {"SOFTCOT_TEST_DISK", fault + ":" + folder().string()},
+                           {"SOFTCOT_TEST_DISK_LOG", log()}};
+    return run_softcot(victim_.call(folder()), options);
+  }
+  std::filesystem::path log() const { return place_.path() / "log"; }
+  /// Whether the fault has come, and into what.
+  std::string met() const {
+    const auto lines = lines_with(slurp(log()), "fault ");
+    return lines.empty() ? "" : lines[0].substr(6);
+  }
+
+  /// How many calls of a kind the undisturbed command makes.
+  int count_of(const std::string& which) const {
+    const ChildResult result = disturbed(which + "#1000000:kill");
+    EXPECT_EQ(result.status, 0) << result.err;
+    int most = 0;  // A sweep's own processes count for themselves.
+    for (const std::string& line : lines_with(slurp(log()), "calls ")) {
+      most = std::max(most, std::atoi(line.c_str() + 6));
+    }
+    return most;
+  }
+
+  void expect_outcome() const {
+    Outcome got = victim_.outcome(folder());
+    for (const auto& [name, bytes] : expected_) {
+      EXPECT_TRUE(got[name] == bytes) << name << " differs";
+    }
+  }
+  /// Called again without help, the command ends as if nothing had been.
+  void expect_recovery() const {
+    const ChildResult again = run_softcot(victim_.call(folder()));
+    EXPECT_EQ(again.status, 0) << again.err;
+    expect_outcome();
+    EXPECT_THAT(leftovers_below(folder()), IsEmpty());
+  }
+
+  Victim victim_;
+  TemporaryFolder place_;
+  Outcome expected_;
+};
+
+TEST_P(DiskFaults, KilledAtAnyChange) {
+  const int calls = count_of("any");
+  ASSERT_GT(calls, 20);
+  int killed = 0;
+  for (const int k : some_of(calls, wanted_places(), 31)) {
+    const ChildResult result = disturbed("any#" + std::to_string(k) + ":kill");
+    SCOPED_TRACE("killed before change " + std::to_string(k) + ": " + met());
+    if (GetParam() == Victim::Kind::kSweep) {
+      EXPECT_NE(result.status, 0) << result.err;
+    } else {
+      EXPECT_EQ(result.status, 128 + SIGKILL) << result.err;
+    }
+    killed += met().empty() ? 0 : 1;
+    expect_recovery();
+  }
+  std::cout << victim_.name() << ": killed at " << killed << " of " << calls << " changes\n";
+}
+
+TEST_P(DiskFaults, ErrorsNameThePlaceAndNothingIsLost) {
+  struct Kind {
+    std::string which;
+    int number;
+    std::string words;
+    bool for_good;  // All later calls fail too.
+  };
+  const std::vector<Kind> kinds = {{"write", ENOSPC, "No space left on device", true},
+                                   {"write", EIO, "Input/output error", false},
+                                   {"sync", EIO, "Input/output error", false},
+                                   {"rename", EIO, "Input/output error", false},
+                                   {"open", EROFS, "Read-only file system", true},
+                                   {"open", EMFILE, "Too many open files", false}};
+  int met_at_all = 0;
+  std::uint64_t seed = 40;
+  const std::size_t each = wanted_places() == 0 ? 0 : (wanted_places() + 4) / 5;
+  for (const Kind& kind : kinds) {
+    for (const int k : some_of(count_of(kind.which), each, ++seed)) {
+      const std::string fault = kind.which + "#" + std::to_string(k) + (kind.for_good ? "+" : "");
+      const ChildResult result = disturbed(fault + ":" + std::to_string(kind.number));
+      SCOPED_TRACE(fault + " " + kind.words + ": " + met());
+      met_at_all += met().empty() ? 0 : 1;
+      EXPECT_THAT(leftovers_below(folder()), IsEmpty());
+      if (result.status == 0) {
+        // Only a log may be short of something, and that is told.
+        EXPECT_THAT(result.err, Not(HasSubstr("error[")));
+        if (result.err.find(" W cannot write ") != std::string::npos) expected_.erase("metrics");
+        expect_outcome();
+        continue;
+      }
+      EXPECT_THAT(result.status, AnyOf(6, 2)) << result.err;
+      const auto errors = lines_with(
+          result.err, GetParam() == Victim::Kind::kSweep ? " failed with status " : "error[");
+      ASSERT_GE(errors.size(), 1U) << result.err;
+      EXPECT_THAT(errors[0], HasSubstr(folder().string()));
+      EXPECT_THAT(errors[0], HasSubstr(kind.words));
+      expect_recovery();
+    }
+  }
+  std::cout << victim_.name() << ": " << met_at_all << " disk errors\n";
+}
+
+INSTANTIATE_TEST_SUITE_P(Commands, DiskFaults,
+                         ::testing::Values(Victim::Kind::kPrecompute, Victim::Kind::kTrain,
+                                           Victim::Kind::kEvaluate, Victim::Kind::kSweep),
+                         [](const auto& parameter) { return Victim::name_of(parameter.param); });
+
+}  // namespace
+}  // namespace softcot::test
