@@ -34,6 +34,10 @@ std::string seal_start(std::uint64_t bytes) {
 
 std::uint64_t unsigned_of(std::int64_t number) { return static_cast<std::uint64_t>(number); }
 
+std::uint64_t size_of(Hdf5Type type) {
+  return type == Hdf5Type::kUint64 ? 8 : type == Hdf5Type::kFloat32 ? 4 : 2;
+}
+
 Hdf5Type hdf5_type(ThoughtType type) {
   return type == ThoughtType::kFloat32 ? Hdf5Type::kFloat32 : Hdf5Type::kBfloat16;
 }
@@ -72,12 +76,21 @@ void require_number(const std::filesystem::path& path, const std::string& what,
                           .fix = kRedo});
 }
 
+/// Of this shape, type and chunks, and, since it is not compressed, no larger than its file: what a
+/// caller allocates by the shape is bounded by what is there.
 void require_dataset(const std::filesystem::path& path, const Hdf5Dataset& set, Hdf5Type type,
                      const Hdf5Shape& shape, const Hdf5Shape& chunk) {
   if (set.shape() != shape || set.chunk() != chunk || set.type() != type) {
     fail_damaged(path, fmt::format("shape [{}]", fmt::join(shape, ", ")),
                  fmt::format("[{}] in chunks [{}]", fmt::join(set.shape(), ", "),
                              fmt::join(set.chunk(), ", ")));
+  }
+  std::uintmax_t left = std::filesystem::file_size(path) / size_of(type);
+  for (const std::uint64_t size : shape) left /= size;
+  if (left == 0) {
+    fail_damaged(path, "as many bytes as its datasets declare",
+                 fmt::format("shape [{}] in a file of {} bytes", fmt::join(shape, ", "),
+                             std::filesystem::file_size(path)));
   }
 }
 
@@ -93,11 +106,30 @@ ThoughtCacheLayout layout_of(const Hdf5File& file, const std::filesystem::path& 
     if (const auto* number = std::get_if<std::int64_t>(&value)) fields.emplace_back(name, *number);
     if (const auto* text = std::get_if<std::string>(&value)) fields.emplace_back(name, *text);
   }
-  return {key_from_attributes(fields, path.string()),
-          attribute<std::int64_t>(file, path, "block_rows")};
+  const ThoughtCacheLayout layout{key_from_attributes(fields, path.string()),
+                                  attribute<std::int64_t>(file, path, "block_rows")};
+  check_layout(layout, ExitCode::kCache, path.string());
+  return layout;
 }
 
 }  // namespace
+
+void check_layout(const ThoughtCacheLayout& layout, ExitCode code, const std::string& where) {
+  const auto check = [&](const char* name, std::int64_t value, std::int64_t largest) {
+    if (value >= 1 && value <= largest) return;
+    fail(code, {.what = fmt::format("thought cache with {} out of range", name),
+                .where = where,
+                .expected = fmt::format("1 to {}", largest),
+                .got = std::to_string(value)});
+  };
+  constexpr std::int64_t kMostRows = std::int64_t{1} << 32;
+  check("assistant_layers", layout.key.assistant_layers, 1 << 16);
+  check("thoughts", layout.key.thoughts, 1 << 16);
+  check("width", layout.key.width, 1 << 20);
+  check("rows", layout.key.rows, kMostRows);
+  check("block_rows", layout.block_rows, kMostRows);
+  check("blocks", layout.block_count(), 1'000'000);
+}
 
 std::string block_name(std::int64_t block) { return fmt::format("block-{:06}.h5", block); }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "data/thought_cache_key.h"
+#include "runtime/error.h"
 #include "runtime/hdf5.h"
 
 namespace softcot {
@@ -25,6 +26,11 @@ struct ThoughtCacheLayout {
     return std::min(block_rows, key.rows - first_row(block));
   }
 };
+
+/// Throws `code` naming `where` and the field unless all sizes are such as a cache may have. They
+/// are far above any real one; below them no count of rows, blocks or elements of a row overflows,
+/// and a list of all blocks is small.
+void check_layout(const ThoughtCacheLayout& layout, ExitCode code, const std::string& where);
 
 // Names inside a cache folder.
 inline constexpr const char* kManifestName = "manifest.json";

@@ -105,21 +105,6 @@ ThoughtCacheKey key_from_attributes(const ThoughtCacheFields& fields, const std:
   return key;
 }
 
-void check_key(const ThoughtCacheKey& key) {
-  // Bounds far above any real cache keep every later product of sizes inside 63 bits.
-  const auto check = [](const char* name, std::int64_t value, std::int64_t largest) {
-    if (value >= 1 && value <= largest) return;
-    fail(ExitCode::kInternal, {.what = "thought cache key is out of range",
-                               .where = name,
-                               .expected = fmt::format("1 to {}", largest),
-                               .got = std::to_string(value)});
-  };
-  check("assistant_layers", key.assistant_layers, 1 << 16);
-  check("thoughts", key.thoughts, 1 << 16);
-  check("width", key.width, 1 << 20);
-  check("rows", key.rows, 1LL << 40);
-}
-
 std::string short_hash(const ThoughtCacheKey& key) {
   std::string text;
   for (const auto& [name, value] : to_attributes(key)) {

@@ -54,9 +54,6 @@ ThoughtCacheFields to_attributes(const ThoughtCacheKey& key);
 /// first.
 ThoughtCacheKey key_from_attributes(const ThoughtCacheFields& fields, const std::string& where);
 
-/// Throws kInternal for a field out of its range.
-void check_key(const ThoughtCacheKey& key);
-
 /// 12 hex digits over all fields.
 std::string short_hash(const ThoughtCacheKey& key);
 /// "thoughts-N32-0123456789ab": where the cache lies inside the user's cache folder.

@@ -7,6 +7,8 @@
 
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
+#include "runtime/hash.h"
+#include "runtime/json_file.h"
 #include "runtime/sealed_json.h"
 
 namespace softcot {
@@ -57,7 +59,8 @@ bool hash_fits(const std::string& text) {
 }
 
 ThoughtCacheManifest parse(const std::string& text, const std::filesystem::path& path) {
-  const Json whole = Json::parse(text);
+  const nlohmann::json whole =
+      parse_json(text, path.string(), {.max_bytes = kLargestManifest, .code = ExitCode::kCache});
   ThoughtCacheFields fields;
   for (const auto& [name, value] : whole.at("key").items()) {
     if (value.is_number_integer()) fields.emplace_back(name, value.get<std::int64_t>());
@@ -66,12 +69,12 @@ ThoughtCacheManifest parse(const std::string& text, const std::filesystem::path&
   ThoughtCacheManifest manifest;
   manifest.layout.key = key_from_attributes(fields, path.string());
   manifest.layout.block_rows = whole.at("block_rows").get<std::int64_t>();
-  for (const Json& block : whole.at("blocks")) {
+  for (const nlohmann::json& block : whole.at("blocks")) {
     manifest.data_hashes.push_back(block.at("data_hash").get<std::string>());
   }
   const ThoughtCacheLayout& layout = manifest.layout;
-  if (layout.block_rows < 1 ||
-      layout.block_count() != static_cast<std::int64_t>(manifest.data_hashes.size())) {
+  check_layout(layout, ExitCode::kCache, path.string());
+  if (layout.block_count() != static_cast<std::int64_t>(manifest.data_hashes.size())) {
     fail_manifest(path, "a number of blocks that does not fit the rows");
   }
   return manifest;
@@ -87,7 +90,7 @@ std::optional<ThoughtCacheManifest> read_manifest(const std::filesystem::path& f
   if (!hash_fits(text)) fail_manifest(path, "a content that its hash does not fit");
   try {
     return parse(text, path);
-  } catch (const Json::exception& error) {
+  } catch (const nlohmann::json::exception& error) {
     fail_manifest(path, error.what());
   }
 }

@@ -70,8 +70,7 @@ void check_lock(const CacheLock& lock, const std::filesystem::path& folder) {
 ThoughtCacheWriter::ThoughtCacheWriter(std::filesystem::path folder, const ThoughtCacheKey& key,
                                        std::int64_t block_rows)
     : folder_(std::move(folder)), layout_{key, block_rows} {
-  check_key(key);
-  if (block_rows < 1) fail(ExitCode::kInternal, {.what = "thought cache block without rows"});
+  check_layout(layout_, ExitCode::kInternal, folder_.string());
   make_folder(folder_);
   const std::optional<ThoughtCacheManifest> manifest = sound_manifest(folder_);
   if (manifest) require_same_layout(layout_, manifest->layout, folder_ / kManifestName);

@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <optional>
+#include <utility>
 #include <vector>
 
+#include "runtime/atomic_file.h"
 #include "runtime/error.h"
 #include "runtime/hash.h"
 
@@ -161,6 +162,13 @@ class FileHandler final : public nlohmann::json_sax<json> {
   }
 
   bool open(json&& v) {
+    constexpr std::size_t kDeepest = 200;
+    if (open_.size() == kDeepest) {
+      fail(ExitCode::kInput, {.what = "tokenizer file is nested too deeply",
+                              .where = where_,
+                              .got = fmt::format("more than {} levels", kDeepest),
+                              .fix = kFix});
+    }
     keys_.push_back(open_.empty() ? "" : key_);
     open_.push_back(place(std::move(v)));
     return true;
@@ -182,17 +190,15 @@ class FileHandler final : public nlohmann::json_sax<json> {
 };
 
 std::string read_all(const std::filesystem::path& path) {
-  std::ifstream stream(path, std::ios::binary | std::ios::ate);
-  const std::streamoff size = stream ? static_cast<std::streamoff>(stream.tellg()) : -1;
-  std::string bytes(size > 0 ? static_cast<std::size_t>(size) : 0, '\0');
-  if (size >= 0) stream.seekg(0).read(bytes.data(), size);
-  std::error_code ignored;
-  if (size < 0 || !stream || std::filesystem::is_directory(path, ignored)) {
-    fail(ExitCode::kInput, {.what = "tokenizer file cannot be read",
-                            .where = path.string(),
-                            .fix = "name a Hugging Face model folder that holds tokenizer.json"});
+  constexpr std::uint64_t kLargest = std::uint64_t{256} << 20;
+  try {
+    return read_file(path, kLargest);
+  } catch (const Error& error) {
+    Problem problem = error.problem();
+    problem.what = "tokenizer file cannot be read: " + problem.what;
+    problem.fix = "name a Hugging Face model folder that holds tokenizer.json";
+    fail(error.code(), std::move(problem));
   }
-  return bytes;
 }
 
 }  // namespace

@@ -81,7 +81,8 @@ std::string html_grid(const Grid& grid) {
 std::string markdown_cell(const std::string& text) {
   std::string out;
   for (const char c : text) {
-    if (c == '|' || c == '<') out += '\\';
+    const bool link = c == '(' && out.ends_with(']');
+    if (c == '|' || c == '<' || c == '\\' || link) out += '\\';
     out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
   }
   return out;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/atomic_file.h"
+#include "runtime/json_file.h"
 #include "runtime/sealed_json.h"
 
 namespace softcot {
@@ -24,7 +25,7 @@ std::map<std::string, std::string> read_prompts(const std::filesystem::path& fil
   std::map<std::string, std::string> texts;
   std::ifstream lines(file);
   for (std::string text; std::getline(lines, text);) {
-    const auto line = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+    const auto line = parse_json_or_null(text);
     if (!line.is_object() || !line.contains("prompt_hash") || !line.contains("prompt")) continue;
     if (json_seal(text) == JsonSeal::kBroken) continue;
     if (!line["prompt_hash"].is_string() || !line["prompt"].is_string()) continue;

@@ -32,6 +32,12 @@ std::optional<double> number(const nlohmann::json& line, const char* key) {
   return found->get<double>();
 }
 
+std::optional<std::int64_t> whole_number(const nlohmann::json& line, const char* key) {
+  const auto found = line.find(key);
+  if (found == line.end() || !found->is_number_integer()) return std::nullopt;
+  return found->get<std::int64_t>();
+}
+
 void read_metrics(const std::filesystem::path& path, RunRecord& run) {
   RunSteps read = read_steps(path);
   run.steps = std::move(read.steps);
@@ -84,7 +90,7 @@ RunSteps read_steps(const std::filesystem::path& metrics) {
   std::istringstream lines(read_file(metrics, kLargestText));
   RunSteps run;
   for (std::string text; std::getline(lines, text);) {
-    const auto line = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+    const auto line = parse_json_or_null(text);
     const bool whole = line.is_object() && line.contains("step") &&
                        line["step"].is_number_integer() && json_seal(text) != JsonSeal::kBroken;
     if (!whole) {
@@ -96,7 +102,7 @@ RunSteps read_steps(const std::filesystem::path& metrics) {
       continue;
     }
     run.steps.push_back({.step = line["step"].get<std::int64_t>(),
-                         .stage = static_cast<std::int64_t>(number(line, "stage").value_or(0)),
+                         .stage = whole_number(line, "stage").value_or(0),
                          .loss = number(line, "loss"),
                          .gradient_norm = number(line, "grad_norm"),
                          .learning_rate = number(line, "learning_rate"),

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "evaluation/result_table.h"
@@ -13,6 +14,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kSchema = "softcot-results/1";
+constexpr std::array kExtractors = {Extractor::kStrict, Extractor::kFlexible,
+                                    Extractor::kReference};
 
 Json to_json(const Interval& interval) { return Json::array({interval.low, interval.high}); }
 
@@ -89,12 +92,7 @@ class Reader {
   }
   Interval interval(const char* key) const {
     const auto ends = get<std::vector<double>>(key);
-    if (ends.size() != 2) {
-      fail(ExitCode::kInput, {.what = "not an interval",
-                              .where = where_ + " " + key,
-                              .expected = "two numbers",
-                              .got = std::to_string(ends.size())});
-    }
+    if (ends.size() != 2) refuse(key, "an interval of two numbers");
     return {ends[0], ends[1]};
   }
   Estimate estimate(const char* key) const {
@@ -120,7 +118,12 @@ class Reader {
       numbers[name] = part.get<std::int64_t>(name.c_str());
     return numbers;
   }
-  const nlohmann::json& json() const { return json_; }
+
+  [[noreturn]] void refuse(const char* key, const char* expected) const {
+    fail(ExitCode::kInput, {.what = "figures that contradict themselves",
+                            .where = where_ + " " + key,
+                            .expected = expected});
+  }
 
  private:
   const nlohmann::json& json_;
@@ -158,7 +161,8 @@ MethodResult to_row(const Reader& reader, const std::string& baseline) {
   row.truncated = reader.get<std::size_t>("truncated");
   if (reader.has("nll_per_token")) row.nll_per_token = reader.estimate("nll_per_token");
   const Reader accuracies = reader.at("accuracy");
-  for (const auto& [name, value] : accuracies.json().items()) {
+  for (const Extractor extractor : kExtractors) {
+    const std::string name(extractor_name(extractor));
     const Reader accuracy = accuracies.at(name.c_str());
     row.accuracy[name] = {accuracy.get<double>("value"), accuracy.get<double>("standard_error"),
                           accuracy.interval("interval95")};
@@ -173,14 +177,16 @@ MethodResult to_row(const Reader& reader, const std::string& baseline) {
   if (reader.has("majority_vote")) {
     row.voting = {reader.get<std::vector<double>>("majority_vote"),
                   reader.get<std::vector<double>>("pass_at")};
+    if (row.voting->majority.empty() || row.voting->majority.size() != row.voting->pass.size()) {
+      reader.refuse("majority_vote", "as many figures as pass_at, at least one");
+    }
   }
   if (reader.has("against_baseline")) row.contrast = to_contrast(reader.at("against_baseline"));
   return row;
 }
 
 Extractor extractor_of(const std::string& name, const std::string& where) {
-  for (const Extractor extractor :
-       {Extractor::kStrict, Extractor::kFlexible, Extractor::kReference}) {
+  for (const Extractor extractor : kExtractors) {
     if (extractor_name(extractor) == name) return extractor;
   }
   fail(ExitCode::kInput, {.what = "unknown extractor",
@@ -232,10 +238,10 @@ Comparison comparison_from_json(const nlohmann::json& json, const std::string& w
   comparison.options.bootstrap = {.seed = bootstrap.get<std::uint64_t>("seed"),
                                   .resamples = bootstrap.get<std::size_t>("resamples"),
                                   .level = bootstrap.get<double>("level")};
-  const Reader methods = reader.at("methods");
-  for (std::size_t i = 0; i < methods.json().size(); ++i) {
-    comparison.rows.push_back(to_row({methods.json().at(i), where + " method " + std::to_string(i)},
-                                     comparison.options.baseline));
+  const auto methods = reader.get<std::vector<nlohmann::json>>("methods");
+  for (std::size_t i = 0; i < methods.size(); ++i) {
+    const std::string place = where + " method " + std::to_string(i);
+    comparison.rows.push_back(to_row({methods[i], place}, comparison.options.baseline));
   }
   return comparison;
 }

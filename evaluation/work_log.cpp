@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "runtime/host_name.h"
+#include "runtime/json_file.h"
 #include "runtime/log.h"
 #include "runtime/sealed_json.h"
 
@@ -45,24 +46,25 @@ std::vector<WorkRecord> read_work(const std::filesystem::path& path) {
   std::vector<WorkRecord> records;
   std::ifstream file(path);
   for (std::string text; std::getline(file, text);) {
-    const auto line = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+    const auto line = parse_json_or_null(text);
     if (!line.is_object()) continue;
     if (json_seal(text) == JsonSeal::kBroken) {
       log_warning("{}: a damaged record of work is left out", path.string());
       continue;
     }
+    const std::string where = path.string();
     try {
-      records.push_back({.command = line.at("command").get<std::string>(),
-                         .method = line.at("method").get<std::string>(),
-                         .seconds = line.at("seconds").get<double>(),
-                         .rows = line.at("rows").get<std::int64_t>(),
-                         .new_tokens = line.at("new_tokens").get<std::int64_t>(),
-                         .ranks = line.at("ranks").get<int>(),
-                         .tp = line.at("tp").get<int>(),
-                         .threads = line.at("threads").get<int>(),
-                         .device = line.at("device").get<std::string>(),
-                         .machine = line.at("machine").get<std::string>()});
-    } catch (const nlohmann::json::exception&) {
+      records.push_back({.command = require<std::string>(line, "command", where),
+                         .method = require<std::string>(line, "method", where),
+                         .seconds = require<double>(line, "seconds", where),
+                         .rows = require<std::int64_t>(line, "rows", where),
+                         .new_tokens = require<std::int64_t>(line, "new_tokens", where),
+                         .ranks = require<int>(line, "ranks", where),
+                         .tp = require<int>(line, "tp", where),
+                         .threads = require<int>(line, "threads", where),
+                         .device = require<std::string>(line, "device", where),
+                         .machine = require<std::string>(line, "machine", where)});
+    } catch (const Error&) {
       log_warning("{}: a line that is no record of work is left out", path.string());
     }
   }

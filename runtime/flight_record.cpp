@@ -34,7 +34,9 @@ nlohmann::json parse(const std::filesystem::path& path) {
 }
 
 std::string clock_time(double seconds) {
-  return fmt::format("{:%H:%M:%S}", fmt::localtime(static_cast<std::time_t>(seconds)));
+  constexpr double kYear9999 = 253402300799;
+  const double sane = std::clamp(seconds, 0.0, kYear9999);
+  return fmt::format("{:%H:%M:%S}", fmt::localtime(static_cast<std::time_t>(sane)));
 }
 
 }  // namespace

@@ -175,8 +175,12 @@ Hdf5Dataset Hdf5File::dataset(const std::string& name) const {
   // No chunk cache: a reader here takes whole chunks, and many files may be open at once.
   const Hdf5Handle access = own(H5Pcreate(H5P_DATASET_ACCESS), close_properties, context_, what);
   check(H5Pset_chunk_cache(access.get(), 0, 0, 1.0), context_, what);
+  require_no_link(handle_.get(), name, context_);
   set.handle_ =
       own(H5Dopen2(handle_.get(), name.c_str(), access.get()), close_dataset, context_, what);
+  const Hdf5Handle properties =
+      own(H5Dget_create_plist(set.handle_.get()), close_properties, context_, what);
+  require_data_inside(properties.get(), name, context_);
 
   const Hdf5Handle space = own(H5Dget_space(set.handle_.get()), close_space, context_, what);
   const int rank = H5Sget_simple_extent_ndims(space.get());
@@ -190,8 +194,6 @@ Hdf5Dataset Hdf5File::dataset(const std::string& name) const {
   check(H5Sget_simple_extent_dims(space.get(), sizes.data(), nullptr), context_, what);
   set.shape_.assign(sizes.begin(), sizes.end());
 
-  const Hdf5Handle properties =
-      own(H5Dget_create_plist(set.handle_.get()), close_properties, context_, what);
   if (H5Pget_layout(properties.get()) == H5D_CHUNKED) {
     check(H5Pget_chunk(properties.get(), rank, sizes.data()), context_, what);
     set.chunk_.assign(sizes.begin(), sizes.end());

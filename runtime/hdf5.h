@@ -147,7 +147,9 @@ class Hdf5File {
   /// The parts' datasets have `type` and, but for the first dimension, `shape`.
   Hdf5Dataset create_virtual_dataset(const std::string& name, Hdf5Type type, const Hdf5Shape& shape,
                                      const std::vector<Hdf5VirtualPart>& parts);
-  /// Throws where there is none of this name, or it holds another element type than Hdf5Type has.
+  /// Throws where there is none of this name, it holds another element type than Hdf5Type has, or
+  /// its data lie elsewhere than in this file or in files beside it: behind a link, in an external
+  /// file.
   Hdf5Dataset dataset(const std::string& name) const;
 
   /// Attributes of the file's root. Strings are UTF-8, without NUL, at most 64 KiB.

@@ -1,5 +1,6 @@
 #include "runtime/hdf5_library.h"
 
+#include <array>
 #include <vector>
 
 namespace softcot::hdf5_library {
@@ -87,6 +88,42 @@ Hdf5Handle access_properties(const Hdf5Context& context) {
   check(H5Pset_libver_bounds(id.get(), H5F_LIBVER_EARLIEST, H5F_LIBVER_V110), context,
         "cannot choose the HDF5 format");
   return id;
+}
+
+namespace {
+
+[[noreturn]] void fail_outside(const std::string& dataset, const Hdf5Context& context,
+                               const std::string& got) {
+  fail(context.code, {.what = "dataset " + dataset + " leads out of its file's folder",
+                      .where = context.where,
+                      .expected = "data in the file itself, or in files beside it",
+                      .got = got});
+}
+
+}  // namespace
+
+void require_no_link(std::int64_t file, const std::string& dataset, const Hdf5Context& context) {
+  H5L_info_t link{};
+  check(H5Lget_info(file, dataset.c_str(), &link, H5P_DEFAULT), context,
+        "cannot open dataset " + dataset);
+  if (link.type != H5L_TYPE_HARD) fail_outside(dataset, context, "a link");
+}
+
+void require_data_inside(std::int64_t properties, const std::string& dataset,
+                         const Hdf5Context& context) {
+  if (H5Pget_external_count(properties) > 0) fail_outside(dataset, context, "an external file");
+  if (H5Pget_layout(properties) != H5D_VIRTUAL) return;
+  std::size_t parts = 0;
+  check(H5Pget_virtual_count(properties, &parts), context, "cannot read the parts of " + dataset);
+  for (std::size_t i = 0; i < parts; ++i) {
+    std::array<char, 256> name{};
+    const ssize_t length = H5Pget_virtual_filename(properties, i, name.data(), name.size());
+    const std::string file(name.data());
+    const bool whole = length > 0 && static_cast<std::size_t>(length) == file.size();
+    if (!whole || file == ".." || file.find('/') != std::string::npos) {
+      fail_outside(dataset, context, "the file " + file);
+    }
+  }
 }
 
 }  // namespace softcot::hdf5_library

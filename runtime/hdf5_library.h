@@ -48,4 +48,10 @@ Hdf5Handle creation_properties(const Hdf5Context& context);
 /// so whoever needs metadata proved adds a hash of the whole image.
 Hdf5Handle access_properties(const Hdf5Context& context);
 
+/// HDF5 lets data lie in other files, named in this one. Throw where `dataset` is a link of `file`,
+/// and where its elements, by its creation properties, lie in a file that is not beside this one.
+void require_no_link(std::int64_t file, const std::string& dataset, const Hdf5Context& context);
+void require_data_inside(std::int64_t properties, const std::string& dataset,
+                         const Hdf5Context& context);
+
 }  // namespace softcot::hdf5_library

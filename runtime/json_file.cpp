@@ -67,6 +67,14 @@ nlohmann::json parse_json(std::string_view text, const std::string& where,
   return {};
 }
 
+nlohmann::json parse_json_or_null(std::string_view text) {
+  try {
+    return parse_json(text, "");
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
 nlohmann::json read_json_file(const std::filesystem::path& path, const JsonLimits& limits) {
   std::string text;
   try {

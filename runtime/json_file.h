@@ -28,7 +28,10 @@ struct JsonLimits {
 nlohmann::json parse_json(std::string_view text, const std::string& where,
                           const JsonLimits& limits = {});
 
-/// As above, from a file. A file that is missing or too large throws limits.code as well.
+/// As above, but null for a text that is refused: for lines that a reader may pass over.
+nlohmann::json parse_json_or_null(std::string_view text);
+
+/// As parse_json, from a file. A file that is missing or too large throws limits.code as well.
 nlohmann::json read_json_file(const std::filesystem::path& path, const JsonLimits& limits = {});
 
 /// What a value is, in words: "the string \"x\"", "a list of 3", "1.5" …
