@@ -4,7 +4,6 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -73,13 +72,6 @@ bool may_be_alive(const Holder& holder) {
                           .where = path.string(),
                           .got = who,
                           .fix = "wait for that job; if it is gone, delete this file"});
-}
-
-bool is_file_at(int descriptor, const std::filesystem::path& path) {
-  struct stat mine {};
-  struct stat there {};
-  return fstat(descriptor, &mine) == 0 && stat(path.c_str(), &there) == 0 &&
-         mine.st_ino == there.st_ino && mine.st_dev == there.st_dev;
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "runtime/log.h"
 
 namespace softcot {
+
 FileLock::FileLock(const std::filesystem::path& path)
     : path_(path), descriptor_(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
   if (descriptor_ < 0) fail_write(errno, path);
@@ -40,6 +41,13 @@ bool FileLock::lock(int operation) {
   return true;
 }
 
+/// The file may have been removed between its opening and the lock, which then excludes nobody.
+bool FileLock::reopened_if_removed() {
+  if (is_file_at(descriptor_, path_)) return false;
+  *this = FileLock(path_);
+  return true;
+}
+
 void FileLock::name_holder() {
   const std::string holder = fmt::format("host {}, process {}", host_name(), getpid());
   if (ftruncate(descriptor_, 0) != 0 || pwrite(descriptor_, holder.data(), holder.size(), 0) < 0) {
@@ -48,16 +56,20 @@ void FileLock::name_holder() {
 }
 
 std::optional<FileLock> FileLock::try_take(const std::filesystem::path& path, Kind kind) {
-  FileLock lock(path);
   const int operation = kind == Kind::kShared ? LOCK_SH : LOCK_EX;
-  if (!lock.lock(operation | LOCK_NB)) return std::nullopt;
+  FileLock lock(path);
+  do {
+    if (!lock.lock(operation | LOCK_NB)) return std::nullopt;
+  } while (lock.reopened_if_removed());
   lock.name_holder();
   return lock;
 }
 
 FileLock FileLock::take(const std::filesystem::path& path) {
   FileLock lock(path);
-  lock.lock(LOCK_EX);
+  do {
+    lock.lock(LOCK_EX);
+  } while (lock.reopened_if_removed());
   lock.name_holder();
   return lock;
 }

@@ -7,9 +7,9 @@
 namespace softcot {
 
 /// The right to something that a lock file stands for. It ends with this object, or with the last
-/// process that inherited its descriptor, whatever becomes of either. The file stays: were it
-/// removed, a process that has just opened it would hold a lock on nothing. On a file system
-/// without locks everybody gets it, with a warning.
+/// process that inherited its descriptor, whatever becomes of either. The file stays; only who has
+/// the exclusive lock may remove it. On a file system without locks everybody gets it, with a
+/// warning.
 class FileLock {
  public:
   enum class Kind { kExclusive, kShared };
@@ -38,6 +38,7 @@ class FileLock {
  private:
   explicit FileLock(const std::filesystem::path& path);
   bool lock(int operation);
+  bool reopened_if_removed();
   void name_holder();
 
   std::filesystem::path path_;

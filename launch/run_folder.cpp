@@ -62,7 +62,10 @@ std::vector<ConfigDifference> config_differences(const std::filesystem::path& fi
 
 RunFolder::RunFolder(const std::filesystem::path& folder, const OptionSet& options, Reuse reuse,
                      const std::string& config_name)
-    : paths_{folder}, config_(folder / config_name), options_(options.effective_config()) {
+    : paths_{folder},
+      config_(folder / config_name),
+      options_(options.effective_config()),
+      made_(!std::filesystem::exists(folder)) {
   make_folder(folder);
   lock_ = FileLock::try_take(paths_.lock());
   if (!lock_) {
@@ -86,6 +89,17 @@ RunFolder::RunFolder(const std::filesystem::path& folder, const OptionSet& optio
   }
   make_folder(paths_.folder / "samples");
   make_folder(paths_.checkpoints());
+}
+
+RunFolder::~RunFolder() {
+  if (!made_) return;
+  std::error_code ignored;  // What is not empty stays.
+  std::filesystem::remove(paths_.folder / "samples", ignored);
+  std::filesystem::remove(paths_.checkpoints(), ignored);
+  const std::filesystem::directory_iterator left(paths_.folder, ignored);
+  if (std::distance(begin(left), end(left)) > 1) return;  // more than the lock
+  std::filesystem::remove(paths_.lock(), ignored);
+  std::filesystem::remove(paths_.folder, ignored);
 }
 
 void RunFolder::save_config() const { write_file_atomically(config_, options_); }

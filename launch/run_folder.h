@@ -66,6 +66,8 @@ class RunFolder {
   /// in it is changed.
   RunFolder(const std::filesystem::path& folder, const OptionSet& options, Reuse reuse,
             const std::string& config_name = "config.cfg");
+  /// Removes the folder again if it was made for this object and nothing was written into it.
+  ~RunFolder();
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;
 
@@ -79,6 +81,7 @@ class RunFolder {
   RunPaths paths_;
   std::filesystem::path config_;
   std::string options_;  // As save_config() writes them.
+  bool made_;
   std::optional<FileLock> lock_;
 };
 

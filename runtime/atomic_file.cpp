@@ -218,6 +218,13 @@ void make_folder(const std::filesystem::path& path) {
   for (const auto& parent : parents_of_new) fsync_folder(parent);
 }
 
+bool is_file_at(int descriptor, const std::filesystem::path& path) {
+  struct stat mine {};
+  struct stat there {};
+  return fstat(descriptor, &mine) == 0 && stat(path.c_str(), &there) == 0 &&
+         mine.st_ino == there.st_ino && mine.st_dev == there.st_dev;
+}
+
 void fsync_folder(const std::filesystem::path& path) {
   const Descriptor folder{open_retrying(path.c_str(), O_RDONLY | O_DIRECTORY)};
   if (folder.number < 0) fail_write(errno, path);

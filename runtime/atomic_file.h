@@ -53,6 +53,10 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes
 /// AtomicFile.
 void make_folder(const std::filesystem::path& path);
 
+/// Whether an open file still stands under that name: it may have been removed or replaced since it
+/// was opened. Locks on files that others may remove ask this once they have them.
+bool is_file_at(int descriptor, const std::filesystem::path& path);
+
 /// Makes the names in a folder durable. File systems that cannot sync a folder are no error.
 void fsync_folder(const std::filesystem::path& path);
 

@@ -298,7 +298,10 @@ TEST_F(BadInput, ThoughtsThatAreNoNumbersAreNotCached) {
 }
 
 TEST_F(BadInput, ARefusedStartDoesNotSpoilTheRunFolder) {
-  expect_refused(train({"--thoughts", "6"}), 4, {"thoughts 6"});
+  for (const int count : {0, 2}) {
+    expect_refused(train({"--thoughts", "6"}), 4, {"thoughts 6"}, on_ranks(count));
+    EXPECT_FALSE(std::filesystem::exists(shared_->path("run")));
+  }
   const ChildResult corrected = run_softcot(train({"--train.steps", "1"}));
   EXPECT_EQ(corrected.status, 0) << corrected.err;
   std::filesystem::remove_all(shared_->path("run"));

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <sstream>
 
 #include "support/faults.h"
@@ -108,6 +109,40 @@ TEST(RunFolder, HoldsOneJobAtATime) {
     EXPECT_THAT(error.what(), HasSubstr("process " + std::to_string(getpid())));
   }
   EXPECT_NO_THROW(RunFolder(temporary.path(), options.set, kSame));
+}
+
+TEST(RunFolder, OfARefusedJobIsGoneUnlessItWasThereOrHoldsAnything) {
+  const test::TemporaryFolder temporary;
+  const Options options;
+  const auto made = temporary.path() / "made";
+  { const RunFolder refused(made, options.set, kSame); }
+  EXPECT_FALSE(std::filesystem::exists(made));
+  { RunFolder(made, options.set, kSame).save_config(); }
+  EXPECT_TRUE(std::filesystem::exists(made / "config.cfg"));
+  EXPECT_TRUE(std::filesystem::exists(made / "run.lock"));
+  const auto used = temporary.path() / "used";
+  {
+    const RunFolder refused(used, options.set, kSame);
+    std::ofstream(used / "samples" / "one.jsonl") << "{}\n";
+  }
+  EXPECT_TRUE(std::filesystem::exists(used / "samples" / "one.jsonl"));
+  EXPECT_TRUE(std::filesystem::exists(used / "run.lock"));
+  { const RunFolder refused(temporary.path(), options.set, kSame); }
+  EXPECT_TRUE(std::filesystem::exists(temporary.path() / "run.lock"));
+}
+
+TEST(FileLock, WhoWaitedForARemovedFileTakesItsSuccessor) {
+  const test::TemporaryFolder temporary;
+  const auto path = temporary.path() / "lock";
+  auto removed = FileLock::try_take(path);
+  ASSERT_TRUE(removed);
+  auto waiting = std::async(std::launch::async, [&] { return FileLock::take(path); });
+  EXPECT_EQ(waiting.wait_for(std::chrono::milliseconds(100)), std::future_status::timeout);
+  std::filesystem::remove(path);
+  removed.reset();
+  const FileLock taken = waiting.get();
+  EXPECT_TRUE(std::filesystem::exists(path));
+  EXPECT_FALSE(FileLock::try_take(path));
 }
 
 TEST(RunFolder, NamesADamagedConfiguration) {
