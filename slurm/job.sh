@@ -4,6 +4,7 @@
 set -euo pipefail
 # shellcheck source=launch/tools/steps.sh
 source "${SITE_HOME}/launch/tools/steps.sh"
+note_stops # a job may be asked before its ranks are there
 if [[ -n ${SITE_SETUP:-} ]]; then
   set +eu # not written for them
   eval "${SITE_SETUP}"
@@ -51,8 +52,9 @@ on_ranks() {
   esac
   run_stoppable "${call[@]}" "$@" || status=$?
   # Not once somebody has cancelled the job. Restarts in vain are counted by softcot.
-  if was_stopped "${status}" && job_shows JobState=RUNNING && scontrol requeue "${SLURM_JOB_ID}"; then
-    say "stopped with status ${status}; queued again"
+  if was_stopped "${status}" && job_shows JobState=RUNNING; then
+    trap '' TERM # Slurm's answer, which would come before the line
+    scontrol requeue "${SLURM_JOB_ID}" && say "stopped with status ${status}; queued again"
   fi
   exit "${status}"
 }
