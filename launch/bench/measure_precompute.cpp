@@ -8,6 +8,7 @@
 #include "launch/bench/bench_clock.h"
 #include "launch/bench/measure.h"
 #include "launch/bench/necessary_flops.h"
+#include "runtime/communicator.h"
 #include "runtime/stopwatch.h"
 #include "trainer/precompute.h"
 
@@ -40,11 +41,13 @@ nlohmann::ordered_json measure_precompute(const BenchPlace& place) {
   if (lock) writer.finish(*lock);
   const double all = clock.lap();
   if (lock) std::filesystem::remove_all(folder);
+  // Blocks go to whoever is free: of the time of all ranks.
+  const double writing = reduce_scalar(world, filled.writing, ReduceOp::kSum) / world.size();
   const double flops = necessary_precompute_flops(
       assistant.config(), longest_common_prefix(rows.assistant), rows.assistant);
   return {{"rows_per_second", static_cast<double>(count) / all},
           {"rows", count},
-          {"writing_share", filled.writing / all},
+          {"writing_share", writing / all},
           {"start_seconds", started},
           {"weight_bytes", assistant.weight_bytes()},
           {"necessary_flops_per_second", flops / all}};

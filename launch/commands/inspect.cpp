@@ -25,9 +25,9 @@ ExitCode run_inspect(Invocation& invocation) {
   options.add("json", &json, "Print one JSON object instead of the table.");
   options.set_notes(
       "Exit status: 0 sound or repaired · 2 no such folder, or in use · 3 model, results or "
-      "samples "
-      "damaged ·\n"
-      "4 cache damaged · 5 checkpoint damaged. Without --verify only what is cheap to read is "
+      "samples\n"
+      "damaged · 4 cache damaged · 5 checkpoint damaged. Without --verify only what is cheap to read "
+      "is\n"
       "looked at.\n"
       "A damaged model cannot be repaired here: get its files again.");
   options.add_example("softcot inspect models/SmolLM2-135M-Instruct --verify", "is it all there?");

@@ -179,7 +179,7 @@ TEST_F(Written, EntersTheEvaluation) {
   EXPECT_THAT(result.out, HasSubstr("Zero-shot Assist-CoT"));
   // Other words, other samples: those that are there belong to the words they were made from.
   auto file = folder_of("evaluated") / "texts.jsonl";
-  std::string texts = slurp(file);
+  std::string texts = without_seals(slurp(file));
   const auto at = texts.find("\"text\":\"") + 8;
   texts.insert(at, "z");
   spill(file, texts);

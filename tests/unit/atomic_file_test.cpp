@@ -129,8 +129,9 @@ TEST(AtomicFileTest, TheNextWriterTidiesUpAfterDeadOnes) {
     });
   };
   killed(path);
-  killed(folder.path() / "other-1.json");
-  EXPECT_EQ(entries(folder.path()), 2u);
+  EXPECT_EQ(entries(folder.path()), 1u);
+  killed(folder.path() / "other-1.json");  // It has tidied up itself before.
+  EXPECT_EQ(entries(folder.path()), 1u);
   const fs::path foreign = folder.path() / ".notes-12.tmp";
   const fs::path elsewhere = folder.path() / ".state.other-host-1-0.tmp";
   const fs::path living =

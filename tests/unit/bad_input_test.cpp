@@ -279,7 +279,9 @@ TEST_F(BadInput, AnswersAreNotMadeOfWhatIsNoNumber) {
                   .size(),
               0U);
   }
-  expect_refused({"generate", "--model", model, "--question", "What is 2 + 2?"}, 7,
+  expect_refused({"generate", "--model", model, "--question", "What is 2 + 2?", "--prompts.file",
+                  shared_->path("prompts.txt").string()},
+                 7,
                  {"logits are not finite", "token 1 of answer 1"});
   const std::string error =
       expect_refused(train({"--model", model, "--train.eval-every", "100"}), 7, {"not finite"});
