@@ -13,7 +13,10 @@ while (($#)); do
   case $1 in
     -h | --help) show_help "${BASH_SOURCE[0]}" ;;
     --dry-run) site_dry=1 ;;
-    --config) config=${2:-} && shift ;;
+    --config)
+      (($# >= 2)) || give_up 2 "--config needs a file" "slurm/submit_pipeline.sh --help"
+      config=$2 && shift
+      ;;
     *) give_up 2 "unknown option $1" "slurm/submit_pipeline.sh --help" ;;
   esac
   shift

@@ -101,23 +101,20 @@ build_targets() {
 
 # run_stoppable COMMAND…: runs it to its end and returns its status. TERM, INT, USR1 and USR2 reach it
 # as the signal that softcot takes for a stop (SOFTCOT_STOP_SIGNAL, usr1): mpirun and srun hand that on
-# to all ranks, but answer TERM by killing them. Those that came before, since a script called
-# note_stops, reach it at its start.
+# to all ranks, but answer TERM by killing them. If one came since the script called note_stops, the
+# command is not started, and the status is that of a command which such a signal has ended.
 run_stoppable() {
-  local status=0 job=''
-  stop_asked=${stop_asked:-0}
-  trap 'stop_asked=1; forward_stop' TERM INT USR1 USR2
+  local status=0 job signal=${SOFTCOT_STOP_SIGNAL:-usr1}
+  ((!${stop_asked:-0})) || return $((128 + $(kill -l "${signal}")))
   "$@" <&0 &
   job=$!
-  ((!stop_asked)) || forward_stop
-  stop_asked=0
+  trap 'stop_asked=1; kill -s "${signal}" "${job}" 2>/dev/null || true' TERM INT USR1 USR2
   wait "${job}" || status=$?
-  while ((stop_asked)); do # a signal ends the wait, not the command
+  while ((${stop_asked:-0})); do # a signal ends the wait, not the command
     stop_asked=0 status=0
     wait "${job}" || status=$?
   done
   trap - TERM INT USR1 USR2
   return "${status}"
 }
-forward_stop() { [[ -z ${job} ]] || kill -s "${SOFTCOT_STOP_SIGNAL:-usr1}" "${job}" 2>/dev/null || true; }
 note_stops() { trap 'stop_asked=1' TERM INT USR1 USR2; }

@@ -195,6 +195,22 @@ TEST(SlurmScripts, NameTheValueThatIsMissing) {
               HasSubstr("error[2] cannot read /nowhere"));
 }
 
+TEST(SlurmScripts, AnOptionWithoutItsValueIsNamed) {
+  const ChildResult pipeline = script("slurm/submit_pipeline.sh", {"--config"}, {});
+  EXPECT_EQ(pipeline.status, 2);
+  EXPECT_THAT(pipeline.err, HasSubstr("error[2] --config needs a file"));
+}
+
+TEST(SlurmScripts, AStopBeforeTheRanksAreThereReachesThem) {
+  const auto begun = std::chrono::steady_clock::now();
+  const ChildResult asked = run_child(
+      {"bash", "-c",
+       "source " SOFTCOT_SOURCE
+       "/launch/tools/steps.sh && note_stops && kill -TERM $$ && run_stoppable sleep 60"});
+  EXPECT_EQ(asked.status, 128 + SIGUSR1) << asked.err;
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(30));
+}
+
 TEST(SlurmScripts, SayThatSlurmIsNotHere) {
   const TemporaryFolder folder;
   for (const char* tool : {"bash", "dirname"}) {
