@@ -55,7 +55,7 @@ fs::path write_checkpoint(const fs::path& folder, const TrainingState& state) {
   fault_point("checkpoint.json-written");
   write_file_atomically(work.file(kDoneMark), hash_bytes(json) + "\n");
   fault_point("checkpoint.done-written");
-  const fs::path target = folder / checkpoint_name(state.step);
+  fs::path target = folder / checkpoint_name(state.step);
   work.publish(target);
   fault_point("checkpoint.renamed");
   fsync_folder(folder);

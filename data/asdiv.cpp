@@ -60,7 +60,7 @@ class AsdivFile {
 };
 
 std::string part(const AsdivFile& file, pugi::xml_node problem, const char* name) {
-  const std::string text = trimmed(problem.child(name).text().get());
+  std::string text = trimmed(problem.child(name).text().get());
   if (text.empty()) {
     file.refuse("problem without one of its parts",
                 static_cast<std::size_t>(problem.offset_debug()), fmt::format("<{}>", name), "");

@@ -23,7 +23,7 @@ struct AsdivProblem {
 /// Calls `visit` for each problem until it returns false.
 /// @throws Error kInput: no such file, no XML, no ProblemSet with problems, a problem without one
 /// of its parts; file and line are named.
-void for_each_asdiv_problem(const std::filesystem::path& file,
+void for_each_asdiv_problem(const std::filesystem::path& path,
                             const std::function<bool(const AsdivProblem&)>& visit);
 
 /// The number with which an answer begins, if the rest is at most a unit in brackets.

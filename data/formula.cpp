@@ -84,9 +84,9 @@ std::optional<std::vector<Rational>> Formula::results(std::span<const Rational> 
     if (part_ != DivisionPart::kExact && &operation == &operations_.back()) {
       const auto division = with_rest(left, right);
       if (!division) return std::nullopt;
-      all.push_back(part_ == DivisionPart::kRest       ? division->rest
-                    : part_ == DivisionPart::kQuotient ? division->quotient
-                                                       : division->quotient + 1);
+      all.emplace_back(part_ == DivisionPart::kRest       ? division->rest
+                       : part_ == DivisionPart::kQuotient ? division->quotient
+                                                          : division->quotient + 1);
       continue;
     }
     const auto result = apply(operation.sign, left, right);

@@ -113,7 +113,7 @@ std::vector<Rational> implied_numbers(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     if (text[at] == '$' || text[at] == '%') add("cent");
     std::string word = word_at(text, at);
-    if (const std::int64_t names = names_at(text, at); names > 1) numbers.push_back(names);
+    if (const std::int64_t names = names_at(text, at); names > 1) numbers.emplace_back(names);
     at += std::max<std::size_t>(word.size(), 1);
     if (!add(word) && word.ends_with('s')) {
       word.pop_back();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <ranges>
 #include <vector>
 
 #include "evaluation/answer_extraction_announcement.h"
@@ -80,8 +81,8 @@ Answer bare_answer(AnswerType type, std::string_view plain) {
 
 Answer strict_answer(AnswerType type, std::string_view plain) {
   const std::vector<Announcement> announcements = find_announcements(plain);
-  for (auto it = announcements.rbegin(); it != announcements.rend(); ++it) {
-    if (Answer answer = claimed(type, it->claim)) return answer;
+  for (const Announcement& announcement : std::views::reverse(announcements)) {
+    if (Answer answer = claimed(type, announcement.claim)) return answer;
   }
   if (type == AnswerType::kChoice) {
     if (Answer answer = last_called_choice(plain)) return answer;

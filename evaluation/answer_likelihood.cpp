@@ -1,5 +1,6 @@
 #include "evaluation/answer_likelihood.h"
 
+#include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 
 namespace softcot {

@@ -65,7 +65,7 @@ std::vector<std::string> table_row(const MethodResult& row) {
                                   fmt::format("{:.3f}", nll.interval.low),
                                   fmt::format("{:.3f}", nll.interval.high)));
   } else {
-    cells.push_back("–");
+    cells.emplace_back("–");
   }
   const auto difference = [&](const Estimate& estimate, double scale, int digits,
                               const char* unit) {

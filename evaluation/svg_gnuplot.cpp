@@ -14,8 +14,6 @@
 #include <string_view>
 #include <vector>
 
-extern char** environ;
-
 namespace softcot {
 namespace {
 

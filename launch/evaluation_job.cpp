@@ -139,7 +139,7 @@ void EvaluationJob::note_trained() {
 
 /// Records the assistant that a contestant depends on. Collective over the world.
 std::string EvaluationJob::note_assistant(const TextModel& assistant) {
-  const std::string hash =
+  std::string hash =
       assistant.path == text_.path ? backbone_hash_ : model_hash(assistant.path, *groups_.world);
   ModelConfig config = assistant.config;
   if (run_.assistant.load.layers > 0) config.layers = run_.assistant.load.layers;

@@ -1,5 +1,6 @@
 #include "launch/machine_speed.h"
 
+#include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 #include <algorithm>
 #include <chrono>

@@ -54,7 +54,7 @@ std::string entry(const Option& option, const OptionSet& options) {
 }  // namespace
 
 std::string help_page(const OptionSet& options) {
-  const std::string argument = options.argument();
+  const std::string& argument = options.argument();
   std::string out = fmt::format(
       "softcot {}: {}\n\nUsage: softcot {}{} [--config FILE] [--option value …]\n",
       options.command(), options.summary(), options.command(),

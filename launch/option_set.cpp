@@ -130,7 +130,9 @@ std::vector<Assignment> OptionSet::gather(const std::vector<std::string>& argume
   for (const Assignment& assignment : from_line) check_name(assignment, true, problems);
 
   std::vector<Assignment> from_environment;
-  for (const auto& [variable, value] : environment) {
+  for (const auto& entry : environment) {
+    const std::string& variable = entry.first;
+    const std::string& value = entry.second;
     if (variable == "SOFTCOT_CONFIG") config_ = value;
     for (const Section& section : sections_) {
       const std::string prefix = Option{.name = section.name + "."}.environment_name();

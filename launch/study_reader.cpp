@@ -96,7 +96,7 @@ class Reader {
       const auto status = require<std::string>(cell, "status", where);
       if (status != "done") {
         const bool told = cell.contains("error") && cell["error"].is_string();
-        leave_out(name, told && cell["error"] != ""
+        leave_out(name, told && !cell["error"].get_ref<const std::string&>().empty()
                             ? status + ": " + cell["error"].get<std::string>()
                             : status);
         continue;

@@ -25,8 +25,7 @@ std::string setting(const SuiteCell& cell, const std::string& name, const std::s
 std::string thoughts_of(const SuiteCell& cell) {
   const Method& method = method_of(cell.entry.method);
   if (!method.placeholders && !method.written) return "";
-  const std::string train =
-      setting(cell, "thoughts.count", fmt::format("{}", ThoughtOptions{}.count));
+  std::string train = setting(cell, "thoughts.count", fmt::format("{}", ThoughtOptions{}.count));
   const std::string eval = setting(cell, "thoughts.eval-count", "0");
   if (eval == "0" || eval == train) return train;
   return method.trained() ? train + " / " + eval : eval;

@@ -84,9 +84,9 @@ void fail_write(int error_number, const std::filesystem::path& path) {
       fail(ExitCode::kUsage,
            problem("output cannot be written", "choose an output folder you may write to"));
     case ENOENT:
-    case ENOTDIR:
       fail(ExitCode::kUsage, problem("output folder is missing", "make it, or choose another"));
     case EISDIR:
+    case ENOTDIR:
     case ENOTEMPTY:
     case EEXIST:
       fail(ExitCode::kUsage,

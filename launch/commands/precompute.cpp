@@ -1,3 +1,5 @@
+#include <ATen/Functions.h>
+
 #include <algorithm>
 #include <optional>
 

@@ -26,7 +26,7 @@ std::string remedies(const Workload& work, const Machine& machine, double lackin
   const std::string memory_of = machine.on_gpu() ? "a GPU" : "a node";
   const double more = lacking * machine.memory / usable_memory(machine);
   found.push_back(fmt::format("{} more memory {}", gigabytes(more), memory_of));
-  const auto try_with = [&](Workload changed, const std::string& words) {
+  const auto try_with = [&](const Workload& changed, const std::string& words) {
     if (fits_somehow(changed, machine)) found.push_back(words);
   };
   if (work.accumulation == 0 || work.accumulation < work.batch) {
