@@ -43,12 +43,14 @@ bool wait_seconds(int seconds) {
 }  // namespace
 
 bool may_report_failure(int rank) {
+  const bool together = all_on_this_machine();
   const Mark mark = leave_mark();
+  if (rank == 0 && !together) return true;  // Who has the mark waits for it.
   if (mark == Mark::kTaken) {
-    wait_seconds(2);  // The other's exit status is to be the job's.
+    wait_seconds(together ? 2 : 7);  // The other's exit status is to be the job's.
     return false;
   }
-  if (rank == 0 || (mark == Mark::kMine && all_on_this_machine())) return true;
+  if (rank == 0 || (mark == Mark::kMine && together)) return true;
   return wait_seconds(5);
 }
 

@@ -112,6 +112,18 @@ TEST(Cli, OneRankSpeaksForAJobThatFailsAlike) {
                   "--json.")));
 }
 
+// As under srun, which does not say whether all ranks are here: rank 1 was first and waits for rank
+// 0.
+TEST(Cli, TheFirstRankSpeaksThoughAnotherWasFirst) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "softcot-failed-job");
+  const ChildResult result = run_child(
+      {SOFTCOT_PROGRAM, "doctor", "--jsno"}, "",
+      {{"PMIX_RANK", "0"}, {"PMIX_NAMESPACE", "job"}, {"PMIX_SERVER_TMPDIR", folder.path()}});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_THAT(result.err, HasSubstr("error[2] unknown option: --jsno"));
+}
+
 TEST(Cli, DoctorTellsOfThisMachineAndItsRanks) {
   const ChildResult table = softcot({"doctor"});
   EXPECT_EQ(table.status, 0);
