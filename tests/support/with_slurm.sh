@@ -6,7 +6,7 @@
 # of its own (processes, network, host names, mounts), so it clashes with nothing, nobody else reaches
 # it, and the kernel ends all of it, jobs included, together with COMMAND. Installs Debian's packages
 # where root may do so. Ends as COMMAND does, or with 77 and the reason where none of this can be or
-# SOFTCOT_SLURM=0 forbids it.
+# SOFTCOT_SLURM=1 does not ask for it.
 set -euo pipefail
 state=/mnt # a file system in memory, seen in here only
 
@@ -33,7 +33,7 @@ install_packages() {
 
 prepare() {
   local need log
-  [[ ${SOFTCOT_SLURM:-1} != 0 ]] || skip "SOFTCOT_SLURM=0"
+  [[ ${SOFTCOT_SLURM:-0} == 1 ]] || skip "SOFTCOT_SLURM=1 starts a private Slurm here, and installs it if need be"
   ((EUID == 0)) || skip "a private Slurm needs root"
   unshare --fork --pid --net --uts --mount true 2>/dev/null || skip "a private Slurm needs namespaces"
   mapfile -t need < <(missing)

@@ -192,7 +192,7 @@ TEST(Study, MarksResultsThatAreNotThoseOfTheirSettings) {
   make_run(at / "changed", with({{"train.seed", "42"}}));
   write(at / "changed/evaluate.cfg", read(at / "changed/evaluate.cfg") + "top-p = 0.5\n");
   make_run(at / "edited", with({{"train.seed", "43"}}));
-  std::string samples = without_seals(read(at / "edited/samples/softcot.jsonl"));
+  std::string samples = test::without_seals(read(at / "edited/samples/softcot.jsonl"));
   const std::string wrong = "\"flexible\":{\"answer\":\"6\",\"correct\":false";
   samples.replace(samples.find(wrong), wrong.size(),
                   "\"flexible\":{\"answer\":\"6\",\"correct\":true");
@@ -213,7 +213,7 @@ TEST(Study, LeavesOutWhatItCannotReadAndSaysWhy) {
   const fs::path& at = folder.path();
   make_run(at / "good", with({}));
   make_run(at / "newer", with({}));
-  std::string results = without_seals(read(at / "newer/results.json"));
+  std::string results = test::without_seals(read(at / "newer/results.json"));
   results.replace(results.find("softcot-results/1"), 17, "softcot-results/9");
   write(at / "newer/results.json", results);
   make_run(at / "torn", with({}));
@@ -221,7 +221,7 @@ TEST(Study, LeavesOutWhatItCannotReadAndSaysWhy) {
   write(at / "trained/metrics.jsonl", "{\"step\": 1, \"loss\": 1}\n");
   fs::create_directories(at / "empty");
   make_run(at / "older", with({{"train.seed", "42"}}));
-  results = without_seals(read(at / "older/results.json"));
+  results = test::without_seals(read(at / "older/results.json"));
   const std::string version = "\"softcot\": \"" SOFTCOT_VERSION "\"";
   results.replace(results.find(version), version.size(), "\"softcot\": \"0.0.1\"");
   write(at / "older/results.json", results);
