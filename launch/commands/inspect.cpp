@@ -26,7 +26,8 @@ ExitCode run_inspect(Invocation& invocation) {
   options.set_notes(
       "Exit status: 0 sound or repaired · 2 no such folder, or in use · 3 model, results or "
       "samples\n"
-      "damaged · 4 cache damaged · 5 checkpoint damaged. Without --verify only what is cheap to read "
+      "damaged · 4 cache damaged · 5 checkpoint damaged. Without --verify only what is cheap to "
+      "read "
       "is\n"
       "looked at.\n"
       "A damaged model cannot be repaired here: get its files again.");

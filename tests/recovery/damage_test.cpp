@@ -1,5 +1,5 @@
-// Changed bytes in what a run leaves behind: found and named, or harmless; never another number. And
-// the way back: inspect --verify, --repair, and the commands that make what is missing.
+// Changed bytes in what a run leaves behind: found and named, or harmless; never another number.
+// And the way back: inspect --verify, --repair, and the commands that make what is missing.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -9,8 +9,8 @@ namespace softcot::test {
 std::string slurp(const std::filesystem::path& path);
 void spill(const std::filesystem::path& path, const std::string& bytes);
 
-/// JSON objects without the hash that they may carry (runtime/sealed_json.h): for a test that changes
-/// them on purpose.
+/// JSON objects without the hash that they may carry (runtime/sealed_json.h): for a test that
+/// changes them on purpose.
 std::string without_seals(const std::string& json);
 
 }  // namespace softcot::test

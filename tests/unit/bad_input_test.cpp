@@ -281,8 +281,7 @@ TEST_F(BadInput, AnswersAreNotMadeOfWhatIsNoNumber) {
   }
   expect_refused({"generate", "--model", model, "--question", "What is 2 + 2?", "--prompts.file",
                   shared_->path("prompts.txt").string()},
-                 7,
-                 {"logits are not finite", "token 1 of answer 1"});
+                 7, {"logits are not finite", "token 1 of answer 1"});
   const std::string error =
       expect_refused(train({"--model", model, "--train.eval-every", "100"}), 7, {"not finite"});
   EXPECT_THAT(error, HasSubstr("held-out loss"));
