@@ -168,9 +168,10 @@ FolderReport report_written(const std::filesystem::path& folder, InspectDepth de
   FolderReport report{.kind = "written thoughts", .facts = {}};
   const auto file = folder / kWrittenKeyName;
   const JsonLimits limits{.code = ExitCode::kCache};
+  const std::string text = read_file(file, limits.max_bytes);
+  parse_json(text, file.string(), limits);
   // In the order of the file, which the hash is over.
-  const auto key = nlohmann::ordered_json::parse(read_file(file, limits.max_bytes), nullptr,
-                                                 /*allow_exceptions=*/false);
+  const auto key = nlohmann::ordered_json::parse(text);
   const std::string hash = hash_bytes(key.dump());
   if (!key.is_object() || !std::filesystem::weakly_canonical(folder).filename().string().ends_with(
                               hash.substr(0, 12))) {

@@ -22,7 +22,7 @@ std::string variable(const char* name) {
 /// The earlier starts of this job that came no further than `progress`; 0 if anything has changed.
 std::int64_t earlier_in_vain(const std::filesystem::path& file, const nlohmann::json& now) {
   if (variable("SLURM_RESTART_COUNT").empty() || !std::filesystem::exists(file)) return 0;
-  const auto before = nlohmann::json::parse(read_file(file, 1U << 16), nullptr, false);
+  const auto before = parse_json_or_null(read_file(file, 1U << 16));
   if (!before.is_object()) return 0;
   for (const char* same : {"command", "job", "progress"}) {
     if (before.value(same, nlohmann::json()) != now[same]) return 0;

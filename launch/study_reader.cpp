@@ -15,6 +15,7 @@
 #include "runtime/error.h"
 #include "runtime/json_file.h"
 #include "runtime/log.h"
+#include "runtime/named_path.h"
 
 namespace softcot {
 namespace {
@@ -45,6 +46,15 @@ std::string one_line(const Error& error) {
   }
   if (!problem.expected.empty() || !problem.got.empty()) text += ")";
   return text;
+}
+
+/// A path in a file of results leads to no other place than the folder of that file.
+std::string inside(std::string path, const std::string& where) {
+  if (stays_below(path)) return path;
+  fail(ExitCode::kInput, {.what = "path that leads out of the folder of results",
+                          .where = where,
+                          .expected = "one below that folder",
+                          .got = path});
 }
 
 std::string name_of(const fs::path& folder) {
@@ -103,7 +113,7 @@ class Reader {
       }
       const auto below = [&](const char* key) {
         const auto path = require<std::string>(cell, key, where);
-        return path.empty() ? fs::path() : folder / path;
+        return path.empty() ? fs::path() : folder / inside(path, where);
       };
       const fs::path baseline = below("baseline");
       if (fs::exists(RunPaths{baseline}.results())) {
@@ -150,7 +160,7 @@ class Reader {
     study_.source = require<std::string>(json, "source", where);
     for (const auto& row : require<nlohmann::json>(json, "rows", where)) {
       for (const auto& run : require<nlohmann::json>(row, "runs", where)) {
-        const auto name = require<std::string>(run, "folder", where);
+        const auto name = inside(require<std::string>(run, "folder", where), where);
         if (name.find('/') == std::string::npos && !known.contains(name)) order.push_back(name);
         Place& place = known[name];
         place.title = require<std::string>(row, "title", where);

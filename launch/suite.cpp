@@ -12,6 +12,7 @@
 #include "launch/nearest_name.h"
 #include "launch/option_sources.h"
 #include "runtime/hash.h"
+#include "runtime/named_path.h"
 
 namespace softcot {
 namespace {
@@ -135,6 +136,11 @@ class SuiteReader {
       entry.title = method_of(entry.method).title;
     } catch (const Error& error) {
       problems_.push_back(error.problem());
+      return;
+    }
+    if (colon != std::string::npos && !is_plain_name(entry.variant)) {
+      problem("variant that cannot be a part of a folder's name", file_.string() + ": " + name,
+              "a name without \"/\"");
       return;
     }
     if (!entry.variant.empty()) {

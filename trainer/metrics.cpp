@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "runtime/atomic_file.h"
+#include "runtime/json_file.h"
 #include "runtime/log.h"
 #include "runtime/sealed_json.h"
 
@@ -39,9 +40,9 @@ void MetricsLog::drop_from_step(std::int64_t step) {
   std::istringstream lines(read_file(path_, std::uint64_t{1} << 32));
   std::string kept;
   for (std::string line; std::getline(lines, line);) {
-    const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    const bool whole = json.is_object() && json.contains("step") && json["step"].is_number() &&
-                       json_seal(line) != JsonSeal::kBroken;
+    const auto json = parse_json_or_null(line);
+    const bool whole = json.is_object() && json.contains("step") &&
+                       json["step"].is_number_integer() && json_seal(line) != JsonSeal::kBroken;
     if (!whole) {
       log_warning("{}: a line that is torn or damaged is left out", path_.string());
       continue;

@@ -191,6 +191,12 @@ TEST_F(SuiteFile, EverythingWrongIsTold) {
             Contains(HasSubstr("published figure of no cell")),
             Contains(HasSubstr("published figure is no number")),
             Contains(HasSubstr("two cells in one folder: lora-gsm8k-seed1"))));
+  for (const char* name : {"../../x", "a/b", "..", ""}) {
+    EXPECT_THAT(problems(std::string("methods = softcot:") + name + "\ntasks = gsm8k, aqua\n",
+                         std::string("[variant.") + name + "]\ntitle = x\n"),
+                Contains(HasSubstr("cannot be a part of a folder's name")))
+        << name;
+  }
   const std::string both = "methods = softcot\ntasks = gsm8k, aqua\n";
   EXPECT_THAT(problems(both, "[method.softcot]\ntrain.stepps = 3\n[evaluate]\nseeds = 0\n"),
               AllOf(Contains(HasSubstr("did you mean train.steps?")),
