@@ -52,12 +52,7 @@ at::Tensor HostGradientPass::multiply(const at::Tensor& gradient, const LinearWe
 
 at::Tensor HostGradientPass::attend(const at::Tensor& gradient, std::int64_t index,
                                     const LayerTrace& trace) {
-  auto d_output = gradient;
-  if (is_narrow(gradient)) {
-    d_output = matrix(wide_, gradient.size(1), at::kFloat);
-    cpu::widen(static_cast<const std::uint16_t*>(gradient.const_data_ptr()), nullptr,
-               gradient.size(0), gradient.size(1), d_output.mutable_data_ptr<float>());
-  }
+  const auto d_output = widened(gradient, wide_);
   auto d_heads = matrix(heads_, trace.heads.size(1), at::kFloat);
   attend_backward_on_host(d_output, trace.heads, rows_, index, shape_, trace.attended, trace.mass,
                           d_heads);
@@ -70,11 +65,7 @@ void HostGradientPass::add_normalized(const at::Tensor& gradient, const at::Tens
                                       const at::Tensor& input, const at::Tensor& scale) {
   auto sum = gradient;
   if (tp_.size() > 1) {
-    if (is_narrow(gradient)) {
-      sum = matrix(wide_, gradient.size(1), at::kFloat);
-      cpu::widen(static_cast<const std::uint16_t*>(gradient.const_data_ptr()), nullptr,
-                 gradient.size(0), gradient.size(1), sum.mutable_data_ptr<float>());
-    }
+    sum = widened(gradient, wide_);
     tp_.all_reduce(sum, ReduceOp::kSum);
   }
   read_numbers(sum, [&](const auto* dy) {

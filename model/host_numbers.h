@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "model/cpu_kernels.h"
+
 /// Host tensors of float32 or bfloat16 numbers as the kernels of cpu_kernels.h take them.
 namespace softcot {
 
@@ -47,5 +49,14 @@ class HostBuffer {
  private:
   at::Tensor memory_;
 };
+
+/// x [P, W] itself where it is float32, else its numbers widened into `memory`.
+inline at::Tensor widened(const at::Tensor& x, HostBuffer& memory) {
+  if (!is_narrow(x)) return x;
+  auto wide = memory.matrix(x.size(0), x.size(1), at::kFloat);
+  cpu::widen(static_cast<const std::uint16_t*>(x.const_data_ptr()), nullptr, x.size(0), x.size(1),
+             wide.mutable_data_ptr<float>());
+  return wide;
+}
 
 }  // namespace softcot

@@ -103,11 +103,7 @@ void HostPass::activate(const at::Tensor& product, const LinearWeights& next, La
 void HostPass::add(const at::Tensor& product, bool in_place) {
   auto sum = product;
   if (tp_.size() > 1) {
-    if (is_narrow(product)) {
-      sum = matrix(wide_, product.size(1), at::kFloat);
-      cpu::widen(static_cast<const std::uint16_t*>(product.const_data_ptr()), nullptr,
-                 product.size(0), product.size(1), sum.mutable_data_ptr<float>());
-    }
+    sum = widened(product, wide_);
     tp_.all_reduce(sum, ReduceOp::kSum);
   }
   if (!in_place) x_ = x_.clone();
