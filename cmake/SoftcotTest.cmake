@@ -41,6 +41,17 @@ function(softcot_add_test)
   endif()
 endfunction()
 
+# softcot_on_gpus(test labels ranks…): the same program once more for each number of ranks, as gpu_TEST.RANKS,
+# with its tensors on GPUs.
+function(softcot_on_gpus test labels)
+  foreach(ranks IN LISTS ARGN)
+    add_test(NAME gpu_${test}.${ranks}
+      COMMAND ${MPIEXEC_EXECUTABLE} --oversubscribe --bind-to none -n ${ranks} $<TARGET_FILE:${test}>)
+    softcot_test_properties(gpu_${test}.${ranks} "gpu;${labels}" 300)
+    set_property(TEST gpu_${test}.${ranks} APPEND PROPERTY ENVIRONMENT SOFTCOT_TEST_DEVICE=cuda)
+  endforeach()
+endfunction()
+
 function(softcot_test_properties name labels timeout)
   # Run in parallel, ctest starts with the costly: here, with those that fail soonest.
   set(cost 1)

@@ -106,9 +106,9 @@ class Decoder {
   }
 
   /// No token is taken from numbers that are none: the largest of them would be a matter of chance.
-  static void require_finite(const at::Tensor& logits, const std::vector<ActiveRow>& rows) {
-    if (std::isfinite(logits.sum().item<float>()))
-      return;  // One pass; no finite logits overflow it.
+  /// `sum` of all logits: finite ones do not overflow it.
+  static void require_finite(double sum, const std::vector<ActiveRow>& rows) {
+    if (std::isfinite(sum)) return;
     fail(ExitCode::kNumerics,
          {.what = "logits are not finite",
           .where = fmt::format("token {} of answer {}", rows.front().result.ids.size() + 1,
@@ -116,10 +116,27 @@ class Decoder {
           .fix = "look into the weights: softcot inspect MODEL --check-finite"});
   }
 
-  /// Samples each row's next token from its hidden state [B, H] and hands over the rows that end.
-  void take_tokens(const at::Tensor& hidden, std::vector<ActiveRow>& rows) {
-    const auto logits = model_.backbone().logits(hidden).cpu();
-    require_finite(logits, rows);
+  /// Each row's next token from logits [B, V].
+  std::vector<std::int64_t> choose(const at::Tensor& logits, std::vector<ActiveRow>& rows) const {
+    if (options_.sampling.temperature == 0.0 && !logits.is_cpu()) {
+      return likeliest_on_device(logits, rows);
+    }
+    return sample_on_host(logits.cpu(), rows);
+  }
+
+  /// Without the logits' way to the host: one number a row makes it.
+  static std::vector<std::int64_t> likeliest_on_device(const at::Tensor& logits,
+                                                       const std::vector<ActiveRow>& rows) {
+    const auto sum = logits.sum(at::kDouble).view({1});
+    const auto found = at::cat({sum, logits.argmax(1).to(at::kDouble)}).cpu();
+    const auto* numbers = found.const_data_ptr<double>();
+    require_finite(numbers[0], rows);
+    return {numbers + 1, numbers + found.numel()};
+  }
+
+  std::vector<std::int64_t> sample_on_host(const at::Tensor& logits,
+                                           std::vector<ActiveRow>& rows) const {
+    require_finite(logits.sum().item<float>(), rows);
     std::vector<std::int64_t> tokens(rows.size());
     at::parallel_for(0, logits.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
@@ -127,6 +144,12 @@ class Decoder {
         tokens[at] = sample_token(logits[i], options_.sampling, rows[at].stream);
       }
     });
+    return tokens;
+  }
+
+  /// Chooses each row's next token from its hidden state [B, H] and hands over the rows that end.
+  void take_tokens(const at::Tensor& hidden, std::vector<ActiveRow>& rows) {
+    const auto tokens = choose(model_.backbone().logits(hidden), rows);
     std::vector<ActiveRow> going_on;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       auto& row = rows[i];

@@ -24,16 +24,23 @@ double fastest(int times, Work work) {
 
 }  // namespace
 
-MachineSpeed measure_machine_speed(at::ScalarType dtype) {
+MachineSpeed measure_machine_speed(at::ScalarType dtype, at::Device device) {
   const at::NoGradGuard no_grad;
-  constexpr std::int64_t kSide = 2048;
-  const auto a = at::ones({kSide, kSide}, dtype);
-  const auto b = at::ones({kSide, kSide}, dtype);
-  auto product = at::empty({kSide, kSide}, dtype);
-  const double gemm = fastest(5, [&] { at::mm_out(product, a, b); });
-  const auto block = at::ones({std::int64_t{64} << 20}, at::kFloat);
-  const double read = fastest(5, [&] { block.sum(); });
-  return {.gemm_flops = 2.0 * kSide * kSide * kSide / gemm,
+  const std::int64_t side = device.is_cpu() ? 2048 : 8192;
+  // Random: products of numbers that are all alike need less power, and so run faster.
+  const auto numbers = at::TensorOptions(device).dtype(dtype);
+  const auto a = at::randn({side, side}, numbers), b = at::randn({side, side}, numbers);
+  auto product = at::empty({side, side}, numbers);
+  // Reading one number waits for a device.
+  const double gemm = fastest(5, [&] {
+    at::mm_out(product, a, b);
+    product[0][0].item();
+  });
+  const std::int64_t count = std::int64_t{device.is_cpu() ? 64 : 1024} << 20;
+  const auto block = at::ones({count}, at::TensorOptions(device).dtype(at::kFloat));
+  const double read = fastest(5, [&] { block.sum().item(); });
+  const auto cube = static_cast<double>(side) * static_cast<double>(side) * static_cast<double>(side);
+  return {.gemm_flops = 2.0 * cube / gemm,
           .memory_bytes = static_cast<double>(block.nbytes()) / read};
 }
 

@@ -3,8 +3,6 @@
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 #include "model/cpu_attention.h"
 #include "model/cpu_kernels.h"
@@ -24,62 +22,17 @@ struct Call : torch::CustomClassHolder {
   const RotaryEmbedding* rope;
 };
 
-struct Heads {
-  at::Tensor query;  // [1, Q, T, D]
-  at::Tensor key;    // [1, Q, past + T, D], each KV head repeated for its query heads
-  at::Tensor value;
-};
-
-at::Tensor expand_heads(const at::Tensor& x,
-                        const AttentionShape& shape) {  // [S, K, D] → [1, Q, S, D]
-  const auto heads = x.transpose(0, 1);
-  if (shape.query_heads == shape.kv_heads) return heads.contiguous().unsqueeze(0);
-  const auto index = at::tensor(shape.kv_of_query, at::TensorOptions(at::kLong).device(x.device()));
-  return heads.index_select(0, index).unsqueeze(0);
-}
-
-/// The heads of one row; `rotated` [T, Q + 2K, D] are its new tokens.
-Heads gather_heads(const at::Tensor& rotated, const PackedRow& row, const Call& call) {
-  const auto& shape = *call.shape;
-  std::vector<at::Tensor> keys;
-  std::vector<at::Tensor> values;
-  const auto add = [&](const KvSegment& segment) {
-    if (segment.tokens() == 0) return;
-    keys.push_back(segment.keys(call.layer, segment.tokens()).to(rotated.scalar_type()));
-    values.push_back(segment.values(call.layer, segment.tokens()).to(rotated.scalar_type()));
-  };
-  for (const auto& segment : row.past) add(*segment);
-  if (row.own) add(*row.own);
-  keys.push_back(rotated.narrow(1, shape.query_heads, shape.kv_heads));
-  values.push_back(rotated.narrow(1, shape.query_heads + shape.kv_heads, shape.kv_heads));
-  return {rotated.narrow(1, 0, shape.query_heads).transpose(0, 1).unsqueeze(0),
-          expand_heads(keys.size() == 1 ? keys[0] : at::cat(keys), shape),
-          expand_heads(values.size() == 1 ? values[0] : at::cat(values), shape)};
-}
-
-/// 0 where query t of T may look at position s of S = past + T, else -inf. Undefined when there is
-/// no past: then the library's own causal rule is the same and cheaper.
-std::optional<at::Tensor> causal_mask(std::int64_t tokens, std::int64_t total,
-                                      const at::TensorOptions& options) {
-  if (tokens == total || tokens == 1) return std::nullopt;
-  return at::full({tokens, total}, -std::numeric_limits<float>::infinity(), options)
-      .triu_(total - tokens + 1);
-}
-
-double scale_of(const AttentionShape& shape) {
-  return 1.0 / std::sqrt(static_cast<double>(shape.head_width));
-}
-
 /// Numbers from one token's heads to the next's.
 std::int64_t step_of(const AttentionShape& shape) {
-  return (shape.query_heads + 2 * shape.kv_heads) * shape.head_width;
+  return shape.heads() * shape.head_width;
 }
 
 at::Tensor rotated_heads(const at::Tensor& qkv, const at::Tensor& positions, const Call& call) {
   const auto& shape = *call.shape;
-  const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads;
-  return call.rope->rotate(qkv.view({-1, heads, shape.head_width}), positions,
-                           shape.query_heads + shape.kv_heads, /*backwards=*/false);
+  auto heads = qkv.view({-1, shape.heads(), shape.head_width}).clone(at::MemoryFormat::Contiguous);
+  call.rope->rotate_on_host(heads, positions, shape.heads(), shape.query_heads + shape.kv_heads,
+                            /*backwards=*/false);
+  return heads;
 }
 
 /// Where the host kernels find the rows of one layer: heads [P, (Q + 2K) · D], output [P, Q · D],
@@ -110,7 +63,7 @@ std::vector<cpu::AttentionRow> host_rows(const at::Tensor& heads,
 
 cpu::AttentionHeads host_heads(const AttentionShape& shape) {
   return {shape.query_heads, shape.kv_heads, shape.head_width, shape.kv_of_query.data(),
-          static_cast<float>(scale_of(shape))};
+          static_cast<float>(shape.scale())};
 }
 
 /// The fused host kernels, which keep only each score's log-sum-exp for the backward pass.
@@ -144,20 +97,6 @@ struct PackedAttentionFunction : torch::autograd::Function<PackedAttentionFuncti
   }
 };
 
-/// Adds the new keys and values to each row's own segment.
-void remember(const at::Tensor& rotated, const Call& call) {
-  const auto& shape = *call.shape;
-  std::int64_t at = 0;
-  for (const auto& row : call.rows) {
-    if (row.own) {
-      const auto tokens = rotated.narrow(0, at, row.tokens);
-      row.own->write(call.layer, tokens.narrow(1, shape.query_heads, shape.kv_heads),
-                     tokens.narrow(1, shape.query_heads + shape.kv_heads, shape.kv_heads));
-    }
-    at += row.tokens;
-  }
-}
-
 void remember_on_host(const at::Tensor& heads, const std::vector<PackedRow>& rows,
                       std::int64_t layer, const AttentionShape& shape) {
   const float* key = heads.const_data_ptr<float>() + shape.query_heads * shape.head_width;
@@ -190,7 +129,7 @@ void decode(const at::Tensor& heads, const std::vector<PackedRow>& rows, std::in
                     output.mutable_data_ptr<float>() + r * shape.query_heads * shape.head_width});
   }
   cpu::decode_attention(host.data(), count, shape.kv_of_query.data(), shape.query_heads,
-                        shape.kv_heads, shape.head_width, static_cast<float>(scale_of(shape)));
+                        shape.kv_heads, shape.head_width, static_cast<float>(shape.scale()));
 }
 
 bool decodes(const std::vector<PackedRow>& rows) {
@@ -198,33 +137,10 @@ bool decodes(const std::vector<PackedRow>& rows) {
                      [](const PackedRow& row) { return row.tokens == 1 && row.own; });
 }
 
-/// Row by row through the library's own kernels, whatever the device; autograd follows where it is
-/// on.
-at::Tensor attend_by_library(const at::Tensor& rotated, const Call& call) {
-  const auto& shape = *call.shape;
-  auto output =
-      at::empty({rotated.size(0), shape.query_heads, shape.head_width}, rotated.options());
-  std::int64_t at = 0;
-  for (const auto& row : call.rows) {
-    const auto x = gather_heads(rotated.narrow(0, at, row.tokens), row, call);
-    const auto mask = causal_mask(row.tokens, x.key.size(2), x.query.options());
-    const auto out = at::scaled_dot_product_attention(x.query, x.key, x.value, mask, 0.0,
-                                                      !mask && row.tokens > 1, scale_of(shape));
-    output.narrow(0, at, row.tokens).copy_(out.squeeze(0).transpose(0, 1));
-    at += row.tokens;
-  }
-  return output.view({rotated.size(0), -1});
-}
-
 at::Tensor attend_without_autograd(const at::Tensor& qkv, const at::Tensor& positions,
                                    const Call& call) {
   const auto rotated = rotated_heads(qkv, positions, call);
   const auto& shape = *call.shape;
-  if (!on_host_in_float(qkv, call.rows)) {
-    const auto output = attend_by_library(rotated, call);
-    remember(rotated, call);
-    return output;
-  }
   auto output = at::empty({qkv.size(0), shape.query_heads * shape.head_width}, qkv.options());
   auto mass = at::empty({qkv.size(0) * shape.query_heads}, qkv.options());
   attend_on_host(rotated, call.rows, call.layer, shape, output, mass);
@@ -232,12 +148,6 @@ at::Tensor attend_without_autograd(const at::Tensor& qkv, const at::Tensor& posi
 }
 
 }  // namespace
-
-AttentionShape::AttentionShape(const ShardPlan& plan, std::int64_t width)
-    : query_heads(plan.query_heads()),
-      kv_heads(plan.kv_heads()),
-      head_width(width),
-      kv_of_query(plan.kv_of_query()) {}
 
 bool on_host_in_float(const at::Tensor& x, const std::vector<PackedRow>& rows) {
   if (!x.is_cpu() || x.scalar_type() != at::kFloat) return false;
@@ -276,24 +186,22 @@ void attend_backward_on_host(const at::Tensor& d_output, const at::Tensor& heads
                                  host_heads(shape));
 }
 
-at::Tensor packed_attention(const at::Tensor& qkv, const at::Tensor& positions,
-                            const std::vector<PackedRow>& rows, std::int64_t layer,
+at::Tensor packed_attention(const at::Tensor& qkv, const PackedBatch& batch, std::int64_t layer,
                             const AttentionShape& shape, const RotaryEmbedding& rope) {
+  const bool differentiable = at::GradMode::is_enabled() && qkv.requires_grad();
+  for (const auto& row : batch.rows) {
+    if (row.own && differentiable) {
+      fail(ExitCode::kInternal, {.what = "a growing cache segment under autograd"});
+    }
+  }
+  if (batch.device) return batch.device->attend(qkv, layer);
   auto call = c10::make_intrusive<Call>();
-  call->rows = rows;
+  call->rows = batch.rows;
   call->layer = layer;
   call->shape = &shape;
   call->rope = &rope;
-  if (!at::GradMode::is_enabled() || !qkv.requires_grad()) {
-    return attend_without_autograd(qkv, positions, *call);
-  }
-  for (const auto& row : rows) {
-    if (row.own) fail(ExitCode::kInternal, {.what = "a growing cache segment under autograd"});
-  }
-  if (!on_host_in_float(qkv, rows)) {
-    return attend_by_library(rotated_heads(qkv, positions, *call), *call);
-  }
-  return PackedAttentionFunction::apply(qkv, positions, call);
+  if (!differentiable) return attend_without_autograd(qkv, batch.positions, *call);
+  return PackedAttentionFunction::apply(qkv, batch.positions, call);
 }
 
 }  // namespace softcot

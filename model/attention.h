@@ -2,32 +2,30 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <vector>
 
+#include "model/attention_shape.h"
+#include "model/device_attention.h"
 #include "model/kv_cache.h"
 #include "model/rope.h"
-#include "model/shard_plan.h"
 
 namespace softcot {
 
-/// Sizes of a rank's attention: Q query heads and K key-value heads of width D.
-struct AttentionShape {
-  std::int64_t query_heads;
-  std::int64_t kv_heads;
-  std::int64_t head_width;
-  std::vector<std::int64_t> kv_of_query;  ///< [Q], the KV head each query head reads.
-
-  explicit AttentionShape(const ShardPlan& plan, std::int64_t head_width);
+/// Rows that are computed together, and where their P new tokens stand.
+struct PackedBatch {
+  const std::vector<PackedRow>& rows;
+  at::Tensor positions;               ///< [P] int64
+  std::optional<DeviceBatch> device;  ///< Not on the host.
 };
 
 /// Rotary grouped-query attention of one layer over a packed batch: qkv [P, (Q + 2K) · D] holds the
-/// new tokens' queries, keys and values (before rotation), row after row; positions [P] are theirs.
+/// new tokens' queries, keys and values (before rotation), row after row.
 /// Each row attends within itself and its past only. Returns [P, Q · D]. Local.
 ///
 /// Differentiable in qkv. Past keys and values are constants. A row with `own` set is not
 /// differentiable: call it without autograd.
-at::Tensor packed_attention(const at::Tensor& qkv, const at::Tensor& positions,
-                            const std::vector<PackedRow>& rows, std::int64_t layer,
+at::Tensor packed_attention(const at::Tensor& qkv, const PackedBatch& batch, std::int64_t layer,
                             const AttentionShape& shape, const RotaryEmbedding& rope);
 
 /// The same without autograd for `heads` [P, (Q + 2K) · D], rotated already, into `output`

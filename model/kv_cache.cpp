@@ -38,6 +38,14 @@ void KvSegment::write(std::int64_t layer, const at::Tensor& keys, const at::Tens
   values_.select(0, layer).narrow(0, tokens_, values.size(0)).copy_(values);
 }
 
+at::Tensor KvSegment::next_keys(std::int64_t layer) const {
+  return keys_.select(0, layer).select(0, tokens_).view({-1});
+}
+
+at::Tensor KvSegment::next_values(std::int64_t layer) const {
+  return values_.select(0, layer).select(0, tokens_).view({-1});
+}
+
 const float* KvSegment::host_keys(std::int64_t layer) const {
   return keys_.const_data_ptr<float>() + layer_offset(layer);
 }

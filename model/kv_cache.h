@@ -38,6 +38,9 @@ class KvSegment {
   /// numbers from one token to the next.
   void write_host(std::int64_t layer, const float* keys, const float* values, std::int64_t count,
                   std::int64_t step);
+  /// Where write() puts the keys and values of one token: [kv_heads · D].
+  at::Tensor next_keys(std::int64_t layer) const;
+  at::Tensor next_values(std::int64_t layer) const;
   void advance(std::int64_t count) { tokens_ += count; }
 
  private:

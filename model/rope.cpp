@@ -46,20 +46,15 @@ void RotaryEmbedding::rotate_on_host(at::Tensor& x, const at::Tensor& positions,
               heads, rotated, x.numel() / positions.size(0) / heads, backwards ? -1.0F : 1.0F);
 }
 
-at::Tensor RotaryEmbedding::rotate(const at::Tensor& x, const at::Tensor& positions,
-                                   std::int64_t rotated, bool backwards) const {
-  auto y = x.clone(at::MemoryFormat::Contiguous);
-  if (y.is_cpu() && y.scalar_type() == at::kFloat) {
-    rotate_on_host(y, positions, y.size(1), rotated, backwards);
-    return y;
-  }
+RotaryTable RotaryEmbedding::table(const at::Tensor& positions) const {
   const auto cosine = cosine_.index_select(0, positions).unsqueeze(1);
-  const auto sine = sine_.index_select(0, positions).unsqueeze(1) * (backwards ? -1.0 : 1.0);
-  auto turned = y.narrow(1, 0, rotated);
-  const auto halves = turned.to(at::kFloat).chunk(2, -1);
-  turned.copy_(
-      at::cat({halves[0] * cosine - halves[1] * sine, halves[1] * cosine + halves[0] * sine}, -1));
-  return y;
+  const auto sine = sine_.index_select(0, positions).unsqueeze(1);
+  return {at::cat({cosine, cosine}, -1), at::cat({-sine, sine}, -1)};
+}
+
+at::Tensor RotaryTable::turn(const at::Tensor& x) const {
+  const auto swapped = x.roll({x.size(-1) / 2}, {-1});
+  return at::addcmul(x * cosine, swapped, sine).to(x.scalar_type());
 }
 
 }  // namespace softcot

@@ -127,10 +127,12 @@ at::Tensor Transformer::run_layers(at::Tensor x, const std::vector<PackedRow>& r
   rope_.reserve(last, device_);
   const auto where = at::tensor(positions, at::kLong).to(device_);
   const bool frozen = !trains_weights() || !at::GradMode::is_enabled();
+  PackedBatch batch{rows, where, std::nullopt};
+  if (!fuses_on_host(x)) batch.device.emplace(rows, where, attention_, rope_);
   if (lora == nullptr && frozen && HostPass::serves(x, rows)) {
     x = FrozenLayers{layers_, attention_, rope_, config_.norm_epsilon, tp_}.run(x, rows, where);
   } else {
-    for (std::int64_t i = 0; i < layers(); ++i) x = run_layer(x, i, where, rows, lora);
+    for (std::int64_t i = 0; i < layers(); ++i) x = run_layer(x, i, batch, lora);
   }
   for (const auto& row : rows) {
     if (row.own) row.own->advance(row.tokens);
@@ -138,19 +140,18 @@ at::Tensor Transformer::run_layers(at::Tensor x, const std::vector<PackedRow>& r
   return x;
 }
 
-at::Tensor Transformer::run_layer(const at::Tensor& x, std::int64_t index,
-                                  const at::Tensor& positions, const std::vector<PackedRow>& rows,
+at::Tensor Transformer::run_layer(const at::Tensor& x, std::int64_t index, const PackedBatch& batch,
                                   const Lora* lora) const {
   const DecoderLayer& layer = layers_[index];
   const auto product = [&](const at::Tensor& input, const LinearWeights& matrix,
                            std::span<const LoraTarget> stacked) {
     const auto y = linear(input, matrix);
-    return lora == nullptr ? y : lora->add(y, input, index, stacked, plan_, rows);
+    return lora == nullptr ? y : lora->add(y, input, index, stacked, plan_, batch.rows);
   };
   const auto attention_in =
       copy_to_group(rms_norm(x, layer.attention_norm, config_.norm_epsilon), tp_);
   const auto qkv = product(attention_in, layer.qkv, kQueryKeyValue);
-  const auto mixed = packed_attention(qkv, positions, rows, index, attention_, rope_);
+  const auto mixed = packed_attention(qkv, batch, index, attention_, rope_);
   const auto y = x + reduce_from_group(product(mixed, layer.attention_out, kOutput), tp_);
 
   const auto feed_forward_in =

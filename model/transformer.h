@@ -104,8 +104,8 @@ class Transformer {
   void for_each_weight(const std::function<void(const WeightRule& rule, const std::string& name,
                                                 at::Tensor part)>& visit) const;
   at::Tensor run_layers(at::Tensor x, const std::vector<PackedRow>& rows, const Lora* lora) const;
-  at::Tensor run_layer(const at::Tensor& x, std::int64_t index, const at::Tensor& positions,
-                       const std::vector<PackedRow>& rows, const Lora* lora) const;
+  at::Tensor run_layer(const at::Tensor& x, std::int64_t index, const PackedBatch& batch,
+                       const Lora* lora) const;
 
   ModelConfig config_;
   at::ScalarType dtype_;

@@ -39,8 +39,13 @@ at::Device device_of(const std::vector<Parameter>& parameters) {
   return parameters.empty() ? at::kCPU : parameters.front().value.device();
 }
 
-double squared_norm(const at::Tensor& tensor) {
-  return tensor.to(at::kDouble).square().sum().item<double>();
+/// The squared norm of each, brought to the host together.
+std::vector<double> squared_norms(const std::vector<at::Tensor>& tensors) {
+  if (tensors.empty()) return {};
+  std::vector<at::Tensor> norms;
+  for (const auto& tensor : tensors) norms.push_back(tensor.to(at::kDouble).square().sum());
+  const auto all = at::stack(norms).cpu();
+  return {all.const_data_ptr<double>(), all.const_data_ptr<double>() + all.numel()};
 }
 
 /// The part of `range` that lies in [offset, offset + size), counted from offset.
@@ -87,9 +92,12 @@ void AdamW::reduce_gradients() {
 }
 
 double AdamW::clip_gradients() {
+  std::vector<at::Tensor> gradients;
+  for (const auto& parameter : parameters_) gradients.push_back(parameter.value.grad());
+  const auto norms = squared_norms(gradients);
   double same = 0, own = 0;
-  for (const auto& parameter : parameters_) {
-    (parameter.tp == TpGradient::kOwn ? own : same) += squared_norm(parameter.value.grad());
+  for (std::size_t i = 0; i < norms.size(); ++i) {
+    (parameters_[i].tp == TpGradient::kOwn ? own : same) += norms[i];
   }
   const double norm = std::sqrt(same + reduce_scalar(tp_, own, ReduceOp::kSum));
   if (options_.clip > 0 && norm > options_.clip) {

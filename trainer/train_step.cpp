@@ -45,16 +45,15 @@ StepResult TrainStep::run(const std::vector<TrainBatch>& batches, double learnin
 
   // 2. Forward and backward over this replica's rows.
   optimizer_.zero_gradients();
-  double loss = 0;
+  std::vector<at::Tensor> shares;
   for (const auto& batch : batches) {
-    accumulate(batch, static_cast<double>(result.targets), result, loss);
+    accumulate(batch, static_cast<double>(result.targets), result, shares);
   }
   // 3. Sum loss and gradients over the ranks.
-  reduce_gradients(loss, result);
+  reduce_gradients(shares, result);
 
   // 4. Update, unless some rank saw a number that is none.
   Stopwatch update;
-  result.loss = loss;
   result.gradient_norm = optimizer_.clip_gradients();
   if (!std::isfinite(result.loss) || !std::isfinite(result.gradient_norm)) {
     fail(ExitCode::kNumerics,
@@ -69,21 +68,24 @@ StepResult TrainStep::run(const std::vector<TrainBatch>& batches, double learnin
 }
 
 void TrainStep::accumulate(const TrainBatch& batch, double divisor, StepResult& result,
-                           double& loss) {
+                           std::vector<at::Tensor>& shares) {
   if (batch.rows.empty()) return;
   Stopwatch clock;
   const auto soft = parts_.soft(model_, batch.rows, batch.thoughts);
   const auto share = model_.score(batch.rows, soft).nll.sum() / divisor;
-  loss += share.item<double>();
+  shares.push_back(share.detach());
   clock.lap(result.forward_seconds);
   share.backward();
   clock.lap(result.backward_seconds);
 }
 
-void TrainStep::reduce_gradients(double& loss, StepResult& result) {
+/// Nothing before this waits for a device; the loss is the first number that the host needs.
+void TrainStep::reduce_gradients(const std::vector<at::Tensor>& shares, StepResult& result) {
   Stopwatch clock;
   optimizer_.reduce_gradients();
-  loss = reduce_scalar(dp_, loss, ReduceOp::kSum);
+  double loss = 0;
+  for (const auto& share : shares) loss += share.item<double>();
+  result.loss = reduce_scalar(dp_, loss, ReduceOp::kSum);
   clock.lap(result.reduce_seconds);
 }
 

@@ -44,8 +44,10 @@ class TrainStep {
   StepResult run(const std::vector<TrainBatch>& batches, double learning_rate);
 
  private:
-  void accumulate(const TrainBatch& batch, double divisor, StepResult& result, double& loss);
-  void reduce_gradients(double& loss, StepResult& result);
+  /// Adds the batch's gradients, and its part of the loss to `shares`.
+  void accumulate(const TrainBatch& batch, double divisor, StepResult& result,
+                  std::vector<at::Tensor>& shares);
+  void reduce_gradients(const std::vector<at::Tensor>& shares, StepResult& result);
 
   const SoftPromptModel& model_;
   const TrainedParts& parts_;

@@ -11,24 +11,19 @@ import argparse
 import json
 import math
 import os
-import shutil
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
 
-import numpy as np
+import random_model
 
 LAYERS = 6  # of the random models
 COLOURS = ["#1b7f5c", "#3a86c8", "#d98200", "#7a5195", "#c0392b"]
 
 
-def write_model(folder, source, heads):
+def write_narrower(folder, source, heads):
     """A random model of the source's kind with so many query heads, and its tokenizer."""
-    os.makedirs(folder)
-    for name in ("tokenizer.json", "tokenizer_config.json", "generation_config.json"):
-        shutil.copy(os.path.join(source, name), folder)
     with open(os.path.join(source, "config.json")) as file:
         config = json.load(file)
     head, query = config["head_dim"], config["num_attention_heads"]
@@ -36,35 +31,7 @@ def write_model(folder, source, heads):
     hidden, width = heads * head, config["intermediate_size"] * heads // query
     config.update(hidden_size=hidden, intermediate_size=width, num_attention_heads=heads,
                   num_key_value_heads=heads // grouped, num_hidden_layers=LAYERS)
-    with open(os.path.join(folder, "config.json"), "w") as file:
-        json.dump(config, file)
-    shapes = {"model.embed_tokens.weight": (config["vocab_size"], hidden),
-              "model.norm.weight": (hidden,)}
-    for i in range(LAYERS):
-        layer = f"model.layers.{i}."
-        key_value = config["num_key_value_heads"] * head
-        for name, shape in (("self_attn.q_proj", (hidden, hidden)),
-                            ("self_attn.k_proj", (key_value, hidden)),
-                            ("self_attn.v_proj", (key_value, hidden)),
-                            ("self_attn.o_proj", (hidden, hidden)),
-                            ("mlp.gate_proj", (width, hidden)), ("mlp.up_proj", (width, hidden)),
-                            ("mlp.down_proj", (hidden, width)),
-                            ("input_layernorm", (hidden,)),
-                            ("post_attention_layernorm", (hidden,))):
-            shapes[layer + name + ".weight"] = shape
-    header, offset = {}, 0
-    for name, shape in shapes.items():
-        size = 2 * math.prod(shape)
-        header[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [offset, offset + size]}
-        offset += size
-    text = json.dumps(header).encode()
-    random = np.random.default_rng(0)
-    with open(os.path.join(folder, "model.safetensors"), "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for shape in shapes.values():
-            values = random.standard_normal(shape, dtype=np.float32) * 0.02
-            values = values + 1 if len(shape) == 1 else values
-            file.write((values.view(np.uint32) >> 16).astype("<u2").tobytes())
+    random_model.write_model(folder, config, source)
 
 
 def write_long_rows(path, data, words):
@@ -131,7 +98,7 @@ def points(arguments, folder):
     found += [Point("ranks", r, {"--train.batch": "8", "--bench.rows": "24"}, r) for r in (1, 2)]
     for heads in (3, 6, 9, 18):
         path = os.path.join(folder, f"heads-{heads}")
-        write_model(path, arguments.model, heads)
+        write_narrower(path, arguments.model, heads)
         found.append(Point("width", 64 * heads, {"--model.path": path}))
     return found
 

@@ -4,6 +4,7 @@
 #include "launch/bench/contest.h"
 #include "launch/bench/measure.h"
 #include "launch/commands/commands.h"
+#include "launch/device_memory.h"
 #include "launch/json_lines.h"
 #include "launch/machine_speed.h"
 #include "launch/standard_output.h"
@@ -40,6 +41,7 @@ void measure_here(Invocation& invocation, RunOptions& run, const BenchOptions& b
   const BenchRows rows = BenchRows::read(run);
   nlohmann::ordered_json line = {
       {"bench", bench.part},
+      {"device", world.device().is_cpu() ? "cpu" : "cuda"},
       {"dtype", run.model.load.dtype == at::kFloat ? "float32" : "bfloat16"},
       {"batch", run.train.batch},
       {"thoughts", run.thoughts.count},
@@ -48,7 +50,10 @@ void measure_here(Invocation& invocation, RunOptions& run, const BenchOptions& b
       {"threads", at::get_num_threads()}};
   line.update(measure({run, bench, world, groups, rows}));
   line["peak_memory_bytes"] = peak_memory_bytes();
-  const MachineSpeed speed = measure_machine_speed(product_dtype(run.model.load.dtype));
+  const at::Device device = world.device();
+  if (!device.is_cpu()) line["peak_device_bytes"] = peak_device_bytes(device);
+  const MachineSpeed speed = measure_machine_speed(
+      device.is_cpu() ? product_dtype(run.model.load.dtype) : run.model.load.dtype, device);
   const double ranks = world.size();
   line["gemm_flops"] = speed.gemm_flops;
   line["memory_bytes_per_second"] = speed.memory_bytes;

@@ -2,7 +2,6 @@
 // size and a group of one is never the only evidence. NCCL is the stand-in on host memory; with
 // SOFTCOT_TEST_DEVICE=cuda it is the real one, on a GPU for each rank, and nothing else is tested.
 #include <ATen/ATen.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -11,10 +10,10 @@
 #include <thread>
 
 #include "runtime/error.h"
-#include "runtime/gpus.h"
 #include "runtime/mpi_communicator.h"
 #include "runtime/nccl_communicator.h"
 #include "runtime/work_queue.h"
+#include "support/device.h"
 #include "support/world.h"
 
 namespace softcot::test {
@@ -26,16 +25,7 @@ std::vector<int> all_ranks() {
   return ranks;
 }
 
-bool on_gpus() {
-  const char* device = std::getenv("SOFTCOT_TEST_DEVICE");
-  return device != nullptr && std::string(device) == "cuda";
-}
-
-/// Where tensors are, for all tests of this program.
-at::Device device() {
-  return on_gpus() ? at::Device(at::kCUDA, static_cast<at::DeviceIndex>(world().local_rank()))
-                   : at::Device(at::kCPU);
-}
+bool on_gpus() { return test_device().is_cuda(); }
 
 std::shared_ptr<NcclWatchdog> watchdog() {
   if (!on_gpus()) setenv("SOFTCOT_NCCL_LIBRARY", SOFTCOT_NCCL_STAND_IN, 1);
@@ -55,30 +45,18 @@ std::vector<std::unique_ptr<Communicator>> groups() {
     made.push_back(std::make_unique<MpiCommunicator>(all_ranks(), seconds, 3));
   }
   made.push_back(std::make_unique<NcclCommunicator>("world", world().world_group(), all_ranks(),
-                                                    device(), watchdog()));
+                                                    test_device(), watchdog()));
   return made;
 }
 
-class CommunicatorTest : public ::testing::TestWithParam<const char*> {
- protected:
-  void SetUp() override {
-    if (!on_gpus()) return;
-    const auto gpus = visible_gpus().size();
-    if (gpus < static_cast<std::size_t>(world().local_size())) {
-      GTEST_SKIP() << "needs a GPU for each of " << world().local_size() << " ranks, finds "
-                   << gpus;
-    }
-    if (!c10::impl::hasDeviceGuardImpl(at::kCUDA)) GTEST_SKIP() << "a build without CUDA";
-    c10::impl::VirtualGuardImpl(at::kCUDA).setDevice(device());
-  }
-};
+class CommunicatorTest : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(CommunicatorTest, AllReduce) {
   const int n = world().size();
   for (const auto& group : groups()) {
     ASSERT_EQ(group->rank(), world().rank());
     for (const auto dtype : {at::kFloat, at::kDouble, at::kLong, at::kBFloat16}) {
-      auto sum = (at::arange(10).to(at::kLong) + 100 * group->rank()).to(device(), dtype);
+      auto sum = (at::arange(10).to(at::kLong) + 100 * group->rank()).to(test_device(), dtype);
       const auto own = sum.clone();
       group->all_reduce(sum, ReduceOp::kSum);
       auto expected = at::zeros({10}, at::kDouble);
@@ -99,7 +77,7 @@ TEST_P(CommunicatorTest, AllReduce) {
 TEST_P(CommunicatorTest, GatherScatterBroadcast) {
   const int n = world().size();
   for (const auto& group : groups()) {
-    const auto mine = at::full({2, 3}, 1.0 + group->rank(), device());
+    const auto mine = at::full({2, 3}, 1.0 + group->rank(), test_device());
     const auto gathered = group->all_gather(mine);
     ASSERT_EQ(gathered.size(0), 2 * n);
     for (int r = 0; r < n; ++r) {
@@ -109,7 +87,7 @@ TEST_P(CommunicatorTest, GatherScatterBroadcast) {
     EXPECT_TRUE(scattered.equal(n * mine));
     for (int root = 0; root < n; ++root) {
       for (const auto dtype : {at::kFloat, at::kBFloat16, at::kByte}) {
-        auto tensor = at::full({7}, 5 + group->rank(), at::device(device()).dtype(dtype));
+        auto tensor = at::full({7}, 5 + group->rank(), at::device(test_device()).dtype(dtype));
         group->broadcast(tensor, root);
         EXPECT_TRUE(tensor.cpu().equal(at::full({7}, 5 + root, dtype)));
       }
@@ -124,9 +102,9 @@ void expect_subgroups_reduce_among_themselves() {
   for (int tp = 1; tp <= world().size(); ++tp) {
     if (world().size() % tp != 0) continue;
     const auto made = ProcessGroups::make(world(), tp);
-    auto tp_sum = at::full({1}, world().rank(), at::device(device()).dtype(at::kLong));
+    auto tp_sum = at::full({1}, world().rank(), at::device(test_device()).dtype(at::kLong));
     made.tp->all_reduce(tp_sum, ReduceOp::kSum);
-    auto dp_sum = at::full({1}, world().rank(), at::device(device()).dtype(at::kLong));
+    auto dp_sum = at::full({1}, world().rank(), at::device(test_device()).dtype(at::kLong));
     made.dp->all_reduce(dp_sum, ReduceOp::kSum);
     std::int64_t expected_tp = 0, expected_dp = 0;
     for (const int r : made.mesh.tp_group(world().rank())) expected_tp += r;
@@ -140,23 +118,23 @@ void expect_subgroups_reduce_among_themselves() {
 TEST_P(CommunicatorTest, SubgroupsReduceAmongThemselves) {
   if (!on_gpus()) expect_subgroups_reduce_among_themselves();
   watchdog();  // Names the library.
-  world().set_device(device());
+  world().set_device(test_device());
   world().use_nccl("");
   expect_subgroups_reduce_among_themselves();
 }
 
 TEST_P(CommunicatorTest, NcclMovesWhatItIsGivenInOneGoAndInOrder) {
   if (world().size() == 1) return;
-  NcclCommunicator group("world", world().world_group(), all_ranks(), device(), watchdog());
-  auto sum = at::ones({1000}, device());
+  NcclCommunicator group("world", world().world_group(), all_ranks(), test_device(), watchdog());
+  auto sum = at::ones({1000}, test_device());
   for (int i = 0; i < 50; ++i) {
     group.all_reduce(sum, ReduceOp::kSum);
     sum = sum / world().size() + 1;
   }
   EXPECT_TRUE(sum.cpu().equal(at::full({1000}, 51.0)));
-  auto nothing = at::empty({0}, device());
+  auto nothing = at::empty({0}, test_device());
   group.all_reduce(nothing, ReduceOp::kSum);
-  auto whole = at::arange(4.0 * world().size(), at::device(device()).dtype(at::kBFloat16));
+  auto whole = at::arange(4.0 * world().size(), at::device(test_device()).dtype(at::kBFloat16));
   EXPECT_EQ(group.reduce_scatter(whole).cpu()[0].item<double>(),
             4.0 * world().rank() * world().size());
 }

@@ -58,7 +58,7 @@ TEST_P(CoconutParity, LossAndGradientsOfTheModel) {
   for (const int tp : tp_sizes(model_, world().size())) {
     const auto groups = ProcessGroups::make(world(), tp);
     SCOPED_TRACE(groups.mesh.describe());
-    Transformer backbone(model_, {}, *groups.tp);
+    Transformer backbone(model_, {.device = test_device()}, *groups.tp);
     if (backbone.config().kv_heads % tp != 0) continue;
     backbone.train_weights();
     TrainedParts parts;
@@ -95,7 +95,7 @@ TEST_P(CoconutParity, ThoughtsFromTheCacheAreThoseReadAnew) {
   for (const int tp : tp_sizes(model_, world().size())) {
     const auto groups = ProcessGroups::make(world(), tp);
     SCOPED_TRACE(groups.mesh.describe());
-    const Transformer backbone(model_, {}, *groups.tp);
+    const Transformer backbone(model_, {.device = test_device()}, *groups.tp);
     SoftPromptModel model(backbone, {});
     auto rows = this->rows();
     rows[0].thought_count = 2;  // rows may have different numbers

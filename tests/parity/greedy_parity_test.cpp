@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "evaluation/generation.h"
+#include "model/elementwise.h"
 #include "model/projection.h"
 #include "support/fixtures.h"
 #include "support/tensors.h"
@@ -39,8 +40,9 @@ TEST_P(GreedyParity, ExactIdsBatchedAndOneByOne) {
   for (const int tp : tp_sizes(fixture_folder() / name, world().size())) {
     ++meshes;
     const auto groups = ProcessGroups::make(world(), tp);
-    const Transformer backbone(fixture_folder() / name, {}, *groups.tp);
+    const Transformer backbone(fixture_folder() / name, {.device = test_device()}, *groups.tp);
     for (const bool shared : {false, true}) {
+      set_reference_elementwise(!shared);  // Then the operators that devices use.
       SoftPromptModel model(backbone, {});
       if (shared)
         model.share_prefix({requests[0].prompt.ids.begin(), requests[0].prompt.ids.begin() + 5});
@@ -61,6 +63,7 @@ TEST_P(GreedyParity, ExactIdsBatchedAndOneByOne) {
       }
     }
   }
+  set_reference_elementwise(false);
   EXPECT_GT(meshes, 0);
 }
 
@@ -88,7 +91,7 @@ TEST_P(GreedyParity, SamplesOfOneQuestionReadItsPromptOnce) {
   for (const int tp : tp_sizes(fixture_folder() / name, world().size())) {
     SCOPED_TRACE("tp " + std::to_string(tp));
     const auto groups = ProcessGroups::make(world(), tp);
-    const Transformer backbone(fixture_folder() / name, {}, *groups.tp);
+    const Transformer backbone(fixture_folder() / name, {.device = test_device()}, *groups.tp);
     const SoftPromptModel model(backbone, {});
     GenerationOptions options;
     options.max_new_tokens = 12;

@@ -33,7 +33,7 @@ class LoraParity : public ::testing::TestWithParam<const char*> {
     for (const int tp : tp_sizes(model_, world().size())) {
       SCOPED_TRACE("tp " + std::to_string(tp));
       const auto groups = ProcessGroups::make(world(), tp);
-      Transformer backbone(model_, {}, *groups.tp);
+      Transformer backbone(model_, {.device = test_device()}, *groups.tp);
       check(backbone, groups);
     }
   }
@@ -89,6 +89,7 @@ TEST_P(LoraParity, LossAndGradientsOfEveryPair) {
   on_every_mesh([&](Transformer& backbone, const ProcessGroups& groups) {
     TrainedParts parts;
     parts.lora = lora(0.0);
+    parts.to(test_device());
     EXPECT_NEAR(step(backbone, parts, *groups.dp, *groups.tp) / tensors_.at("loss").item<double>(),
                 1.0, 5e-6);
     for (const auto& [name, tensor] : parts.lora->tensors()) {
@@ -99,14 +100,16 @@ TEST_P(LoraParity, LossAndGradientsOfEveryPair) {
 
 TEST_P(LoraParity, DropoutIsTheSameOnEveryMesh) {
   SingleCommunicator alone;
-  const Transformer whole(model_, {}, alone);
+  const Transformer whole(model_, {.device = test_device()}, alone);
   TrainedParts reference;
   reference.lora = lora(0.4);
+  reference.to(test_device());
   const double loss = step(whole, reference, alone, alone);
   EXPECT_GT(std::abs(loss / tensors_.at("loss").item<double>() - 1.0), 1e-3);
   on_every_mesh([&](Transformer& backbone, const ProcessGroups& groups) {
     TrainedParts parts;
     parts.lora = lora(0.4);
+    parts.to(test_device());
     EXPECT_NEAR(step(backbone, parts, *groups.dp, *groups.tp) / loss, 1.0, 5e-6);
     const auto expected = reference.lora->tensors();
     const auto got = parts.lora->tensors();
@@ -126,8 +129,9 @@ TEST_P(LoraParity, MergedEqualsUnmergedForAllTargets) {
   const Lora first = Lora::random(config_, options, 5);
   std::map<std::string, at::Tensor> pairs;
   for (const auto& [name, tensor] : first.tensors()) pairs[name] = tensor + 0.1;  // B is not zero
-  const Lora lora(config_, options, pairs);
-  const auto ids = tensors_.at("input_ids")[0];
+  Lora lora(config_, options, pairs);
+  lora.to(test_device());
+  const auto ids = tensors_.at("input_ids")[0].to(test_device());
   const std::vector<PackedRow> rows = {{.tokens = ids.size(0), .past = {}, .own = {}}};
   on_every_mesh([&](Transformer& backbone, const ProcessGroups&) {
     const auto inputs = backbone.embed(ids);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "model/elementwise.h"
 #include "model/linear.h"
 #include "model/soft_prompt.h"
 #include "model/trained_parts.h"
@@ -32,7 +33,7 @@ ForwardResult packed_forward(const Transformer& model, const at::Tensor& ids,
   for (std::int64_t r = 0; r < ids.size(0); ++r) {
     rows.push_back({.tokens = mask[r].sum().item<std::int64_t>(), .past = {}, .own = {}});
   }
-  const auto packed = ids.masked_select(mask.to(at::kBool));
+  const auto packed = ids.masked_select(mask.to(at::kBool)).to(test_device());
   const auto hidden = model.forward(model.embed(packed), rows);
   return {hidden, model.logits(hidden)};
 }
@@ -46,7 +47,7 @@ TEST_P(ForwardParity, LogitsAndHiddenStatesInFloat32) {
   for (const int tp : tp_sizes(fixture_folder() / name, world().size())) {
     SCOPED_TRACE("tp " + std::to_string(tp));
     const auto groups = ProcessGroups::make(world(), tp);
-    const Transformer model(fixture_folder() / name, {}, *groups.tp);
+    const Transformer model(fixture_folder() / name, {.device = test_device()}, *groups.tp);
     const auto got = packed_forward(model, expected.at("input_ids"), expected.at("attention_mask"));
     EXPECT_LE(largest_difference(got.hidden, expected.at("last_hidden_state").index({keep})), 1e-4);
     EXPECT_LE(largest_difference(got.logits, expected.at("logits").index({keep})), 1e-4);
@@ -64,14 +65,14 @@ TEST_P(ForwardParity, Bfloat16WeightsStayNear) {
   const auto logits = expected.at("logits").index({keep});
   for (const int tp : tp_sizes(fixture_folder() / name, world().size())) {
     const auto groups = ProcessGroups::make(world(), tp);
-    const Transformer model(fixture_folder() / name, {.dtype = at::kBFloat16}, *groups.tp);
+    const Transformer model(fixture_folder() / name, {.dtype = at::kBFloat16, .device = test_device()}, *groups.tp);
     for (const auto path : {Bf16Matmul::kWiden, Bf16Matmul::kNative}) {
       SCOPED_TRACE("tp " + std::to_string(tp) + (path == Bf16Matmul::kWiden ? " wide" : " native"));
       set_bf16_matmul(path);
       const auto got =
           packed_forward(model, expected.at("input_ids"), expected.at("attention_mask"));
       const double error =
-          ((got.logits - logits).square().mean().sqrt() / logits.square().mean().sqrt())
+          ((got.logits.cpu() - logits).square().mean().sqrt() / logits.square().mean().sqrt())
               .item<double>();
       EXPECT_LE(error, 1.0 / 32);
       EXPECT_GT(error, 0.0);
@@ -110,6 +111,7 @@ TwoRows run_two_rows(const Transformer& model, const at::Tensor& ids, const Lora
 TEST_P(ForwardParity, TheSameBitsAsAChainOfOperators) {
   const std::string name = GetParam();
   const auto ids = load_case(fixture_folder() / (name + ".forward.safetensors")).at("input_ids");
+  if (!test_device().is_cpu()) return;  // Both are the host's.
   for (const int tp : tp_sizes(fixture_folder() / name, world().size())) {
     const auto groups = ProcessGroups::make(world(), tp);
     for (const auto dtype : {at::kFloat, at::kBFloat16}) {
@@ -136,6 +138,27 @@ TEST_P(ForwardParity, TheSameBitsAsAChainOfOperators) {
     }
   }
   set_bf16_matmul(Bf16Matmul::kAuto);
+}
+
+// What runs on devices, as far as the host can show it: attention row by row, not in one kernel.
+TEST_P(ForwardParity, OperatorsOfDevicesHaveTheHostsNumbers) {
+  const std::string name = GetParam();
+  const auto ids = load_case(fixture_folder() / (name + ".forward.safetensors")).at("input_ids");
+  if (!test_device().is_cpu()) return;
+  for (const int tp : tp_sizes(fixture_folder() / name, world().size())) {
+    SCOPED_TRACE("tp " + std::to_string(tp));
+    const auto groups = ProcessGroups::make(world(), tp);
+    const Transformer model(fixture_folder() / name, {}, *groups.tp);
+    const auto some = ids.flatten().narrow(0, 0, 12);
+    const auto outer = at::randn({12, model.config().hidden},
+                                 at::make_generator<at::CPUGeneratorImpl>(5), at::kFloat);
+    const auto host = run_two_rows(model, some, nullptr, outer);
+    set_reference_elementwise(true);
+    const auto device = run_two_rows(model, some, nullptr, outer);
+    set_reference_elementwise(false);
+    EXPECT_LE(relative_difference(device.hidden, host.hidden), 1e-5);
+    EXPECT_LE(relative_difference(device.gradient, host.gradient), 1e-5);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, ForwardParity,
@@ -181,7 +204,7 @@ TEST_P(SoftCotParity, LossAndProjectionGradientsWithEverySwitch) {
   const double expected_loss = tensors.at("loss").item<double>();
   for (const int tp : tp_sizes(fixture_folder() / GetParam().backbone, world().size())) {
     const auto groups = ProcessGroups::make(world(), tp);
-    const Transformer backbone(fixture_folder() / GetParam().backbone, {}, *groups.tp);
+    const Transformer backbone(fixture_folder() / GetParam().backbone, {.device = test_device()}, *groups.tp);
     for (int bits = 0; bits < 16; ++bits) {
       SCOPED_TRACE(groups.mesh.describe() + ", switches " + std::to_string(bits));
       const WorkSwitches switches{.pack = (bits & 1) != 0,
@@ -194,6 +217,7 @@ TEST_P(SoftCotParity, LossAndProjectionGradientsWithEverySwitch) {
       model.share_prefix({rows[0].ids.begin(), rows[0].ids.begin() + 9});
       TrainedParts parts;
       parts.projection.emplace(tensors.at("projection_weight"), tensors.at("projection_bias"));
+      parts.to(test_device());
       const Projection& projection = *parts.projection;
       const auto before = projection.weight().detach().clone();
       AdamW optimizer(parts.parameters(), {.clip = 0}, *groups.dp, *groups.tp);
@@ -225,10 +249,11 @@ TEST_P(TrajectoryParity, TwentySteps) {
   for (const int tp : tp_sizes(fixture_folder() / name, world().size())) {
     SCOPED_TRACE("tp " + std::to_string(tp));
     const auto groups = ProcessGroups::make(world(), tp);
-    const Transformer backbone(fixture_folder() / name, {}, *groups.tp);
+    const Transformer backbone(fixture_folder() / name, {.device = test_device()}, *groups.tp);
     const SoftPromptModel model(backbone, {});
     TrainedParts parts;
     parts.projection.emplace(tensors.at("projection_weight"), tensors.at("projection_bias"));
+    parts.to(test_device());
     const Projection& projection = *parts.projection;
     AdamW optimizer(parts.parameters(), {.learning_rate = peak, .clip = 1.0}, *groups.dp,
                     *groups.tp);
@@ -268,7 +293,7 @@ TEST(SharedPrefix, ChangesNeitherLossNorGradient) {
   for (const int tp : tp_sizes(fixture_folder() / "llama", world().size())) {
     SCOPED_TRACE("tp " + std::to_string(tp));
     const auto groups = ProcessGroups::make(world(), tp);
-    const Transformer backbone(fixture_folder() / "llama", {}, *groups.tp);
+    const Transformer backbone(fixture_folder() / "llama", {.device = test_device()}, *groups.tp);
     std::vector<at::Tensor> gradients;
     std::vector<double> losses;
     for (const bool shared : {false, true}) {
@@ -277,6 +302,7 @@ TEST(SharedPrefix, ChangesNeitherLossNorGradient) {
       EXPECT_EQ(model.shared_tokens(), shared ? 7 : 0);
       TrainedParts parts;
       parts.projection.emplace(tensors.at("projection_weight"), tensors.at("projection_bias"));
+      parts.to(test_device());
       const Projection& projection = *parts.projection;
       AdamW optimizer(parts.parameters(), {.clip = 0}, *groups.dp, *groups.tp);
       TrainStep step(model, parts, optimizer, *groups.dp);

@@ -57,13 +57,14 @@ TEST_F(PeftParity, SettingsAreRead) {
 TEST_F(PeftParity, LogitsAreThoseOfPeft) {
   const at::NoGradGuard no_grad;
   const auto expected = load_case(case_);
-  const Lora lora = this->lora();
+  Lora lora = this->lora();
+  lora.to(test_device());
   for (const int tp : tp_sizes(model_, world().size())) {
     SCOPED_TRACE("tp " + std::to_string(tp));
     const auto groups = ProcessGroups::make(world(), tp);
-    const Transformer backbone(model_, {}, *groups.tp);
+    const Transformer backbone(model_, {.device = test_device()}, *groups.tp);
     for (std::int64_t row = 0; row < expected.at("input_ids").size(0); ++row) {
-      const auto ids = expected.at("input_ids")[row];
+      const auto ids = expected.at("input_ids")[row].to(test_device());
       const std::vector<PackedRow> rows = {{.tokens = ids.size(0), .past = {}, .own = {}}};
       const auto inputs = backbone.embed(ids);
       const auto plain = backbone.logits(backbone.forward(inputs, rows));

@@ -1,8 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <optional>
+#include <string>
 
 #include "runtime/log.h"
+#include "support/device.h"
 #include "support/world.h"
 
 namespace {
@@ -21,6 +24,12 @@ int main(int argc, char** argv) {
     auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
     listeners.Append(new softcot::test::FailurePrinter(started->rank()));
     delete listeners.Release(listeners.default_result_printer());
+  }
+  const std::string missing = softcot::test::take_test_device();
+  if (!missing.empty()) {
+    if (started->rank() == 0) std::printf("[  SKIPPED ] all of it: %s\n", missing.c_str());
+    started.reset();
+    return 0;
   }
   const int failed = RUN_ALL_TESTS();
   if (failed != 0 && started->size() > 1) started->abort(failed);

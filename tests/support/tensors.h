@@ -10,6 +10,7 @@
 
 #include "model/soft_prompt.h"
 #include "runtime/safetensors.h"
+#include "support/device.h"
 
 namespace softcot::test {
 

@@ -3,7 +3,7 @@
 
 usage: transformers_peer.py train|precompute|decode --model DIR --assistant DIR --rows FILE
                             [--count 0] [--dtype bfloat16] [--batch 4] [--new-tokens 64]
-                            [--threads 0]
+                            [--threads 0] [--device cpu]
 
 The plain way to do it. A training step runs the assistant, projects its states, puts them into the
 embeddings of right-padded rows, takes all logits, goes backward through all positions, clips and
@@ -29,32 +29,41 @@ def process_seconds():
     return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
-def load(folder, dtype):
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval().requires_grad_(False)
+def load(folder, options):
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=options.dtype)
+    return model.to(options.device).eval().requires_grad_(False)
 
 
-def padded(rows):
+def wait(options):
+    """Until the device has done what it was given."""
+    if options.device == "cuda":
+        torch.cuda.synchronize()
+
+
+def padded(rows, device):
     longest = max(map(len, rows))
     ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
     mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
-    return ids, mask
+    return ids.to(device), mask.to(device)
 
 
 class Trainer:
     def __init__(self, options):
-        self.backbone = load(options.model, options.dtype)
-        self.assistant = load(options.assistant, options.dtype)
+        self.device = options.device
+        self.backbone = load(options.model, options)
+        self.assistant = load(options.assistant, options)
         self.projection = torch.nn.Linear(self.assistant.config.hidden_size,
-                                          self.backbone.config.hidden_size, dtype=options.dtype)
+                                          self.backbone.config.hidden_size, dtype=options.dtype,
+                                          device=options.device)
         self.optimizer = torch.optim.AdamW(self.projection.parameters(), lr=2e-5, weight_decay=0.0)
 
     def step(self, rows):
-        x, x_mask = padded([row["assistant"]["ids"] for row in rows])
-        b, b_mask = padded([row["ids"] for row in rows])
+        x, x_mask = padded([row["assistant"]["ids"] for row in rows], self.device)
+        b, b_mask = padded([row["ids"] for row in rows], self.device)
         labels = torch.full_like(b, -100)
         for i, row in enumerate(rows):
             labels[i, row["target_begin"]:len(row["ids"])] = torch.tensor(
-                row["ids"][row["target_begin"]:])
+                row["ids"][row["target_begin"]:], device=self.device)
         states = self.assistant(input_ids=x, attention_mask=x_mask,
                                 output_hidden_states=True).hidden_states[-1]
         projected = self.projection(states)
@@ -76,9 +85,11 @@ def timed(options, rows, work):
                                                         options.batch)]
     out = {"start_seconds": process_seconds()}
     work(batches[0])
+    wait(options)
     start = time.perf_counter()
     for batch in batches[1:]:
         work(batch)
+    wait(options)
     seconds = time.perf_counter() - start
     return {**out, "rows_per_second": options.batch * (len(batches) - 1) / seconds}
 
@@ -90,28 +101,29 @@ def train(options, rows):
 
 @torch.no_grad()
 def precompute(options, rows):
-    assistant = load(options.assistant, options.dtype)
+    assistant = load(options.assistant, options)
 
     def work(batch):
-        ids, mask = padded([row["assistant"]["ids"] for row in batch])
+        ids, mask = padded([row["assistant"]["ids"] for row in batch], options.device)
         assistant(input_ids=ids, attention_mask=mask, output_hidden_states=True)
 
     return timed(options, rows, work)
 
 
 def decode(options, rows):
-    backbone = load(options.model, options.dtype)
+    backbone = load(options.model, options)
     # Padded on the left, where generate wants it.
     prompts = [rows[i % len(rows)] for i in range(options.batch)]
     prompts = [row["ids"][:row["target_begin"]] for row in prompts]
     longest = max(map(len, prompts))
     ids = torch.tensor([[0] * (longest - len(p)) + p for p in prompts])
     mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts])
-    times = []
+    ids, mask, times = ids.to(options.device), mask.to(options.device), []
 
     def note(ids, scores, **_):
+        wait(options)
         times.append(time.perf_counter())
-        return torch.zeros(len(ids), dtype=torch.bool)
+        return torch.zeros(len(ids), dtype=torch.bool, device=options.device)
 
     def generate(tokens):
         times.clear()
@@ -141,6 +153,7 @@ def main():
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--new-tokens", type=int, default=64)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     options = parser.parse_args()
     options.dtype = getattr(torch, options.dtype)
     if options.threads:
@@ -151,6 +164,8 @@ def main():
     part = {"train": train, "precompute": precompute, "decode": decode}[options.part]
     out = part(options, rows)
     out["threads"] = torch.get_num_threads()
+    if options.device == "cuda":
+        out["peak_device_bytes"] = torch.cuda.max_memory_reserved()
     out["peak_memory_bytes"] = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps(out))
 

@@ -1,0 +1,31 @@
+#include "support/device.h"
+
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <cstdlib>
+#include <string_view>
+
+#include "runtime/gpus.h"
+#include "support/world.h"
+
+namespace softcot::test {
+
+c10::Device test_device() {
+  const char* chosen = std::getenv("SOFTCOT_TEST_DEVICE");
+  if (chosen == nullptr || std::string_view(chosen) != "cuda") return c10::kCPU;
+  return {c10::kCUDA, static_cast<c10::DeviceIndex>(world().local_rank())};
+}
+
+std::string take_test_device() {
+  if (test_device().is_cpu()) return {};
+  if (!c10::impl::hasDeviceGuardImpl(c10::kCUDA)) return "a build without CUDA";
+  const auto gpus = visible_gpus().size(), ranks = static_cast<std::size_t>(world().local_size());
+  if (gpus < ranks) {
+    return "needs a GPU for each of " + std::to_string(ranks) + " ranks, finds " +
+           std::to_string(gpus);
+  }
+  c10::impl::VirtualGuardImpl(c10::kCUDA).setDevice(test_device());
+  return {};
+}
+
+}  // namespace softcot::test
