@@ -48,7 +48,9 @@ class Decoder {
           const GenerationOptions& options,
           const std::function<void(std::size_t, const Generation&)>& done,
           const std::function<void(std::size_t, std::int64_t)>& token)
-      : model_(model), requests_(requests), options_(options), done_(done), token_(token) {}
+      : model_(model), requests_(requests), options_(options), done_(done), token_(token) {
+    if (!model.backbone().device().is_cpu()) slots_ = make_slots();
+  }
 
   GenerationWork run() {
     const at::NoGradGuard no_grad;
@@ -60,6 +62,37 @@ class Decoder {
   }
 
  private:
+  /// A segment for each row in flight, with room for the longest prompt and answer.
+  std::vector<SharedSegment> make_slots() const {
+    std::int64_t longest = 0;
+    for (const auto& request : requests_) longest = std::max(longest, request.prompt.target_begin);
+    const auto count =
+        std::min(options_.rows_in_flight, static_cast<std::int64_t>(requests_.size()));
+    const std::vector<std::int64_t> rooms(
+        static_cast<std::size_t>(std::max<std::int64_t>(count, 1)),
+        longest + options_.max_new_tokens);
+    return model_.backbone().new_segments(rooms);
+  }
+
+  /// Where a row begins to write behind its prompt. On the host it reads the prompt where that is;
+  /// on a device it gets a copy of it in a slot, so that attention finds each row in one piece.
+  PackedRow begin_row(const ReadPrompt& prompt) {
+    if (model_.backbone().device().is_cpu()) {
+      const std::int64_t room = std::min(options_.max_new_tokens, kFirstTokens);
+      return {.tokens = 1, .past = prompt.segments, .own = model_.backbone().new_segment(room)};
+    }
+    const SharedSegment slot = slots_.back();
+    slots_.pop_back();
+    slot->clear();
+    for (const auto& segment : prompt.segments) slot->append(*segment);
+    return {.tokens = 1, .past = {}, .own = slot};
+  }
+
+  void end_row(const ActiveRow& row) {
+    if (!model_.backbone().device().is_cpu()) slots_.push_back(row.cache.own);
+    done_(row.request, row.result);
+  }
+
   bool has_room() const {
     return static_cast<std::int64_t>(active_.size()) < options_.rows_in_flight;
   }
@@ -81,11 +114,10 @@ class Decoder {
   void admit() {
     const auto& request = requests_[next_];
     const ReadPrompt& prompt = read_prompt(next_);
-    const std::int64_t room = std::min(options_.max_new_tokens, kFirstTokens);
     std::vector<ActiveRow> joining;
     joining.push_back(
         {next_++,
-         {.tokens = 1, .past = prompt.segments, .own = model_.backbone().new_segment(room)},
+         begin_row(prompt),
          RandomStream(request.seed, RandomPurpose::kSampling, {request.question, request.sample}),
          {}});
     take_tokens(prompt.hidden, joining);
@@ -161,7 +193,7 @@ class Decoder {
       const bool stopped = std::find(stops.begin(), stops.end(), token) != stops.end();
       if (stopped) row.result.finish = Finish::kStop;
       if (stopped || static_cast<std::int64_t>(row.result.ids.size()) >= options_.max_new_tokens) {
-        done_(row.request, row.result);
+        end_row(row);
       } else {
         going_on.push_back(std::move(row));
       }
@@ -174,6 +206,7 @@ class Decoder {
   const GenerationOptions& options_;
   const std::function<void(std::size_t, const Generation&)>& done_;
   const std::function<void(std::size_t, std::int64_t)>& token_;
+  std::vector<SharedSegment> slots_;  // That no row is in; on a device.
   std::size_t next_ = 0;
   std::vector<ActiveRow> active_;
   std::optional<ReadPrompt> read_;

@@ -39,7 +39,8 @@ MachineSpeed measure_machine_speed(at::ScalarType dtype, at::Device device) {
   const std::int64_t count = std::int64_t{device.is_cpu() ? 64 : 1024} << 20;
   const auto block = at::ones({count}, at::TensorOptions(device).dtype(at::kFloat));
   const double read = fastest(5, [&] { block.sum().item(); });
-  const auto cube = static_cast<double>(side) * static_cast<double>(side) * static_cast<double>(side);
+  const auto cube =
+      static_cast<double>(side) * static_cast<double>(side) * static_cast<double>(side);
   return {.gemm_flops = 2.0 * cube / gemm,
           .memory_bytes = static_cast<double>(block.nbytes()) / read};
 }

@@ -23,9 +23,7 @@ struct Call : torch::CustomClassHolder {
 };
 
 /// Numbers from one token's heads to the next's.
-std::int64_t step_of(const AttentionShape& shape) {
-  return shape.heads() * shape.head_width;
-}
+std::int64_t step_of(const AttentionShape& shape) { return shape.heads() * shape.head_width; }
 
 at::Tensor rotated_heads(const at::Tensor& qkv, const at::Tensor& positions, const Call& call) {
   const auto& shape = *call.shape;

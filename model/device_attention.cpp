@@ -21,19 +21,6 @@ bool in_equal_groups(const AttentionShape& shape) {
   return true;
 }
 
-/// What the fused kernels take.
-bool flash_serves(const at::Tensor& x, std::int64_t head_width) {
-  return x.is_cuda() && x.scalar_type() == at::kBFloat16 && head_width % 8 == 0 &&
-         head_width <= 256;
-}
-bool efficient_serves(const at::Tensor& x, std::int64_t head_width) {
-  return x.is_cuda() && x.scalar_type() == at::kFloat && head_width % 4 == 0;
-}
-
-at::Tensor joined(const std::vector<at::Tensor>& parts) {
-  return parts.size() == 1 ? parts[0] : at::cat(parts);
-}
-
 /// 0 where query t of T may look at position s of S = past + T, else -inf. None when there is no
 /// past: then the library's own causal rule is the same and cheaper.
 std::optional<at::Tensor> causal_mask(std::int64_t tokens, std::int64_t total,
@@ -43,119 +30,179 @@ std::optional<at::Tensor> causal_mask(std::int64_t tokens, std::int64_t total,
       .triu_(total - tokens + 1);
 }
 
+template <typename Number>
+at::Tensor on(at::Device device, const std::vector<Number>& numbers, at::ScalarType dtype) {
+  return at::tensor(numbers, dtype).to(device);
+}
+
 }  // namespace
 
 DeviceBatch::DeviceBatch(const std::vector<PackedRow>& rows, const at::Tensor& positions,
-                         const AttentionShape& shape, const RotaryEmbedding& rope)
-    : rows_(rows),
-      shape_(shape),
-      table_(rope.table(positions)),
-      kv_of_query_(at::tensor(shape.kv_of_query, at::kLong).to(positions.device())),
-      grouped_(in_equal_groups(shape)) {
-  std::vector<int> query_ends = {0}, key_ends = {0};
-  for (const auto& row : rows) {
-    keys_.push_back(row.position() + row.tokens);
-    query_ends.push_back(query_ends.back() + static_cast<int>(row.tokens));
-    key_ends.push_back(key_ends.back() + static_cast<int>(keys_.back()));
-    longest_query_ = std::max(longest_query_, row.tokens);
-    longest_key_ = std::max(longest_key_, keys_.back());
-    grows_ = grows_ || row.own;
-    decodes_ = decodes_ && row.tokens == 1 && row.own;
-    attends_back_ = attends_back_ || keys_.back() > row.tokens;
+                         at::ScalarType dtype, const AttentionShape& shape,
+                         const RotaryEmbedding& rope)
+    : rows_(rows), shape_(shape), kernel_(Kernel::kEachRow), table_(rope.table(positions)) {
+  const std::int64_t width = shape.head_width;
+  if (positions.is_cuda() && dtype == at::kBFloat16 && width % 8 == 0 && width <= 256) {
+    kernel_ = Kernel::kFlash;
+  } else if (positions.is_cuda() && dtype == at::kFloat && width % 4 == 0) {
+    kernel_ = Kernel::kEfficient;
   }
-  query_ends_ = at::tensor(query_ends, at::kInt).to(positions.device());
-  key_ends_ = at::tensor(key_ends, at::kInt).to(positions.device());
+  if (shape.query_heads != shape.kv_heads &&
+      (kernel_ != Kernel::kFlash || !in_equal_groups(shape))) {
+    kv_of_query_ = on(positions.device(), shape.kv_of_query, at::kLong);
+  }
+  find_keys(rows, positions.device());
 }
 
-/// Rotates, remembers what the rows' own segments are to hold, and puts each row's past before its
-/// new keys and values.
-DeviceBatch::Heads DeviceBatch::gather(const at::Tensor& qkv, std::int64_t layer) const {
-  const std::int64_t queries = shape_.query_heads, kv = shape_.kv_heads;
-  const auto heads = qkv.view({-1, shape_.heads(), shape_.head_width});
-  const auto turned = table_.turn(heads.narrow(1, 0, queries + kv));
-  const auto key = turned.narrow(1, queries, kv);
-  const auto value = heads.narrow(1, queries + kv, kv);
-  const auto query = turned.narrow(1, 0, queries);
-  if (!grows_ && !attends_back_) return {query, key, value};
+/// Where the segment's tokens begin among those of all memories.
+std::int64_t DeviceBatch::place_in_memory(const KvSegment& segment) {
+  for (const Memory& memory : memories_) {
+    if (memory.keys.is_same(segment.memory_keys())) return memory.begin + segment.begin();
+  }
+  const std::int64_t begin =
+      memories_.empty() ? 0 : memories_.back().begin + memories_.back().keys.size(1);
+  memories_.push_back({segment.memory_keys(), segment.memory_values(), begin});
+  return begin + segment.begin();
+}
 
-  std::vector<at::Tensor> keys, values, own, added;
-  std::int64_t at = 0;
-  for (const auto& row : rows_) {
+void DeviceBatch::find_keys(const std::vector<PackedRow>& rows, at::Device device) {
+  std::vector<std::int64_t> keys, firsts, written;  // In memories from 0 on, new ones below.
+  std::vector<int> query_ends = {0};
+  std::int64_t fresh = 0;
+  bool consecutive = true;
+  for (const auto& row : rows) {
+    const std::size_t first = keys.size();
+    const auto add = [&](std::int64_t begin, std::int64_t count) {
+      for (std::int64_t t = 0; t < count; ++t) keys.push_back(begin + t);
+    };
     for (const auto& segment : row.past) {
-      if (segment->tokens() == 0) continue;
-      keys.push_back(segment->keys(layer, segment->tokens()));
-      values.push_back(segment->values(layer, segment->tokens()));
-    }
-    auto new_keys = key.narrow(0, at, row.tokens);
-    auto new_values = value.narrow(0, at, row.tokens);
-    at += row.tokens;
-    if (row.own && decodes_) {
-      own.push_back(row.own->next_keys(layer));
-      own.push_back(row.own->next_values(layer));
-      added.push_back(new_keys.reshape({-1}));
-      added.push_back(new_values.reshape({-1}));
-    } else if (row.own) {
-      row.own->write(layer, new_keys, new_values);
+      if (segment->tokens() > 0) add(place_in_memory(*segment), segment->tokens());
     }
     if (row.own) {
-      new_keys = row.own->keys(layer, row.own->tokens() + row.tokens);
-      new_values = row.own->values(layer, row.own->tokens() + row.tokens);
+      const std::int64_t begin = place_in_memory(*row.own), present = row.own->tokens();
+      add(begin, present + row.tokens);
+      for (std::int64_t t = 0; t < row.tokens; ++t) written.push_back(begin + present + t);
+    } else {
+      reads_new_ = true;
+      for (std::int64_t t = 0; t < row.tokens; ++t) keys.push_back(-1 - (fresh + t));
     }
-    keys.push_back(new_keys);
-    values.push_back(new_values);
+    fresh += row.tokens;
+    counts_.push_back(static_cast<std::int64_t>(keys.size() - first));
+    firsts.push_back(counts_.back() > 0 ? keys[first] : 0);
+    consecutive = consecutive && row.past.empty() && row.own;
+    query_ends.push_back(static_cast<int>(fresh));
+    longest_query_ = std::max(longest_query_, row.tokens);
+    longest_key_ = std::max(longest_key_, counts_.back());
   }
-  if (!own.empty()) at::_foreach_copy_(own, added);  // In one kernel.
-  return {query, joined(keys), joined(values)};
+  query_ends_ = on(device, query_ends, at::kInt);
+  in_place_ =
+      consecutive && memories_.size() == 1 && kernel_ == Kernel::kFlash && !kv_of_query_.defined();
+
+  std::vector<int> begins = {0}, counts(counts_.begin(), counts_.end());
+  if (in_place_) {
+    begins.assign(firsts.begin(), firsts.end());
+    begins.push_back(0);  // Not read.
+    key_counts_ = on(device, counts, at::kInt);
+  } else {
+    for (const int count : counts) begins.push_back(begins.back() + count);
+    for (auto& key : keys) key = key < 0 ? -1 - key : key + (reads_new_ ? fresh : 0);
+    if (!memories_.empty()) key_index_ = on(device, keys, at::kLong);
+  }
+  key_begins_ = on(device, begins, at::kInt);
+
+  // New tokens go to one memory in one kernel, to several row by row.
+  if (written.empty() || static_cast<std::int64_t>(written.size()) != fresh) return;
+  for (write_memory_ = 0; write_memory_ < memories_.size(); ++write_memory_) {
+    const std::int64_t begin = memories_[write_memory_].begin;
+    const std::int64_t end = begin + memories_[write_memory_].keys.size(1);
+    const auto inside = [&](std::int64_t at) { return at >= begin && at < end; };
+    if (!std::all_of(written.begin(), written.end(), inside)) continue;
+    for (auto& at : written) at -= begin;
+    write_at_ = on(device, written, at::kLong);
+    return;
+  }
+}
+
+void DeviceBatch::remember(const at::Tensor& key, const at::Tensor& value,
+                           std::int64_t layer) const {
+  if (write_at_.defined()) {
+    memories_[write_memory_].keys.select(0, layer).index_copy_(0, write_at_, key);
+    memories_[write_memory_].values.select(0, layer).index_copy_(0, write_at_, value);
+    return;
+  }
+  std::int64_t at = 0;
+  for (const auto& row : rows_) {
+    if (row.own) {
+      row.own->write(layer, key.narrow(0, at, row.tokens), value.narrow(0, at, row.tokens));
+    }
+    at += row.tokens;
+  }
+}
+
+/// What the rows attend to, row after row, or in place: [S, K, D].
+at::Tensor DeviceBatch::gather(const at::Tensor& fresh, at::Tensor Memory::*part,
+                               std::int64_t layer) const {
+  if (memories_.empty()) return fresh;
+  std::vector<at::Tensor> all;
+  if (reads_new_) all.push_back(fresh);
+  for (const Memory& memory : memories_) all.push_back((memory.*part).select(0, layer));
+  const auto joined = all.size() == 1 ? all[0] : at::cat(all);
+  return in_place_ ? joined : joined.index_select(0, key_index_);
 }
 
 at::Tensor DeviceBatch::for_each_query_head(const at::Tensor& heads) const {
-  if (shape_.query_heads == shape_.kv_heads) return heads;
-  return heads.index_select(1, kv_of_query_);
+  return kv_of_query_.defined() ? heads.index_select(1, kv_of_query_) : heads;
 }
 
 at::Tensor DeviceBatch::attend(const at::Tensor& qkv, std::int64_t layer) const {
-  if (qkv.size(0) == 0) return qkv.narrow(1, 0, shape_.query_heads * shape_.head_width);
-  const Heads heads = gather(qkv, layer);
+  const std::int64_t queries = shape_.query_heads, kv = shape_.kv_heads;
+  if (qkv.size(0) == 0) return qkv.narrow(1, 0, queries * shape_.head_width);
+  const auto heads = qkv.view({-1, shape_.heads(), shape_.head_width});
+  const auto turned = table_.turn(heads.narrow(1, 0, queries + kv));
+  const auto query = turned.narrow(1, 0, queries);
+  const auto new_key = turned.narrow(1, queries, kv);
+  const auto new_value = heads.narrow(1, queries + kv, kv);
+  remember(new_key, new_value, layer);
+  const auto key = for_each_query_head(gather(new_key, &Memory::keys, layer));
+  const auto value = for_each_query_head(gather(new_value, &Memory::values, layer));
   at::Tensor output;
-  if (flash_serves(qkv, shape_.head_width)) {
-    const auto key = grouped_ ? heads.key : for_each_query_head(heads.key);
-    const auto value = grouped_ ? heads.value : for_each_query_head(heads.value);
+  if (kernel_ == Kernel::kFlash) {
+    const std::optional<at::Tensor> counts = in_place_ ? std::optional(key_counts_) : std::nullopt;
     output = std::get<0>(at::_flash_attention_forward(
-        heads.query, key, value, query_ends_, key_ends_, longest_query_, longest_key_,
-        /*dropout_p=*/0.0, /*is_causal=*/true, /*return_debug_mask=*/false, shape_.scale()));
-  } else if (efficient_serves(qkv, shape_.head_width)) {
+        query, key, value, query_ends_, key_begins_, longest_query_, longest_key_,
+        /*dropout_p=*/0.0, /*is_causal=*/true, /*return_debug_mask=*/false, shape_.scale(),
+        /*window_size_left=*/std::nullopt, /*window_size_right=*/std::nullopt, counts));
+  } else if (kernel_ == Kernel::kEfficient) {
     output = std::get<0>(at::_efficient_attention_forward(
-        heads.query.unsqueeze(0), for_each_query_head(heads.key).unsqueeze(0),
-        for_each_query_head(heads.value).unsqueeze(0), /*bias=*/{}, query_ends_, key_ends_,
-        longest_query_, longest_key_, /*dropout_p=*/0.0, kCausalFromTheEnd,
+        query.unsqueeze(0), key.unsqueeze(0), value.unsqueeze(0), /*bias=*/{}, query_ends_,
+        key_begins_, longest_query_, longest_key_, /*dropout_p=*/0.0, kCausalFromTheEnd,
         /*compute_log_sumexp=*/at::GradMode::is_enabled(), shape_.scale()));
   } else {
-    output = each_row_alone(heads);
+    output = each_row_alone(query, key, value);
   }
   return output.reshape({qkv.size(0), -1});
 }
 
-at::Tensor DeviceBatch::each_row_alone(const Heads& heads) const {
-  const auto key = for_each_query_head(heads.key), value = for_each_query_head(heads.value);
-  const auto by_head = [](const at::Tensor& x) { return x.transpose(0, 1).unsqueeze(0); };
+at::Tensor DeviceBatch::each_row_alone(const at::Tensor& query, const at::Tensor& key,
+                                       const at::Tensor& value) const {
+  const auto by_head = [](const at::Tensor& x, std::int64_t begin, std::int64_t count) {
+    return x.narrow(0, begin, count).transpose(0, 1).unsqueeze(0);
+  };
   std::vector<at::Tensor> outputs;
   std::int64_t query_at = 0, key_at = 0;
   for (std::size_t r = 0; r < rows_.size(); ++r) {
-    const std::int64_t tokens = rows_[r].tokens, total = keys_[r];
-    if (tokens == 0) {
-      key_at += total;
-      continue;
+    const std::int64_t tokens = rows_[r].tokens, total = counts_[r];
+    if (tokens > 0) {
+      const auto mask = causal_mask(tokens, total, query.options());
+      const auto output = at::scaled_dot_product_attention(
+          by_head(query, query_at, tokens), by_head(key, key_at, total),
+          by_head(value, key_at, total), mask, 0.0, !mask && tokens > 1, shape_.scale());
+      outputs.push_back(output.squeeze(0).transpose(0, 1));
     }
-    const auto query = by_head(heads.query.narrow(0, query_at, tokens));
-    const auto mask = causal_mask(tokens, total, query.options());
-    const auto output = at::scaled_dot_product_attention(
-        query, by_head(key.narrow(0, key_at, total)), by_head(value.narrow(0, key_at, total)), mask,
-        0.0, !mask && tokens > 1, shape_.scale());
-    outputs.push_back(output.squeeze(0).transpose(0, 1));
     query_at += tokens;
     key_at += total;
   }
-  return joined(outputs);
+  return at::cat(outputs);
 }
 
 }  // namespace softcot

@@ -13,9 +13,11 @@ namespace softcot {
 /// them. Constants for autograd.
 class KvSegment {
  public:
-  /// Room for `capacity` tokens; grows by doubling when append() needs more.
+  /// Room for `capacity` tokens; grows by doubling when reserve() needs more.
   KvSegment(std::int64_t layers, std::int64_t kv_heads, std::int64_t head_width,
             std::int64_t capacity, const at::TensorOptions& options);
+  /// Room for `capacity` tokens in the memory of `whole`, from its token `begin` on. Does not grow.
+  KvSegment(const KvSegment& whole, std::int64_t begin, std::int64_t capacity);
 
   std::int64_t tokens() const { return tokens_; }
   std::int64_t bytes() const;
@@ -29,7 +31,14 @@ class KvSegment {
   const float* host_keys(std::int64_t layer) const;
   const float* host_values(std::int64_t layer) const;
 
-  /// Makes room for `count` tokens after the present ones.
+  /// All memory that this segment is a part of, [L, M, kv_heads, D], and the token of it that it
+  /// begins with. The same tensors for all parts of one segment.
+  const at::Tensor& memory_keys() const { return keys_; }
+  const at::Tensor& memory_values() const { return values_; }
+  std::int64_t begin() const { return begin_; }
+
+  /// Makes room for `count` tokens after the present ones. Throws kInternal for a part that is
+  /// full.
   void reserve(std::int64_t count);
   /// Writes keys and values [count, kv_heads, D] of one layer behind the present tokens. They count
   /// as present after advance(count), once every layer has been written.
@@ -38,16 +47,20 @@ class KvSegment {
   /// numbers from one token to the next.
   void write_host(std::int64_t layer, const float* keys, const float* values, std::int64_t count,
                   std::int64_t step);
-  /// Where write() puts the keys and values of one token: [kv_heads · D].
-  at::Tensor next_keys(std::int64_t layer) const;
-  at::Tensor next_values(std::int64_t layer) const;
   void advance(std::int64_t count) { tokens_ += count; }
+  /// Adds a copy of all tokens of another.
+  void append(const KvSegment& other);
+  void clear() { tokens_ = 0; }
 
  private:
-  std::int64_t layer_offset(std::int64_t layer) const { return layer * keys_.stride(0); }
+  std::int64_t offset(std::int64_t layer) const {
+    return layer * keys_.stride(0) + begin_ * keys_.stride(1);
+  }
 
-  at::Tensor keys_;  // [L, capacity, kv_heads, D]
+  at::Tensor keys_;  // [L, M, kv_heads, D], M the capacity of the whole
   at::Tensor values_;
+  std::int64_t begin_ = 0;
+  std::int64_t capacity_ = 0;
   std::int64_t tokens_ = 0;
 };
 

@@ -132,7 +132,7 @@ at::Tensor product_transposed(const at::Tensor& x, const at::Tensor& weight) {
 }
 
 at::Tensor matmul_transposed(const at::Tensor& x, const at::Tensor& weight) {
-  if (!x.is_cpu() || x.scalar_type() != at::kFloat) return at::matmul(x, weight.t());
+  if (!x.is_cpu() || x.scalar_type() != at::kFloat) return at::mm(x, weight.t());
   return product_transposed(x, weight).to(at::kFloat);
 }
 
@@ -161,6 +161,7 @@ at::Tensor linear(const at::Tensor& x, const LinearWeights& layer) {
     for (const auto& leaf : layer.leaves) parts.push_back(at::linear(x, leaf.weight, leaf.bias));
     return parts.size() == 1 ? parts[0] : at::cat(parts, 1);
   }
+  if (!x.is_cpu()) return at::linear(x, layer.weight, layer.bias);
   if (at::GradMode::is_enabled() && x.requires_grad()) {
     return FrozenLinearFunction::apply(x, layer);
   }

@@ -85,6 +85,8 @@ TokenScores SoftPromptModel::score(const std::vector<SoftRow>& rows, const at::T
   std::vector<std::int64_t> frozen_begin, frozen_end;
   std::vector<PackedRow> frozen;
   std::vector<SoftRow> frozen_rows;
+  std::vector<std::int64_t> frozen_tokens;
+  std::vector<std::size_t> frozen_of;  // index in `rows`
   for (const auto& row : rows) {
     require_well_formed(row);
     const bool shares = begins_shared(row);
@@ -93,12 +95,12 @@ TokenScores SoftPromptModel::score(const std::vector<SoftRow>& rows, const at::T
     if (shares) main.past.push_back(shared_);
     std::int64_t at = shares ? shared_tokens() : 0;
     if (freezes_prefix && row.thought_count > 0 && row.thought_begin > at) {
-      auto segment = backbone_.new_segment(row.thought_begin - at);
-      frozen.push_back({.tokens = row.thought_begin - at, .past = main.past, .own = segment});
+      frozen.push_back({.tokens = row.thought_begin - at, .past = main.past, .own = {}});
+      frozen_tokens.push_back(frozen.back().tokens);
       frozen_rows.push_back(row);
       frozen_begin.push_back(at);
       frozen_end.push_back(row.thought_begin);
-      main.past.push_back(segment);
+      frozen_of.push_back(packed.size());
       at = row.thought_begin;
     }
     begin.push_back(at);
@@ -107,6 +109,11 @@ TokenScores SoftPromptModel::score(const std::vector<SoftRow>& rows, const at::T
   }
   if (!frozen.empty()) {
     const at::NoGradGuard no_grad;
+    const auto segments = backbone_.new_segments(frozen_tokens);
+    for (std::size_t f = 0; f < frozen.size(); ++f) {
+      frozen[f].own = segments[f];
+      packed[frozen_of[f]].past.push_back(segments[f]);
+    }
     backbone_.fill(packed_inputs(frozen_rows, frozen_begin, frozen_end, {}), frozen, lora_);
   }
   if (!switches_.pack) {

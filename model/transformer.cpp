@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "model/elementwise.h"
 #include "model/frozen_layers.h"
@@ -54,19 +55,19 @@ Transformer::Transformer(const std::filesystem::path& folder, const LoadOptions&
   const std::string feed_forward = "model.layers.{}.mlp.";
   embedding_ = weights.read("model.embed_tokens.weight");
   head_ = config_.tied_head ? embedding_ : weights.read("lm_head.weight");
-  final_norm_ = weights.read_float("model.norm.weight");
+  final_norm_ = weights.read_vector("model.norm.weight");
   for (std::int64_t i = 0; i < config_.layers; ++i) {
     DecoderLayer layer;
-    layer.attention_norm = weights.read_float("model.layers.{}.input_layernorm.weight", i);
+    layer.attention_norm = weights.read_vector("model.layers.{}.input_layernorm.weight", i);
     layer.qkv.weight = weights.read_stacked(
         {attention + "q_proj.weight", attention + "k_proj.weight", attention + "v_proj.weight"}, i);
     if (config_.qkv_bias) {
-      layer.qkv.bias = weights.read_stacked_float(
+      layer.qkv.bias = weights.read_stacked_vectors(
           {attention + "q_proj.bias", attention + "k_proj.bias", attention + "v_proj.bias"}, i);
     }
     layer.attention_out.weight = weights.read(attention + "o_proj.weight", i);
     layer.feed_forward_norm =
-        weights.read_float("model.layers.{}.post_attention_layernorm.weight", i);
+        weights.read_vector("model.layers.{}.post_attention_layernorm.weight", i);
     layer.gate_up.weight = weights.read_stacked(
         {feed_forward + "gate_proj.weight", feed_forward + "up_proj.weight"}, i);
     layer.down.weight = weights.read(feed_forward + "down_proj.weight", i);
@@ -128,7 +129,7 @@ at::Tensor Transformer::run_layers(at::Tensor x, const std::vector<PackedRow>& r
   const auto where = at::tensor(positions, at::kLong).to(device_);
   const bool frozen = !trains_weights() || !at::GradMode::is_enabled();
   PackedBatch batch{rows, where, std::nullopt};
-  if (!fuses_on_host(x)) batch.device.emplace(rows, where, attention_, rope_);
+  if (!fuses_on_host(x)) batch.device.emplace(rows, where, x.scalar_type(), attention_, rope_);
   if (lora == nullptr && frozen && HostPass::serves(x, rows)) {
     x = FrozenLayers{layers_, attention_, rope_, config_.norm_epsilon, tp_}.run(x, rows, where);
   } else {
@@ -212,6 +213,23 @@ SharedSegment Transformer::new_segment(std::int64_t capacity) const {
   return std::make_shared<KvSegment>(layers(), plan_.kv_heads(), config_.head_width,
                                      std::max<std::int64_t>(1, capacity),
                                      at::TensorOptions(activation_dtype()).device(device_));
+}
+
+std::vector<SharedSegment> Transformer::new_segments(
+    const std::vector<std::int64_t>& capacities) const {
+  std::vector<SharedSegment> segments;
+  if (device_.is_cpu()) {
+    for (const auto capacity : capacities) segments.push_back(new_segment(capacity));
+    return segments;
+  }
+  const auto whole =
+      new_segment(std::accumulate(capacities.begin(), capacities.end(), std::int64_t{0}));
+  std::int64_t begin = 0;
+  for (const auto capacity : capacities) {
+    segments.push_back(std::make_shared<KvSegment>(*whole, begin, capacity));
+    begin += capacity;
+  }
+  return segments;
 }
 
 }  // namespace softcot

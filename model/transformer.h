@@ -99,6 +99,9 @@ class Transformer {
 
   /// An empty segment for one row of this model.
   SharedSegment new_segment(std::int64_t capacity) const;
+  /// One for each of several rows. On a device they are parts of one memory, which attention over
+  /// all of them reads in place, and do not grow.
+  std::vector<SharedSegment> new_segments(const std::vector<std::int64_t>& capacities) const;
 
  private:
   void for_each_weight(const std::function<void(const WeightRule& rule, const std::string& name,

@@ -168,17 +168,17 @@ at::Tensor WeightReader::read(const std::string& name, std::int64_t layer) {
   return read_as(dtype_, {name}, layer);
 }
 
-at::Tensor WeightReader::read_float(const std::string& name, std::int64_t layer) {
-  return read_as(at::kFloat, {name}, layer);
+at::Tensor WeightReader::read_vector(const std::string& name, std::int64_t layer) {
+  return read_as(device_.is_cpu() ? at::kFloat : dtype_, {name}, layer);
 }
 
 at::Tensor WeightReader::read_stacked(const std::vector<std::string>& names, std::int64_t layer) {
   return read_as(dtype_, names, layer);
 }
 
-at::Tensor WeightReader::read_stacked_float(const std::vector<std::string>& names,
-                                            std::int64_t layer) {
-  return read_as(at::kFloat, names, layer);
+at::Tensor WeightReader::read_stacked_vectors(const std::vector<std::string>& names,
+                                              std::int64_t layer) {
+  return read_as(device_.is_cpu() ? at::kFloat : dtype_, names, layer);
 }
 
 }  // namespace softcot

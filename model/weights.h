@@ -22,11 +22,12 @@ class WeightReader {
 
   /// This rank's slice of the weight `name` ({} stands for `layer`): [rows] or [rows, columns].
   at::Tensor read(const std::string& name, std::int64_t layer = 0);
-  /// The same in float32, for norms and biases.
-  at::Tensor read_float(const std::string& name, std::int64_t layer = 0);
+  /// The same for norms and biases: in float32 on the host, on a device in the dtype of the
+  /// activations.
+  at::Tensor read_vector(const std::string& name, std::int64_t layer = 0);
   /// Slices of several weights with the same columns, one below the other.
   at::Tensor read_stacked(const std::vector<std::string>& names, std::int64_t layer);
-  at::Tensor read_stacked_float(const std::vector<std::string>& names, std::int64_t layer);
+  at::Tensor read_stacked_vectors(const std::vector<std::string>& names, std::int64_t layer);
 
  private:
   void require_complete() const;

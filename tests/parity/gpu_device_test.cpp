@@ -43,8 +43,9 @@ TrainedParts parts_of(const Transformer& backbone, at::Device device) {
 }
 
 struct Outcome {
-  at::Tensor nll;     // [targets]
-  at::Tensor logits;  // [rows, V], after the prompt and one more token
+  at::Tensor nll;          // [targets]
+  at::Tensor logits;       // [rows, V], after the prompt and one more token
+  at::Tensor slot_logits;  // the same from copies of the prompts in parts of one segment
   std::vector<at::Tensor> gradients;
 };
 
@@ -72,10 +73,19 @@ Outcome run(const std::string& name, at::Device device, at::ScalarType dtype,
   const at::NoGradGuard no_grad;
   std::vector<PackedRow> cached;
   auto hidden = model.prefill(batch, parts.soft(model, batch, thoughts), cached);
+  const auto slots = backbone.new_segments({40, 31, 32});
+  std::vector<PackedRow> copied;
+  for (std::size_t r = 0; r < cached.size(); ++r) {
+    for (const auto& segment : cached[r].past) slots[r]->append(*segment);
+    slots[r]->append(*cached[r].own);
+    copied.push_back({.tokens = 1, .past = {}, .own = slots[r]});
+  }
   for (auto& row : cached) row.tokens = 1;
   const auto next = at::tensor({7, 8, 9}, at::kLong).to(device);
   hidden = backbone.forward(backbone.embed(next), cached, &*parts.lora);
   outcome.logits = backbone.logits(hidden);
+  outcome.slot_logits =
+      backbone.logits(backbone.forward(backbone.embed(next), copied, &*parts.lora));
   return outcome;
 }
 
@@ -86,6 +96,7 @@ TEST_P(DeviceTest, GpuHasTheHostsNumbers) {
   const auto gpu = run(GetParam(), test_device(), at::kFloat, {});
   EXPECT_LE(relative_difference(gpu.nll.cpu(), host.nll), 1e-4);
   EXPECT_LE(relative_difference(gpu.logits.cpu(), host.logits), 1e-4);
+  EXPECT_LE(relative_difference(gpu.slot_logits, gpu.logits), 1e-5);
   for (std::size_t i = 0; i < host.gradients.size(); ++i) {
     if (host.gradients[i].abs().max().item<double>() == 0) continue;  // LoRA's A, while B is 0
     EXPECT_LE(relative_difference(gpu.gradients[i].cpu(), host.gradients[i]), 1e-3) << i;
@@ -103,6 +114,7 @@ TEST_P(DeviceTest, Bfloat16StaysNear) {
   };
   EXPECT_LE(error(gpu.nll, host.nll), 1.0 / 32);
   EXPECT_LE(error(gpu.logits, host.logits), 1.0 / 32);
+  EXPECT_LE(error(gpu.slot_logits, host.logits), 1.0 / 32);
   for (std::size_t i = 0; i < host.gradients.size(); ++i) {
     if (host.gradients[i].abs().max().item<double>() == 0) continue;
     EXPECT_LE(error(gpu.gradients[i], host.gradients[i]), 1.0 / 16) << i;

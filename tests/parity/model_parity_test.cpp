@@ -65,7 +65,8 @@ TEST_P(ForwardParity, Bfloat16WeightsStayNear) {
   const auto logits = expected.at("logits").index({keep});
   for (const int tp : tp_sizes(fixture_folder() / name, world().size())) {
     const auto groups = ProcessGroups::make(world(), tp);
-    const Transformer model(fixture_folder() / name, {.dtype = at::kBFloat16, .device = test_device()}, *groups.tp);
+    const Transformer model(fixture_folder() / name,
+                            {.dtype = at::kBFloat16, .device = test_device()}, *groups.tp);
     for (const auto path : {Bf16Matmul::kWiden, Bf16Matmul::kNative}) {
       SCOPED_TRACE("tp " + std::to_string(tp) + (path == Bf16Matmul::kWiden ? " wide" : " native"));
       set_bf16_matmul(path);
@@ -204,7 +205,8 @@ TEST_P(SoftCotParity, LossAndProjectionGradientsWithEverySwitch) {
   const double expected_loss = tensors.at("loss").item<double>();
   for (const int tp : tp_sizes(fixture_folder() / GetParam().backbone, world().size())) {
     const auto groups = ProcessGroups::make(world(), tp);
-    const Transformer backbone(fixture_folder() / GetParam().backbone, {.device = test_device()}, *groups.tp);
+    const Transformer backbone(fixture_folder() / GetParam().backbone, {.device = test_device()},
+                               *groups.tp);
     for (int bits = 0; bits < 16; ++bits) {
       SCOPED_TRACE(groups.mesh.describe() + ", switches " + std::to_string(bits));
       const WorkSwitches switches{.pack = (bits & 1) != 0,

@@ -6,8 +6,8 @@
 
 namespace softcot::test {
 
-/// Where the tensors of this test program are: a GPU of this rank's own where $SOFTCOT_TEST_DEVICE is
-/// cuda, else the host. Tests place their models there; what they compare may be anywhere.
+/// Where the tensors of this test program are: a GPU of this rank's own where $SOFTCOT_TEST_DEVICE
+/// is cuda, else the host. Tests place their models there; what they compare may be anywhere.
 c10::Device test_device();
 
 /// Why test_device() cannot be had; empty when it can. Makes it the current device. Local.

@@ -26,7 +26,8 @@ std::map<std::string, at::Tensor> load_case(const std::filesystem::path& file) {
 
 double largest_difference(const at::Tensor& a, const at::Tensor& b) {
   if (a.sizes() != b.sizes()) return std::numeric_limits<double>::infinity();
-  const double largest = (a.cpu().to(at::kDouble) - b.cpu().to(at::kDouble)).abs().max().item<double>();
+  const double largest =
+      (a.cpu().to(at::kDouble) - b.cpu().to(at::kDouble)).abs().max().item<double>();
   return std::isnan(largest) ? std::numeric_limits<double>::infinity() : largest;
 }
 
