@@ -39,6 +39,12 @@ if(LibTorchWheel_FOUND AND NOT TARGET LibTorch::LibTorch)
     "${_lib}/libgomp.so.1")
   target_link_options(LibTorch::LibTorch INTERFACE "-Wl,-rpath,${_lib}" "-Wl,--allow-shlib-undefined")
   if(SOFTCOT_CUDA)
+    # CUDA's runtime is a package of its own beside the wheel; the wheel's Python finds it.
+    get_filename_component(_site "${LibTorchWheel_DIR}" DIRECTORY)
+    set(_runtime "${_site}/nvidia/cu13")
+    target_include_directories(LibTorch::LibTorch SYSTEM INTERFACE "${_runtime}/include")
+    target_link_libraries(LibTorch::LibTorch INTERFACE "${_runtime}/lib/libcudart.so.13")
+    target_link_options(LibTorch::LibTorch INTERFACE "-Wl,-rpath,${_runtime}/lib")
     # Nothing of ours names a symbol of these two: --no-as-needed keeps their registrations linked.
     target_link_libraries(LibTorch::LibTorch INTERFACE
       "-Wl,--no-as-needed" "${_lib}/libtorch_cuda.so" "${_lib}/libc10_cuda.so" "-Wl,--as-needed")

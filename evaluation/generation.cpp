@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <optional>
 #include <utility>
 
+#include "evaluation/recorded_decoding.h"
 #include "runtime/error.h"
 
 namespace softcot {
@@ -49,7 +51,7 @@ class Decoder {
           const std::function<void(std::size_t, const Generation&)>& done,
           const std::function<void(std::size_t, std::int64_t)>& token)
       : model_(model), requests_(requests), options_(options), done_(done), token_(token) {
-    if (!model.backbone().device().is_cpu()) slots_ = make_slots();
+    if (!model.backbone().device().is_cpu()) make_slots();
   }
 
   GenerationWork run() {
@@ -62,16 +64,20 @@ class Decoder {
   }
 
  private:
-  /// A segment for each row in flight, with room for the longest prompt and answer.
-  std::vector<SharedSegment> make_slots() const {
-    std::int64_t longest = 0;
-    for (const auto& request : requests_) longest = std::max(longest, request.prompt.target_begin);
-    const auto count =
+  /// A segment for each row in flight, with room for the longest prompt and answer, and a spare
+  /// one.
+  void make_slots() {
+    std::int64_t room = 0;
+    for (const auto& request : requests_) room = std::max(room, request.prompt.target_begin);
+    room += options_.max_new_tokens;
+    const auto rows =
         std::min(options_.rows_in_flight, static_cast<std::int64_t>(requests_.size()));
-    const std::vector<std::int64_t> rooms(
-        static_cast<std::size_t>(std::max<std::int64_t>(count, 1)),
-        longest + options_.max_new_tokens);
-    return model_.backbone().new_segments(rooms);
+    slots_ = model_.backbone().new_segments(
+        std::vector<std::int64_t>(static_cast<std::size_t>(rows) + 1, room));
+    if (options_.record_steps && model_.lora() == nullptr) {
+      recorded_ = RecordedDecoding::make(model_.backbone(), slots_, room);
+    }
+    slots_.pop_back();
   }
 
   /// Where a row begins to write behind its prompt. On the host it reads the prompt where that is;
@@ -120,7 +126,7 @@ class Decoder {
          begin_row(prompt),
          RandomStream(request.seed, RandomPurpose::kSampling, {request.question, request.sample}),
          {}});
-    take_tokens(prompt.hidden, joining);
+    take_tokens(model_.backbone().logits(prompt.hidden), joining);
     std::move(joining.begin(), joining.end(), std::back_inserter(active_));
   }
 
@@ -132,9 +138,10 @@ class Decoder {
       ids.push_back(row.result.ids.back());
       rows.push_back(row.cache);
     }
+    if (recorded_) return take_tokens(recorded_->step(ids, rows), active_);
     const auto& backbone = model_.backbone();
     const auto inputs = backbone.embed(at::tensor(ids, at::kLong).to(backbone.device()));
-    take_tokens(backbone.forward(inputs, rows, model_.lora()), active_);
+    take_tokens(backbone.logits(backbone.forward(inputs, rows, model_.lora())), active_);
   }
 
   /// No token is taken from numbers that are none: the largest of them would be a matter of chance.
@@ -179,9 +186,9 @@ class Decoder {
     return tokens;
   }
 
-  /// Chooses each row's next token from its hidden state [B, H] and hands over the rows that end.
-  void take_tokens(const at::Tensor& hidden, std::vector<ActiveRow>& rows) {
-    const auto tokens = choose(model_.backbone().logits(hidden), rows);
+  /// Chooses each row's next token from logits [B, V] and hands over the rows that end.
+  void take_tokens(const at::Tensor& logits, std::vector<ActiveRow>& rows) {
+    const auto tokens = choose(logits, rows);
     std::vector<ActiveRow> going_on;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       auto& row = rows[i];
@@ -207,6 +214,7 @@ class Decoder {
   const std::function<void(std::size_t, const Generation&)>& done_;
   const std::function<void(std::size_t, std::int64_t)>& token_;
   std::vector<SharedSegment> slots_;  // That no row is in; on a device.
+  std::unique_ptr<RecordedDecoding> recorded_;
   std::size_t next_ = 0;
   std::vector<ActiveRow> active_;
   std::optional<ReadPrompt> read_;

@@ -17,6 +17,8 @@ struct GenerationOptions {
   std::int64_t max_new_tokens = 512;  ///< At least 1.
   std::int64_t rows_in_flight =
       16;  ///< Rows decoded at once; a finished row makes place for a waiting one.
+  bool record_steps =
+      true;  ///< On a GPU: steps are recorded and repeated. Off: a test's reference.
   std::vector<std::int64_t> stop_tokens;  ///< Ends a row; kept as its last id. Empty: never stops.
 };
 

@@ -4,9 +4,11 @@
 
 namespace softcot {
 
-std::int64_t peak_device_bytes(at::Device device) {
+PeakDeviceMemory peak_device_memory(at::Device device) {
   const auto stats = c10::getDeviceAllocator(device.type())->getDeviceStats(device.index());
-  return stats.reserved_bytes[0].peak;  // Of all kinds of memory.
+  constexpr int kOfAllPools = 0;
+  return {.tensors = stats.allocated_bytes[kOfAllPools].peak,
+          .taken = stats.reserved_bytes[kOfAllPools].peak};
 }
 
 }  // namespace softcot

@@ -6,8 +6,12 @@
 
 namespace softcot {
 
-/// Most bytes that LibTorch has taken of the device's memory for tensors since the program began,
-/// its reserves for later included. Not for the host.
-std::int64_t peak_device_bytes(at::Device device);
+/// Most bytes of the device's memory since the program began: in tensors, and as LibTorch has taken
+/// them, with the gaps between tensors and what it keeps for later. Not for the host.
+struct PeakDeviceMemory {
+  std::int64_t tensors;
+  std::int64_t taken;
+};
+PeakDeviceMemory peak_device_memory(at::Device device);
 
 }  // namespace softcot

@@ -25,7 +25,7 @@ void add_train(OptionSet& options, RunOptions& run) {
   options
       .add("train.accumulation", &train.accumulation,
            "Pieces in which a rank computes its rows of one update; 0 makes pieces of some 1024 "
-           "tokens, which bounds memory.",
+           "tokens (on a GPU 4096), which bounds memory.",
            at_least(0))
       .unit = "pieces";
   options.add("train.learning-rate", &train.optimizer.learning_rate, "Highest learning rate.",

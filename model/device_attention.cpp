@@ -37,21 +37,52 @@ at::Tensor on(at::Device device, const std::vector<Number>& numbers, at::ScalarT
 
 }  // namespace
 
+DeviceBatch::Kernel DeviceBatch::kernel_for(at::Device device, at::ScalarType dtype,
+                                            const AttentionShape& shape) {
+  const std::int64_t width = shape.head_width;
+  if (device.is_cuda() && dtype == at::kBFloat16 && width % 8 == 0 && width <= 256) {
+    return Kernel::kFlash;
+  }
+  if (device.is_cuda() && dtype == at::kFloat && width % 4 == 0) return Kernel::kEfficient;
+  return Kernel::kEachRow;
+}
+
+bool DeviceBatch::reads_in_place(at::Device device, at::ScalarType dtype,
+                                 const AttentionShape& shape) {
+  return kernel_for(device, dtype, shape) != Kernel::kEachRow;
+}
+
 DeviceBatch::DeviceBatch(const std::vector<PackedRow>& rows, const at::Tensor& positions,
                          at::ScalarType dtype, const AttentionShape& shape,
                          const RotaryEmbedding& rope)
-    : rows_(rows), shape_(shape), kernel_(Kernel::kEachRow), table_(rope.table(positions)) {
-  const std::int64_t width = shape.head_width;
-  if (positions.is_cuda() && dtype == at::kBFloat16 && width % 8 == 0 && width <= 256) {
-    kernel_ = Kernel::kFlash;
-  } else if (positions.is_cuda() && dtype == at::kFloat && width % 4 == 0) {
-    kernel_ = Kernel::kEfficient;
-  }
-  if (shape.query_heads != shape.kv_heads &&
-      (kernel_ != Kernel::kFlash || !in_equal_groups(shape))) {
-    kv_of_query_ = on(positions.device(), shape.kv_of_query, at::kLong);
-  }
+    : rows_(&rows),
+      shape_(shape),
+      kernel_(kernel_for(positions.device(), dtype, shape)),
+      table_(rope.table(positions)) {
   find_keys(rows, positions.device());
+}
+
+DeviceBatch::DeviceBatch(const Places& places, const KvSegment& memory, std::int64_t longest,
+                         at::ScalarType dtype, const AttentionShape& shape,
+                         const RotaryEmbedding& rope)
+    : shape_(shape),
+      kernel_(kernel_for(places.positions.device(), dtype, shape)),
+      table_(rope.table(places.positions)),
+      memories_{{memory.memory_keys(), memory.memory_values(), 0}},
+      in_place_(true),
+      write_at_(places.ends),
+      longest_query_(1),
+      longest_key_(longest) {
+  const std::int64_t rows = places.positions.size(0);
+  query_ends_ = at::arange(rows + 1, places.positions.options().dtype(at::kInt));
+  key_begins_ = at::cat({places.begins, places.begins.narrow(0, 0, 1)}).to(at::kInt);
+  key_counts_ = (places.positions + 1).to(at::kInt);
+}
+
+/// Whether the kernel itself lets query heads share a key-value head.
+bool DeviceBatch::groups_heads() const {
+  return shape_.query_heads == shape_.kv_heads ||
+         (kernel_ == Kernel::kFlash && in_equal_groups(shape_));
 }
 
 /// Where the segment's tokens begin among those of all memories.
@@ -95,8 +126,7 @@ void DeviceBatch::find_keys(const std::vector<PackedRow>& rows, at::Device devic
     longest_key_ = std::max(longest_key_, counts_.back());
   }
   query_ends_ = on(device, query_ends, at::kInt);
-  in_place_ =
-      consecutive && memories_.size() == 1 && kernel_ == Kernel::kFlash && !kv_of_query_.defined();
+  in_place_ = consecutive && memories_.size() == 1 && kernel_ == Kernel::kFlash && groups_heads();
 
   std::vector<int> begins = {0}, counts(counts_.begin(), counts_.end());
   if (in_place_) {
@@ -131,7 +161,7 @@ void DeviceBatch::remember(const at::Tensor& key, const at::Tensor& value,
     return;
   }
   std::int64_t at = 0;
-  for (const auto& row : rows_) {
+  for (const auto& row : *rows_) {
     if (row.own) {
       row.own->write(layer, key.narrow(0, at, row.tokens), value.narrow(0, at, row.tokens));
     }
@@ -151,7 +181,7 @@ at::Tensor DeviceBatch::gather(const at::Tensor& fresh, at::Tensor Memory::*part
 }
 
 at::Tensor DeviceBatch::for_each_query_head(const at::Tensor& heads) const {
-  return kv_of_query_.defined() ? heads.index_select(1, kv_of_query_) : heads;
+  return groups_heads() ? heads : heads.index_select(1, shape_.kv_index);
 }
 
 at::Tensor DeviceBatch::attend(const at::Tensor& qkv, std::int64_t layer) const {
@@ -166,8 +196,8 @@ at::Tensor DeviceBatch::attend(const at::Tensor& qkv, std::int64_t layer) const 
   const auto key = for_each_query_head(gather(new_key, &Memory::keys, layer));
   const auto value = for_each_query_head(gather(new_value, &Memory::values, layer));
   at::Tensor output;
+  const auto counts = in_place_ ? std::optional(key_counts_) : std::nullopt;
   if (kernel_ == Kernel::kFlash) {
-    const std::optional<at::Tensor> counts = in_place_ ? std::optional(key_counts_) : std::nullopt;
     output = std::get<0>(at::_flash_attention_forward(
         query, key, value, query_ends_, key_begins_, longest_query_, longest_key_,
         /*dropout_p=*/0.0, /*is_causal=*/true, /*return_debug_mask=*/false, shape_.scale(),
@@ -176,7 +206,7 @@ at::Tensor DeviceBatch::attend(const at::Tensor& qkv, std::int64_t layer) const 
     output = std::get<0>(at::_efficient_attention_forward(
         query.unsqueeze(0), key.unsqueeze(0), value.unsqueeze(0), /*bias=*/{}, query_ends_,
         key_begins_, longest_query_, longest_key_, /*dropout_p=*/0.0, kCausalFromTheEnd,
-        /*compute_log_sumexp=*/at::GradMode::is_enabled(), shape_.scale()));
+        /*compute_log_sumexp=*/at::GradMode::is_enabled(), shape_.scale(), counts));
   } else {
     output = each_row_alone(query, key, value);
   }
@@ -190,8 +220,8 @@ at::Tensor DeviceBatch::each_row_alone(const at::Tensor& query, const at::Tensor
   };
   std::vector<at::Tensor> outputs;
   std::int64_t query_at = 0, key_at = 0;
-  for (std::size_t r = 0; r < rows_.size(); ++r) {
-    const std::int64_t tokens = rows_[r].tokens, total = counts_[r];
+  for (std::size_t r = 0; r < rows_->size(); ++r) {
+    const std::int64_t tokens = (*rows_)[r].tokens, total = counts_[r];
     if (tokens > 0) {
       const auto mask = causal_mask(tokens, total, query.options());
       const auto output = at::scaled_dot_product_attention(

@@ -14,10 +14,25 @@ namespace softcot {
 /// for all layers, so that no layer sends anything from the host or does anything row by row.
 class DeviceBatch {
  public:
+  /// Places of B rows that each add one token to a part of one memory: [B] int64 on the device, the
+  /// positions of the new tokens, where in the memory each row begins, and where its new token
+  /// goes.
+  struct Places {
+    at::Tensor positions, begins, ends;
+  };
+
   /// `positions` [P] int64, on the device; rope.reserve() must cover them. The rows' own segments
   /// must have room for their new tokens. `dtype` is that of the activations.
   DeviceBatch(const std::vector<PackedRow>& rows, const at::Tensor& positions, at::ScalarType dtype,
               const AttentionShape& shape, const RotaryEmbedding& rope);
+
+  /// Rows of which the host knows no more than that `longest` bounds their tokens: everything else
+  /// is in the tensors, as it has to be in work that is recorded once. Only where reads_in_place().
+  DeviceBatch(const Places& places, const KvSegment& memory, std::int64_t longest,
+              at::ScalarType dtype, const AttentionShape& shape, const RotaryEmbedding& rope);
+
+  /// Whether a kernel serves that reads the keys of rows in parts of one memory where they are.
+  static bool reads_in_place(at::Device device, at::ScalarType dtype, const AttentionShape& shape);
 
   /// The attention of packed_attention(): qkv [P, (Q + 2K) · D], not rotated yet, to [P, Q · D].
   /// New keys and values go to the rows' own segments. Differentiable in qkv where no row has one.
@@ -28,6 +43,8 @@ class DeviceBatch {
 
  private:
   enum class Kernel { kFlash, kEfficient, kEachRow };
+  static Kernel kernel_for(at::Device device, at::ScalarType dtype, const AttentionShape& shape);
+  bool groups_heads() const;
 
   /// Memory of some of the rows' segments, keys and values [L, M, K, D].
   struct Memory {
@@ -43,11 +60,10 @@ class DeviceBatch {
   at::Tensor each_row_alone(const at::Tensor& query, const at::Tensor& key,
                             const at::Tensor& value) const;
 
-  const std::vector<PackedRow>& rows_;
+  const std::vector<PackedRow>* rows_ = nullptr;  // Where the host knows them.
   const AttentionShape& shape_;
   Kernel kernel_;
   RotaryTable table_;
-  at::Tensor kv_of_query_;  // [Q] int64; undefined where the kernel groups the heads itself
   std::vector<Memory> memories_;
   bool reads_new_ = false;  // Some row attends to new tokens that no segment takes.
   bool in_place_ = false;   // Each row's keys lie one after the other in the only memory.

@@ -161,7 +161,10 @@ at::Tensor linear(const at::Tensor& x, const LinearWeights& layer) {
     for (const auto& leaf : layer.leaves) parts.push_back(at::linear(x, leaf.weight, leaf.bias));
     return parts.size() == 1 ? parts[0] : at::cat(parts, 1);
   }
-  if (!x.is_cpu()) return at::linear(x, layer.weight, layer.bias);
+  if (!x.is_cpu()) {
+    const auto transposed = layer.weight.t();
+    return layer.bias.defined() ? at::addmm(layer.bias, x, transposed) : at::mm(x, transposed);
+  }
   if (at::GradMode::is_enabled() && x.requires_grad()) {
     return FrozenLinearFunction::apply(x, layer);
   }

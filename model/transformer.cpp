@@ -46,7 +46,7 @@ Transformer::Transformer(const std::filesystem::path& folder, const LoadOptions&
       device_(options.device),
       tp_(tp),
       plan_(config_, tp.rank(), tp.size()),
-      attention_(plan_, config_.head_width),
+      attention_(plan_, config_.head_width, device_),
       rope_(config_.rope, config_.head_width),
       parameters_(parameter_count(config_)) {
   empty_host_pool();
@@ -99,6 +99,22 @@ at::Tensor Transformer::embed(const at::Tensor& ids) const {
 at::Tensor Transformer::forward(const at::Tensor& inputs, const std::vector<PackedRow>& rows,
                                 const Lora* lora) const {
   return rms_norm(run_layers(inputs, rows, lora), final_norm_, config_.norm_epsilon);
+}
+
+bool Transformer::decodes_in_place() const {
+  return tp_.size() == 1 && DeviceBatch::reads_in_place(device_, activation_dtype(), attention_);
+}
+
+at::Tensor Transformer::decode(const at::Tensor& ids, const DeviceBatch::Places& places,
+                               const KvSegment& part, std::int64_t longest) const {
+  const at::NoGradGuard no_grad;
+  rope_.reserve(longest, device_);
+  const std::vector<PackedRow> unknown;
+  PackedBatch batch{unknown, places.positions, std::nullopt};
+  batch.device.emplace(places, part, longest, activation_dtype(), attention_, rope_);
+  auto x = embed(ids);
+  for (std::int64_t i = 0; i < layers(); ++i) x = run_layer(x, i, batch, nullptr);
+  return rms_norm(x, final_norm_, config_.norm_epsilon);
 }
 
 void Transformer::fill(const at::Tensor& inputs, const std::vector<PackedRow>& rows,

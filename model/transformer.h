@@ -69,6 +69,15 @@ class Transformer {
   void fill(const at::Tensor& inputs, const std::vector<PackedRow>& rows,
             const Lora* lora = nullptr) const;
 
+  /// Whether decode() serves: on a GPU, without tensor parallelism.
+  bool decodes_in_place() const;
+  /// forward() of one token for each of B rows in parts of one memory, with everything that changes
+  /// from step to step in tensors on the device: ids [B] and the rows' places. `part` is one of the
+  /// parts; no row is longer than `longest` tokens. Waits for nothing, brings nothing from the host
+  /// and advances no segment. [B, H]. Only where decodes_in_place(). Without autograd.
+  at::Tensor decode(const at::Tensor& ids, const DeviceBatch::Places& places, const KvSegment& part,
+                    std::int64_t longest) const;
+
   /// From now on all weights are trained: what this class computes under autograd is differentiable
   /// in them too. Throws kUsage unless the weights are float32 and tp divides the KV heads. Local.
   void train_weights();

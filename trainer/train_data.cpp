@@ -62,13 +62,13 @@ TrainBatch ThoughtRows::batch(std::span<const std::int64_t> indices) {
 }
 
 std::vector<TrainBatch> ThoughtRows::batches(const std::vector<std::int64_t>& indices,
-                                             std::int64_t pieces) {
+                                             std::int64_t pieces, std::int64_t tokens_in_flight) {
   std::vector<std::int64_t> lengths;
   for (const auto index : indices) {
     lengths.push_back(static_cast<std::int64_t>(rows_[index].ids.size()));
   }
   std::vector<TrainBatch> result;
-  for (const Slice& slice : cut_rows(lengths, pieces)) {
+  for (const Slice& slice : cut_rows(lengths, pieces, tokens_in_flight)) {
     result.push_back(batch(std::span(indices).subspan(slice.begin, slice.size())));
   }
   return result;
@@ -79,7 +79,7 @@ std::vector<TrainBatch> ThoughtRows::all(std::int64_t batch_rows, int dp_index, 
   std::iota(indices.begin(), indices.end(), 0);
   const auto share = rank_share(indices, dp_index, dp_size);
   const auto count = static_cast<std::int64_t>(share.size());
-  return batches(share, (count + batch_rows - 1) / batch_rows);
+  return batches(share, (count + batch_rows - 1) / batch_rows, kHostTokensInFlight);
 }
 
 }  // namespace softcot

@@ -32,9 +32,9 @@ class ThoughtRows {
   /// The states of one row: [N, A] float32; undefined without any.
   at::Tensor thoughts(std::int64_t index);
 
-  /// The rows of these indices, in `pieces` batches of nearly equal size; fewer when there are
-  /// fewer rows.
-  std::vector<TrainBatch> batches(const std::vector<std::int64_t>& indices, std::int64_t pieces);
+  /// The rows of these indices, in batches as cut_rows() cuts them.
+  std::vector<TrainBatch> batches(const std::vector<std::int64_t>& indices, std::int64_t pieces,
+                                  std::int64_t tokens_in_flight);
   /// One replica's share of all rows, in batches of at most `batch_rows`.
   std::vector<TrainBatch> all(std::int64_t batch_rows, int dp_index, int dp_size);
 

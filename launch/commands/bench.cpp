@@ -51,7 +51,11 @@ void measure_here(Invocation& invocation, RunOptions& run, const BenchOptions& b
   line.update(measure({run, bench, world, groups, rows}));
   line["peak_memory_bytes"] = peak_memory_bytes();
   const at::Device device = world.device();
-  if (!device.is_cpu()) line["peak_device_bytes"] = peak_device_bytes(device);
+  if (!device.is_cpu()) {
+    const PeakDeviceMemory peak = peak_device_memory(device);
+    line["peak_tensor_bytes"] = peak.tensors;
+    line["peak_device_bytes"] = peak.taken;
+  }
   const MachineSpeed speed = measure_machine_speed(
       device.is_cpu() ? product_dtype(run.model.load.dtype) : run.model.load.dtype, device);
   const double ranks = world.size();

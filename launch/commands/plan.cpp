@@ -201,8 +201,9 @@ ExitCode run_plan(Invocation& invocation) {
   const KnownModel backbone = model_of(run.model.path, "model.path");
   const KnownModel assistant = model_of(assistant_of(run).path, "assistant.path");
   PlanTitle title{.model = backbone.name, .assistant = assistant.name, .rows = {}};
-  const Workload work = workload_of(run, plan, backbone, assistant, title);
+  Workload work = workload_of(run, plan, backbone, assistant, title);
   const Machine machine = machine_of(plan, work.weight_bytes);
+  if (machine.on_gpu()) work.tokens_in_flight = kDeviceTokensInFlight;
   const std::vector<Layout> layouts = plan_layouts(work, machine);
   if (invocation.rank() != 0) return ExitCode::kOk;
   try {

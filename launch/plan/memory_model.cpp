@@ -116,22 +116,21 @@ class Rank {
   }
 
   /// Tensors that the forward pass keeps in each layer for the backward pass: bytes for each token.
+  /// On a GPU the keys and values are not among them (gathered_keys).
   std::vector<Int> kept_tensors() const {
     const Int h = sizes_.hidden * number_;
     const Int f = sizes_.feed_forward * (work_.frozen_backbone() ? product_number() : number_);
     // Rotated queries, keys and values, attention's output, the log-sum-exp of each head, gate and
     // up, the scales of the two norms.
-    std::vector<Int> tensors = {sizes_.qkv * number_,
+    std::vector<Int> tensors = {(host_ ? sizes_.qkv : sizes_.query + sizes_.key_value) * number_,
                                 sizes_.query * number_,
                                 sizes_.query_heads * kFloat,
                                 2 * f,
                                 kFloat,
                                 kFloat};
     const auto add = [&](std::initializer_list<Int> more) { tensors.insert(tensors.end(), more); };
-    // Inputs of the two norms; where nothing is fused, widened, and silu(gate) and its product.
-    const Int norm = host_ ? h : sizes_.hidden * kFloat;
-    add({norm, norm});
-    if (!host_) add({f, f});
+    add({h, h});                         // inputs of the two norms
+    if (!host_) add({f});                // silu(gate)
     if (work_.method.full) add({h, h});  // inputs of the products; attention's output is there
     if (work_.method.full && host_) add({f});
     if (work_.method.lora) {
@@ -168,7 +167,13 @@ class Rank {
     // Beside the layers: the last norm's input.
     const Int of_layer = std::accumulate(kept_.begin(), kept_.end(), Int{0});
     parts.activations = piece.tokens * (sizes_.layers * of_layer + sizes_.hidden * number_);
+    if (!host_) parts.activations += sizes_.layers * gathered_keys(piece);
     return parts;
+  }
+
+  /// Keys and values of a layer as a GPU attends to them: a copy, each row's in one piece.
+  Int gathered_keys(const Piece& piece) const {
+    return 2 * sizes_.key_value * piece.keys * number_;
   }
 
   /// Bytes of a number that comes out of a product with the backbone's weights.

@@ -4,8 +4,6 @@
 #include <cmath>
 #include <string>
 
-#include "trainer/row_pieces.h"
-
 namespace softcot {
 namespace {
 
@@ -39,6 +37,7 @@ Piece make_piece(const Workload& work, const std::vector<RowShape>& rows) {
     piece.scored += work.target_logits ? row.targets : tokens;
     piece.frozen_pairs += pairs(shared, frozen);
     piece.pairs += pairs(begin, tokens);
+    piece.keys += end;
     if (end > piece.longest_context) {
       piece.longest_context = end;
       piece.longest_tokens = tokens;
@@ -59,7 +58,7 @@ std::vector<std::vector<Piece>> StepPieces::of_step(std::int64_t step) {
     for (const auto index : share)
       lengths.push_back(work_.rows[static_cast<std::size_t>(index)].tokens);
     std::vector<Piece> pieces;
-    for (const Slice& slice : cut_rows(lengths, work_.accumulation)) {
+    for (const Slice& slice : cut_rows(lengths, work_.accumulation, work_.tokens_in_flight)) {
       std::vector<RowShape> rows;
       for (std::int64_t i = slice.begin; i < slice.end; ++i) {
         rows.push_back(work_.rows[static_cast<std::size_t>(share[static_cast<std::size_t>(i)])]);

@@ -8,6 +8,7 @@
 #include "launch/method.h"
 #include "model/model_config.h"
 #include "model/shard_plan.h"
+#include "trainer/row_pieces.h"
 
 namespace softcot {
 
@@ -35,9 +36,10 @@ struct Workload {
   std::vector<RowShape> rows;      ///< At least one, in the order of the data.
   std::int64_t shared_tokens = 0;  ///< What all rows begin with.
   std::int64_t steps = 1;
-  std::int64_t batch = 4;         ///< Rows of a step, over all replicas.
-  std::int64_t accumulation = 0;  ///< As train.accumulation.
-  std::uint64_t seed = 0;         ///< Of the order of rows.
+  std::int64_t batch = 4;                               ///< Rows of a step, over all replicas.
+  std::int64_t accumulation = 0;                        ///< As train.accumulation.
+  std::int64_t tokens_in_flight = kHostTokensInFlight;  ///< Of a piece, where that is 0.
+  std::uint64_t seed = 0;                               ///< Of the order of rows.
   bool target_logits = true, frozen_prefix = true, shared_prefix = true;
 
   /// The backbone is frozen, so that what comes before the thoughts needs no gradients.
@@ -55,6 +57,7 @@ struct Piece {
   std::int64_t longest_context = 0;  ///< and the positions that its last token sees.
   double frozen_pairs = 0;           ///< Pairs (position, position it sees) in frozen tokens,
   double pairs = 0;                  ///< and in the others.
+  std::int64_t keys = 0;             ///< Positions that `tokens` see, each row's counted once.
 };
 
 Piece make_piece(const Workload& work, const std::vector<RowShape>& rows);

@@ -51,6 +51,7 @@ TEST_P(GreedyParity, ExactIdsBatchedAndOneByOne) {
         GenerationOptions options;
         options.max_new_tokens = expected.size(1);
         options.rows_in_flight = in_flight;
+        options.record_steps = shared;
         std::map<std::size_t, Generation> results;
         generate(model, requests, options,
                  [&](std::size_t i, const Generation& result) { results[i] = result; });
