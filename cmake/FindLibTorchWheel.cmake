@@ -1,6 +1,6 @@
 # LibTorch out of the PyPI wheel `torch`, without the wheel's own CMake package (which demands nvcc).
 #   in:  SOFTCOT_PYTHON  the interpreter whose site-packages hold the wheel
-#   out: LibTorch::LibTorch (with SOFTCOT_CUDA also torch_cuda and c10_cuda)
+#   out: LibTorch::LibTorch (with SOFTCOT_CUDA also torch_cuda and c10_cuda), LibTorchWheel_CUDA_INCLUDE_DIR
 if(NOT SOFTCOT_PYTHON)
   find_program(SOFTCOT_PYTHON python3 HINTS "${PROJECT_SOURCE_DIR}/build/venv/bin" NO_DEFAULT_PATH)
 endif()
@@ -39,10 +39,11 @@ if(LibTorchWheel_FOUND AND NOT TARGET LibTorch::LibTorch)
     "${_lib}/libgomp.so.1")
   target_link_options(LibTorch::LibTorch INTERFACE "-Wl,-rpath,${_lib}" "-Wl,--allow-shlib-undefined")
   if(SOFTCOT_CUDA)
-    # CUDA's runtime is a package of its own beside the wheel; the wheel's Python finds it.
+    # CUDA's runtime is a package of its own beside the wheel. Its headers are for one file of ours alone:
+    # all others are compiled as without CUDA, and come out of ccache.
     get_filename_component(_site "${LibTorchWheel_DIR}" DIRECTORY)
     set(_runtime "${_site}/nvidia/cu13")
-    target_include_directories(LibTorch::LibTorch SYSTEM INTERFACE "${_runtime}/include")
+    set(LibTorchWheel_CUDA_INCLUDE_DIR "${_runtime}/include")
     target_link_libraries(LibTorch::LibTorch INTERFACE "${_runtime}/lib/libcudart.so.13")
     target_link_options(LibTorch::LibTorch INTERFACE "-Wl,-rpath,${_runtime}/lib")
     # Nothing of ours names a symbol of these two: --no-as-needed keeps their registrations linked.

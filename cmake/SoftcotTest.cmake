@@ -1,7 +1,7 @@
 # softcot_add_test(NAME n SOURCES … LIBRARIES … LABELS … [RANKS 1 2 …] [UNDER program …] [TIMEOUT s] [TORCH])
 # One GoogleTest executable; with RANKS it is run under mpirun once for each number of ranks
 # (test names n.2, n.3 …), with UNDER by that program, which may skip it with status 77, else once,
-# alone. Labels: unit parity distributed recovery slurm slow gpu bench.
+# alone. Labels: unit parity distributed recovery slurm slow gpu bench build.
 find_package(GTest REQUIRED)
 
 # Tests without torch are not optimised: what they call is.
