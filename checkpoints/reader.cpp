@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <ranges>
 #include <string>
 #include <utility>
 #include <vector>
@@ -146,12 +145,13 @@ LoadedCheckpoint read_checkpoint_of_step(const fs::path& folder, std::uint64_t s
 
 LoadedCheckpoint read_latest_checkpoint(const fs::path& folder) {
   const std::vector<CheckpointEntry> entries = list_checkpoints(folder);
-  for (const CheckpointEntry& entry : std::views::reverse(entries)) {
+  // Not std::views: clang 14, which builds the fuzz targets, cannot compile GCC's.
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
     try {
-      return read_checkpoint(entry.path);
+      return read_checkpoint(entry->path);
     } catch (const Error& error) {
       if (error.code() != ExitCode::kCheckpoint) throw;
-      log_warning("checkpoint of step {} is passed over: {}", entry.step, error.what());
+      log_warning("checkpoint of step {} is passed over: {}", entry->step, error.what());
     }
   }
   fail(ExitCode::kCheckpoint,

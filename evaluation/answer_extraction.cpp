@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <ranges>
 #include <vector>
 
 #include "evaluation/answer_extraction_announcement.h"
@@ -81,8 +80,8 @@ Answer bare_answer(AnswerType type, std::string_view plain) {
 
 Answer strict_answer(AnswerType type, std::string_view plain) {
   const std::vector<Announcement> announcements = find_announcements(plain);
-  for (const Announcement& announcement : std::views::reverse(announcements)) {
-    if (Answer answer = claimed(type, announcement.claim)) return answer;
+  for (auto last = announcements.rbegin(); last != announcements.rend(); ++last) {
+    if (Answer answer = claimed(type, last->claim)) return answer;
   }
   if (type == AnswerType::kChoice) {
     if (Answer answer = last_called_choice(plain)) return answer;

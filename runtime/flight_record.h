@@ -45,7 +45,8 @@ class FlightRecord {
 
   /// Puts the present state into the file, if it is news or a collective is under way: then the
   /// time of writing tells that this rank lives. A file that cannot be written any more is left: it
-  /// must not end a run that has nothing else to complain of.
+  /// must not end a run that has nothing else to complain of. For one thread; others may start and
+  /// end collectives, and read, meanwhile.
   void write() noexcept;
 
   const std::filesystem::path& folder() const { return folder_; }

@@ -19,14 +19,16 @@
 #include "launch/suite.h"
 #include "runtime/error.h"
 #include "support/child_process.h"
+#include "support/faults.h"
 #include "support/files.h"
 #include "support/fixtures.h"
+#include "support/made_runs.h"
 
 namespace softcot {
 namespace {
 
 namespace fs = std::filesystem;
-using test::TemporaryFolder;
+using namespace test;  // NOLINT(google-build-using-namespace)
 using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
@@ -36,9 +38,6 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
 
-constexpr const char* kHostile =
-    "</script><script>document.title='taken'</script><img src=x onerror=alert(1)> \" ' & | _ % "
-    "\xff";
 constexpr const char* kNoGnuplot = "no-such-gnuplot";
 
 void write(const fs::path& path, const std::string& text) {
@@ -50,98 +49,6 @@ std::string read(const fs::path& path) {
   std::ostringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();
   return text.str();
-}
-
-/// A run folder as `train` and `evaluate` leave it.
-struct Made {
-  std::string method = "softcot";
-  std::string title = "SoftCoT";
-  double nll = 1.2;      ///< Per token.
-  int right_of_ten = 4;  ///< Questions answered right.
-  std::string task = "gsm8k";
-  std::string trained_on = "gsm8k";
-  Settings options = {};  ///< Of evaluate.cfg and config.cfg.
-  int questions = 20;
-  std::int64_t assistant = 0;  ///< Parameters; 0 where there is none.
-};
-
-std::string config(const Settings& options) {
-  std::string text;
-  std::string section;
-  for (const auto& [name, value] : options) {
-    const auto dot = name.find('.');
-    if (name.substr(0, dot) != section) text += "[" + (section = name.substr(0, dot)) + "]\n";
-    text += name.substr(dot + 1) + " = " + value + "  # a test\n";
-  }
-  return text;
-}
-
-void make_run(const fs::path& folder, const Made& made) {
-  Settings options = {{"data.task", made.task},         {"model.path", "models/big"},
-                      {"assistant.path", "models/a"},   {"thoughts.count", "4"},
-                      {"thoughts.eval-count", "0"},     {"train.seed", "41"},
-                      {"train.learning-rate", "0.001"}, {"evaluate.temperature", "0"},
-                      {"run.folder", "somewhere"}};
-  for (const auto& [name, value] : made.options) options[name] = value;
-  MethodSamples method{made.method, made.title, {}};
-  std::vector<PromptText> prompts;
-  for (int i = 0; i < made.questions; ++i) {
-    Sample sample;
-    sample.question_id = "test:" + std::to_string(i);
-    sample.question = "How many? " + std::string(i == 3 ? kHostile : "");
-    sample.reference = "5";
-    sample.prompt_hash = made.method + std::to_string(i);
-    sample.text =
-        fmt::format("It is {}. {}", i % 10 < made.right_of_ten ? 5 : 6, i == 3 ? kHostile : "");
-    sample.finish = "stop";
-    sample.new_tokens = 7;
-    sample.target_tokens = 10;
-    sample.answer_nll = 10 * (made.nll + 0.01 * (i % 5));
-    extract_answers(sample, AnswerType::kNumber);
-    prompts.push_back({sample.question_id, sample.prompt_hash, "Prompt of " + sample.question});
-    method.samples.push_back(sample);
-  }
-  fs::create_directories(folder / "samples");
-  SampleLog log(folder / "samples" / (made.method + ".jsonl"), "key");
-  for (const Sample& sample : method.samples) log.append(sample);
-  write_prompts(folder / "prompts" / (made.method + ".jsonl"), prompts);
-  Provenance provenance{.task = made.task,
-                        .trained_on = made.trained_on,
-                        .config_hash = settings_hash(options),
-                        .prompt_hash = "beef",
-                        .model_hashes = {{"backbone", "b0b0"}},
-                        .versions = {{"softcot", SOFTCOT_VERSION}},
-                        .trained_parameters = {},
-                        .data_hashes = {{"questions", "d00d"}},
-                        .parameters = {{"backbone", 1000000}, {"trained", 332352}}};
-  if (made.assistant > 0) provenance.parameters["assistant"] = made.assistant;
-  const std::vector<MethodSamples> all = {method};
-  write_results(folder / "results.json", compare_methods(all, {}), provenance);
-  write(folder / "evaluate.cfg", config(options));
-  if (made.trained_on.empty()) return;
-  write(folder / "config.cfg", config(options));
-  std::string metrics;
-  for (int step = 1; step <= 5; ++step) {
-    metrics += fmt::format("{{\"step\": {}, \"loss\": {}, \"seconds\": {{\"forward\": 2}}}}\n",
-                           step, 2.0 - 0.1 * step);
-  }
-  write(folder / "metrics.jsonl", metrics);
-}
-
-Made zero_shot() {
-  return {.method = "zero_shot_cot",
-          .title = "Zero-shot CoT",
-          .nll = 1.5,
-          .right_of_ten = 2,
-          .trained_on = "",
-          .options = {}};
-}
-
-Made with(const Settings& options, double nll = 1.2) {
-  Made made;
-  made.nll = nll;
-  made.options = options;
-  return made;
 }
 
 std::vector<std::string> labels(const Study& study) {
@@ -413,6 +320,34 @@ TEST(Study, NoTextOfARunIsMarkup) {
   EXPECT_THAT(study_markdown(study), HasSubstr("\\| _ %"));
 }
 
+TEST(Study, NoPathInASweepOrASuiteLeadsOutOfItsFolder) {
+  const TemporaryFolder folder;
+  make_run(folder.path() / "secret", with({}));
+  const auto refused = [&](const char* name, const std::string& text) {
+    write(folder.path() / "out/zero/cell.cfg", "[train]\nmethod = zero_shot_cot\n");
+    write(folder.path() / "out" / name, text);
+    const Error error = error_of([&] { read_study({folder.path() / "out"}); });
+    EXPECT_EQ(error.code(), ExitCode::kInput);
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("leads out"), HasSubstr(name), HasSubstr("secret")));
+    fs::remove_all(folder.path() / "out");
+  };
+  const std::string outside = (folder.path() / "secret").string();
+  for (const std::string& secret :
+       {std::string("../secret"), std::string("zero/../../secret"), outside}) {
+    for (const char* key : {"baseline", "trained", "results"}) {
+      make_sweep(folder.path() / "out");
+      auto sweep = nlohmann::json::parse(read(folder.path() / "out/sweep.json"));
+      sweep["cells"][1][key] = secret + (key == std::string("results") ? "/results.json" : "");
+      refused("sweep.json", sweep.dump());
+    }
+    refused("result.json",
+            nlohmann::json{{"title", ""},
+                           {"source", ""},
+                           {"rows", {{{"title", "x"}, {"runs", {{{"folder", secret}}}}}}}}
+                .dump());
+  }
+}
+
 TEST(Study, SamplesStandInTheOrderOfTheirQuestionsAndSayWhatWasRead) {
   const TemporaryFolder folder;
   make_run(folder.path() / "zero", zero_shot());
@@ -477,25 +412,6 @@ TEST(ReportCommand, WritesAllFilesOrSaysInOneLineWhyNot) {
     const std::string last = result.err.substr(result.err.find("error["));
     EXPECT_EQ(std::count(last.begin(), last.end(), '\n'), 1) << result.err;
   }
-}
-
-// In a real browser: SOFTCOT_BROWSER names a Chromium.
-TEST(StudyBrowser, RunsItsOwnScriptAndNoOther) {
-  const char* browser = std::getenv("SOFTCOT_BROWSER");
-  if (browser == nullptr) GTEST_SKIP() << "SOFTCOT_BROWSER names no Chromium";
-  const TemporaryFolder folder;
-  Made hostile = with({});
-  hostile.title = kHostile;
-  make_run(folder.path() / "run", hostile);
-  const fs::path page = folder.path() / "samples.html";
-  write(page, samples_page(read_study({folder.path() / "run"}), 0));
-  const auto shown = test::run_child({browser, "--headless", "--no-sandbox", "--disable-gpu",
-                                      "--user-data-dir=" + (folder.path() / "profile").string(),
-                                      "--dump-dom", "file://" + page.string()});
-  EXPECT_EQ(shown.status, 0) << shown.err;
-  EXPECT_THAT(shown.out,
-              AllOf(HasSubstr("<output>20 of 20 questions</output>"),
-                    HasSubstr("<title>run, samples – softcot</title>"), Not(HasSubstr("<img"))));
 }
 
 TEST(Grid, LatexPrintsAnyText) {
