@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <numeric>
+#include <thread>
 #include <utility>
 
 #include "runtime/error.h"
@@ -25,11 +26,17 @@ int environment_int(const char* name, int otherwise) {
   return value == nullptr ? otherwise : std::atoi(value);
 }
 
+bool launched_by_mpirun() { return std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr; }
+
 /// Open MPI's own launcher, or a PMIx server such as srun's, has started this process.
 bool launched_by_mpi() {
-  return std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr || std::getenv("PMIX_RANK") != nullptr ||
+  return launched_by_mpirun() || std::getenv("PMIX_RANK") != nullptr ||
          std::getenv("PMI_RANK") != nullptr;
 }
+
+/// srun throws away what it has not received when it hears that a rank was killed, and a line may
+/// be 40 ms on its way: it waits for TCP's acknowledgement of the line before.
+constexpr std::chrono::seconds kSrunReads{1};
 
 /// Open MPI 4 prefers a kind of one-sided communication that then refuses nodes joined by TCP
 /// alone.
@@ -127,6 +134,7 @@ std::vector<std::string> ProcessWorld::gather_on_node(const std::string& text) c
 }
 
 void ProcessWorld::abort(int status) {
+  if (uses_mpi_ && !launched_by_mpirun()) std::this_thread::sleep_for(kSrunReads);
   if (uses_mpi_) MPI_Abort(MPI_COMM_WORLD, status);
   std::_Exit(status);
 }

@@ -53,8 +53,9 @@ class ProcessWorld {
   /// The text of each rank on this machine, in order of local rank. Collective over the world.
   std::vector<std::string> gather_on_node(const std::string& text) const;
 
-  /// Ends all ranks of the job at once with this exit status. For use when the other ranks may be
-  /// waiting for this one. Never returns.
+  /// Ends all ranks of the job with this exit status, after a second under srun, so that what this
+  /// one has written arrives. For use when the other ranks may be waiting for this one. Never
+  /// returns.
   [[noreturn]] void abort(int status);
 
  private:
