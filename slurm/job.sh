@@ -51,8 +51,9 @@ on_ranks() {
     *) give_up 2 "SITE_LAUNCHER=${SITE_LAUNCHER} is none of auto, srun, mpirun" "slurm/site.env.example explains it" ;;
   esac
   run_stoppable "${call[@]}" "$@" || status=$?
-  # Not once somebody has cancelled the job. Restarts in vain are counted by softcot.
-  if was_stopped "${status}" && job_shows JobState=RUNNING; then
+  # Not once somebody has cancelled the job; SIGNALING is a running one that Slurm is sending a signal to.
+  # Restarts in vain are counted by softcot.
+  if was_stopped "${status}" && job_shows 'JobState=(RUNNING|SIGNALING)'; then
     trap '' TERM # Slurm's answer, which would come before the line
     scontrol requeue "${SLURM_JOB_ID}" && say "stopped with status ${status}; queued again"
   fi

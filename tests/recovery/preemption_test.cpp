@@ -211,6 +211,30 @@ TEST(SlurmScripts, AStopBeforeTheRanksAreThereReachesThem) {
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(30));
 }
 
+// Slurm's commands are stand-ins: what is tested are states that pass too quickly to be waited for.
+TEST(SlurmScripts, AStoppedJobGoesBackWhileSlurmCountsItAsRunning) {
+  const TemporaryFolder folder;
+  const auto command = [&](const std::string& name, const std::string& lines) {
+    const auto path = write_text(folder.path() / name, "#!/bin/sh\n" + lines);
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+  };
+  command("squeue", "echo NONE\n");
+  command("srun", "[ $1 = --mpi=list ] && echo pmix || exit 75\n");
+  command("scontrol", "echo \" JobState=$STATE $* \"\n");
+  for (const auto& [state, goes_back] : std::map<std::string, bool>{
+           {"RUNNING", true}, {"SIGNALING", true}, {"COMPLETING", false}, {"CANCELLED", false}}) {
+    const ChildResult result =
+        run_child({"bash", SOFTCOT_SOURCE "/slurm/train.sbatch"}, "",
+                  {{"SITE_HOME", SOFTCOT_SOURCE},
+                   {"SITE_PROGRAM", "softcot"},
+                   {"SLURM_JOB_ID", "71"},
+                   {"STATE", state},
+                   {"PATH", folder.path().string() + ":" + std::getenv("PATH")}});
+    EXPECT_EQ(result.status, 75) << result.err;
+    EXPECT_EQ(result.out.find("requeue 71") != std::string::npos, goes_back) << state << result.out;
+  }
+}
+
 TEST(SlurmScripts, SayThatSlurmIsNotHere) {
   const TemporaryFolder folder;
   for (const char* tool : {"bash", "dirname"}) {
