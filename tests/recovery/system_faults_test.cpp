@@ -83,7 +83,7 @@ TEST_F(SystemFaults, OddPlacesAndFewHandlesAreNoMatter) {
 }
 
 TEST_F(SystemFaults, SignalsInTheMiddleOfASaveWait) {
-  JobOptions slow = on_disk("any#1+:slow", "signals");
+  JobOptions slow = on_disk("any#1+:slow 100", "signals");
   Job job(train("signals", {"--train.checkpoint-every", "1"}), slow);
   const auto checkpoints = run("signals") / "checkpoints";
   ASSERT_TRUE(wait_until([&] { return !leftovers_below(checkpoints).empty() || !job.running(); }));

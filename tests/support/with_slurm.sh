@@ -79,11 +79,10 @@ SelectTypeParameters=CR_CPU
 SchedulerParameters=sched_interval=2,bf_interval=2
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
-KillWait=5
 MinJobAge=3600
 NodeName=DEFAULT CPUs=${cpus} CoresPerSocket=${cpus}
 $(for ((node = 1; node <= nodes; ++node)); do echo "NodeName=node${node} NodeAddr=127.0.0.1 Port=$((7000 + node))"; done)
-PartitionName=main Nodes=ALL Default=YES PriorityTier=1 GraceTime=10
+PartitionName=main Nodes=ALL Default=YES PriorityTier=1 GraceTime=60
 PartitionName=urgent Nodes=ALL PriorityTier=2 PreemptMode=OFF
 CONF
 }

@@ -5,8 +5,9 @@
 //                          or any of the first four and of mkdir, unlink and truncate) that changes
 //                          something below FOLDER, and with "#K+" at all later ones too, WHAT
 //                          happens: "kill" (as in a power cut, before the call), "half" (a write
-//                          puts down half of its bytes, then fails), "slow" (it takes a tenth of a
-//                          second) or it fails with the error number given.
+//                          puts down half of its bytes, then fails), "slow MS" (it takes so many
+//                          milliseconds more, or until a signal comes) or it fails with the error
+//                          number given.
 //   SOFTCOT_TEST_DISK_LOG=FILE   gets a line when it happens for the first time and, at the end of
 //                          the process, the number of calls.
 #include <dlfcn.h>
@@ -93,8 +94,8 @@ Verdict verdict(const char* call, const char* path, bool counts_as_any = true) {
   if (number != told.first && !(told.and_later && number > told.first)) return Verdict::kGoOn;
   if (number == told.first) log_line("fault " + std::string(call) + " " + path + "\n");
   if (told.what == "kill") raise(SIGKILL);
-  if (told.what == "slow") {
-    usleep(100'000);
+  if (told.what.compare(0, 5, "slow ") == 0) {
+    usleep(1000 * std::atoi(told.what.c_str() + 5));
     return Verdict::kGoOn;
   }
   errno = ENOSPC;
