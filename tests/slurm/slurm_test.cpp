@@ -189,19 +189,6 @@ TEST_F(Slurm, AFailedStepOfAPipelineCancelsThoseAfterIt) {
   EXPECT_THAT(logs("failing"), HasSubstr("error[3]"));
 }
 
-// Several, as srun drops what a rank wrote just before it ended the others only now and then.
-TEST_F(Slurm, EveryFailedTrainingSaysWhy) {
-  const std::vector<std::string> runs = {"why-1", "why-2", "why-3", "why-4"};
-  std::vector<std::string> jobs;
-  for (const std::string& run : runs) {
-    jobs.push_back(submit_training(site(run, {{"SOFTCOT_MODEL_PATH", "/nowhere"}})));
-  }
-  wait_for_end(jobs);
-  for (const std::string& run : runs) {
-    EXPECT_EQ(lines_with(logs(run), "error[3] no such model folder").size(), 1U) << logs(run);
-  }
-}
-
 // Its tasks are a stand-in: what is tested is the array and the report that waits for it.
 TEST_F(Slurm, AFailingTaskOfAnArrayLeavesTheOthersAndTheReport) {
   const auto out = project_->path("swept");
