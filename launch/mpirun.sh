@@ -64,6 +64,11 @@ case ${bind} in
   numa | none) call+=(--map-by "ppr:${per_node}:node" --bind-to "${bind}") ;;
   *) give_up 2 "--bind ${bind} is none of core, numa, none" "launch/mpirun.sh --help" ;;
 esac
+# Slurm begins a preemption with TERM to what it has started on the other nodes. mpirun's helper there,
+# Open MPI's orted, would end its ranks within a second; they get the signal themselves, and save.
+if [[ -n ${SLURM_JOB_ID:-} && -z ${OMPI_MCA_orte_launch_agent:-} ]] && env --block-signal=TERM true 2>/dev/null; then
+  call+=(--mca orte_launch_agent "env --block-signal=TERM orted")
+fi
 export OMP_NUM_THREADS=${threads}
 while read -r name; do
   call+=(-x "${name}")
