@@ -4,7 +4,7 @@
 # Sets up what is missing, builds everything and runs the tests: all of them, or those that the
 # arguments given on to ctest choose (labels: unit parity distributed recovery slurm slow gpu).
 #   SOFTCOT_PRESET      the CMake preset: cpu (default), asan or cuda
-#   SOFTCOT_SLURM=1     also run the tests on a private Slurm, whose packages root gets installed
+#   SOFTCOT_SLURM=0     leave out the tests on a private Slurm, whose packages root gets installed
 #   SOFTCOT_FIXTURES    another folder of numeric fixtures for the parity tests
 #   SOFTCOT_MODELS      a folder that holds SmolLM2-135M-Instruct; build/models by default
 #   SOFTCOT_TOKENIZERS  a folder of tokenizers, llama3/ qwen2/ smollm2/, each with a tokenizer.json;

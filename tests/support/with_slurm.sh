@@ -6,7 +6,7 @@
 # of its own (processes, network, host names, mounts), so it clashes with nothing, nobody else reaches
 # it, and the kernel ends all of it, jobs included, together with COMMAND. Installs Debian's packages
 # where root may do so. Ends as COMMAND does, or with 77 and the reason where none of this can be or
-# SOFTCOT_SLURM=1 does not ask for it.
+# SOFTCOT_SLURM=0 forbids it.
 set -euo pipefail
 state=/mnt # a file system in memory, seen in here only
 
@@ -19,21 +19,23 @@ missing() {
   done
 }
 
-# The packages would start services of their own.
+# The packages would start services of their own. Without a network it gives up in time for a skip.
 install_packages() {
-  local policy=/usr/sbin/policy-rc.d
+  local policy=/usr/sbin/policy-rc.d apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq
+    -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120)
   if [[ ! -e ${policy} ]]; then
     printf '#!/bin/sh\nexit 101\n' >"${policy}"
     chmod +x "${policy}"
     trap 'rm -f "${policy}"' RETURN
   fi
-  apt-get -qq update
-  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@"
+  timeout 120 "${apt[@]}" update || return
+  timeout 300 "${apt[@]}" install -y --no-install-recommends --download-only "$@" || return
+  "${apt[@]}" install -y --no-install-recommends "$@"
 }
 
 prepare() {
   local need log
-  [[ ${SOFTCOT_SLURM:-0} == 1 ]] || skip "SOFTCOT_SLURM=1 starts a private Slurm here, and installs it if need be"
+  [[ ${SOFTCOT_SLURM:-1} != 0 ]] || skip "SOFTCOT_SLURM=0"
   ((EUID == 0)) || skip "a private Slurm needs root"
   unshare --fork --pid --net --uts --mount true 2>/dev/null || skip "a private Slurm needs namespaces"
   mapfile -t need < <(missing)
@@ -57,6 +59,8 @@ configure() {
   mount --bind "${state}/hosts" /etc/hosts
   head -c 1024 /dev/urandom >"${state}/key"
   chmod 600 "${state}/key"
+  # This plugin, not used, asks for no control groups; the other wants systemd.
+  echo "CgroupPlugin=cgroup/v1" >"${state}/cgroup.conf"
   cat >"${state}/slurm.conf" <<CONF
 ClusterName=private
 SlurmctldHost=controller(127.0.0.1)
