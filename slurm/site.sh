@@ -12,19 +12,22 @@ site() {
   echo "${!own:-${!common:-}}"
 }
 
+# require_site COMMAND: what its job cannot do without is there.
 require_site() {
-  local name
+  local name value fix="set it in ${SITE_FILE} (slurm/site.env.example explains it)"
   for name in NODES RANKS_PER_NODE CPUS_PER_RANK TIME; do
-    [[ -n $(site "${name}" "$1") ]] ||
-      give_up 2 "SITE_${name} is not set" "set it in ${SITE_FILE} (slurm/site.env.example explains it)"
+    value=$(site "${name}" "$1")
+    [[ -n ${value} ]] || give_up 2 "SITE_${name} is not set" "${fix}"
+    [[ ${name} == TIME || ${value} =~ ^[1-9][0-9]*$ ]] ||
+      give_up 2 "SITE_${name} is not a number from 1 on: '${value}'" "${fix}"
   done
 }
 
-# load_site: reads SITE_FILE and checks that jobs can be submitted from here.
+# load_site COMMAND…: reads SITE_FILE and checks that their jobs can be submitted from here.
 load_site() {
-  local given=${SITE_FILE:-}
+  local given=${SITE_FILE:-} command
   SITE_FILE=${given:-${SITE_HOME}/slurm/site.env}
-  if [[ -r ${SITE_FILE} ]]; then
+  if [[ -r ${SITE_FILE} && ! -d ${SITE_FILE} ]]; then
     local name over=()
     for name in "${!SITE_@}"; do over+=("${name}=${!name}"); done
     # shellcheck disable=SC1090
@@ -36,7 +39,7 @@ load_site() {
   SITE_PROGRAM=${SITE_PROGRAM:-${SITE_HOME}/build/${SOFTCOT_PRESET:-cpu}/launch/softcot}
   SITE_LOGS=${SITE_LOGS:-runs/slurm}
   export "${!SITE_@}"
-  require_site all
+  for command in "$@"; do require_site "${command}"; done
   ((site_dry)) || command -v sbatch >/dev/null ||
     give_up 6 "no sbatch here" "call it where Slurm's commands are, or start ranks with launch/mpirun.sh"
   [[ -x ${SITE_PROGRAM} ]] || give_up 2 "no program ${SITE_PROGRAM}" "build it with launch/quickstart.sh, or set SITE_PROGRAM"
@@ -68,7 +71,7 @@ submit() {
     echo "${command}"
     return
   fi
-  mkdir -p "${SITE_LOGS}"
+  mkdir -p "${SITE_LOGS}" 2>/dev/null || give_up 6 "no folder ${SITE_LOGS} for the output of jobs" "set SITE_LOGS in ${SITE_FILE}"
   id=$("${call[@]}") || give_up 6 "sbatch refused the job softcot-${command}" "read the line above"
   say "softcot-${command}: job ${id%%;*}" >&2
   echo "${id%%;*}"

@@ -25,5 +25,5 @@ case ${1:-} in
   precompute | train | evaluate | report) ;;
   *) give_up 2 "no such job: '${1:-}'" "slurm/submit.sh --help" ;;
 esac
-load_site
+load_site "$1"
 submit "$1" ${options[@]+"${options[@]}"} -- "${@:2}"

@@ -22,7 +22,7 @@ while (($#)); do
   shift
 done
 [[ -r ${config} ]] || give_up 2 "cannot read the config file '${config}'" "give --config the path of a config file"
-load_site
+load_site precompute train evaluate report
 before=()
 for command in precompute train evaluate report; do
   id=$(submit "${command}" ${before[@]+"${before[@]}"} -- --config "${config}")

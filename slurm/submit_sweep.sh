@@ -24,7 +24,7 @@ done
 [[ -n ${out} ]] || give_up 2 "no --out" "give --out the folder of the sweep"
 [[ ${tasks} =~ ^[1-9][0-9]*$ ]] || give_up 2 "--tasks is not a number from 1 on: '${tasks}'" "slurm/submit_sweep.sh --help"
 [[ ${limit} =~ ^(%[1-9][0-9]*)?$ ]] || give_up 2 "--at-once is not a number from 1 on" "slurm/submit_sweep.sh --help"
-load_site
+load_site sweep report
 array=$(submit sweep "--array=1-${tasks}${limit}" -- --config "${config}" --out "${out}")
 echo "${array}"
 submit report "--dependency=afterany:${array}" -- "${out}" --out "${out}/report"

@@ -190,6 +190,11 @@ TEST(SlurmScripts, NameTheValueThatIsMissing) {
   EXPECT_THAT(whole.err, AllOf(HasSubstr("--time=90"), HasSubstr("--nodes=5"),
                                HasSubstr("--ntasks=20"), HasSubstr("--cpus-per-task=3"),
                                HasSubstr("train.sbatch --config my.cfg"), Not(HasSubstr("error"))));
+  environment["SITE_NODES_train"] = "two";
+  const ChildResult odd = script("slurm/submit.sh", call, environment);
+  EXPECT_EQ(odd.status, 2);
+  EXPECT_EQ(odd.err, "error[2] SITE_NODES is not a number from 1 on: 'two' — set it in " +
+                         site.string() + " (slurm/site.env.example explains it)\n");
   environment["SITE_FILE"] = "/nowhere";
   EXPECT_THAT(script("slurm/submit.sh", call, environment).err,
               HasSubstr("error[2] cannot read /nowhere"));
