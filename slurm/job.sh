@@ -24,6 +24,13 @@ job_end() { date -d "$(squeue --noheader --jobs="${SLURM_JOB_ID}" --format=%e)" 
 # job_shows PATTERN: whether Slurm's description of the job has such a field.
 job_shows() { scontrol show job --oneliner "${SLURM_JOB_ID}" | grep -qE " $1 "; }
 
+# hear_of_preemption: Slurm begins it with TERM to the steps of a job. mpirun makes none on the job's first
+# node; this one makes it a signal to this script.
+hear_of_preemption() {
+  # shellcheck disable=SC2016
+  srun --nodes=1 --ntasks=1 --mpi=none bash -c 'trap "kill -s USR1 $1" TERM; sleep infinity & wait' - $$ &>/dev/null &
+}
+
 # was_stopped STATUS: by a signal that asks for it, with a checkpoint (75) or (128 + N) by a command that
 # needs none or before there was anything to save; or anyhow, while Slurm is taking the job's nodes away.
 was_stopped() {
@@ -45,6 +52,7 @@ on_ranks() {
     auto:?* | srun:?*) call=(srun "--mpi=${plugin}" --kill-on-bad-exit=0 "${SITE_PROGRAM}") ;;
     srun:) give_up 6 "srun knows no PMIx" "set SITE_LAUNCHER=mpirun, or SITE_SRUN_MPI to the plugin of your MPI" ;;
     auto: | mpirun:*)
+      [[ ${SLURM_JOB_NUM_NODES} != 1 ]] || hear_of_preemption
       call=("${SITE_HOME}/launch/mpirun.sh" -n "${SLURM_NTASKS}" --ranks-per-node "${SLURM_NTASKS_PER_NODE}"
         --threads "${OMP_NUM_THREADS}" --program "${SITE_PROGRAM}" --)
       ;;

@@ -237,18 +237,22 @@ TEST_F(Slurm, TasksOfAnArrayShareASweep) {
   EXPECT_THAT(slurp(out / "report" / "report.md"), HasSubstr("SoftCoT"));
 }
 
-// Under srun Slurm asks the ranks to stop; under mpirun it ends mpirun's helper as well.
+// Slurm asks the steps of a job to stop, not mpirun, which has a step only on another node.
 TEST_F(Slurm, PreemptedTrainingsComeBackToTheSameLosses) {
-  const std::string job = submit_training(slow_training("preempted"));
-  const std::string other =
-      submit_training(slow_training("mpi-preempted", {{"SITE_LAUNCHER", "mpirun"}}));
-  ASSERT_TRUE(wait_for_steps("preempted")) << logs("preempted");
-  ASSERT_TRUE(wait_for_steps("mpi-preempted")) << logs("mpi-preempted");
+  const std::vector<std::string> runs = {"preempted", "mpi-preempted", "alone-preempted"};
+  const std::vector<Environment> sites = {
+      {},
+      {{"SITE_LAUNCHER", "mpirun"}},
+      {{"SITE_LAUNCHER", "mpirun"}, {"SITE_NODES", "1"}, {"SITE_RANKS_PER_NODE", "2"}}};
+  std::vector<std::string> jobs;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    jobs.push_back(submit_training(slow_training(runs[i], sites[i])));
+  }
+  for (const std::string& run : runs) ASSERT_TRUE(wait_for_steps(run)) << logs(run);
   const ChildResult urgent = run_child({"sbatch", "--parsable", "--partition=urgent", "--nodes=2",
                                         "--exclusive", "--output=/dev/null", "--wrap=true"});
   ASSERT_EQ(urgent.status, 0) << urgent.err;
-  expect_came_back("preempted", job);
-  expect_came_back("mpi-preempted", other);
+  for (std::size_t i = 0; i < runs.size(); ++i) expect_came_back(runs[i], jobs[i]);
 }
 
 TEST_F(Slurm, AnEndingTrainingUnderMpirunComesBackToTheSameLosses) {
