@@ -25,10 +25,11 @@ job_end() { date -d "$(squeue --noheader --jobs="${SLURM_JOB_ID}" --format=%e)" 
 job_shows() { scontrol show job --oneliner "${SLURM_JOB_ID}" | grep -qE " $1 "; }
 
 # hear_of_preemption: Slurm begins it with TERM to the steps of a job. mpirun makes none on the job's first
-# node; this one makes it a signal to this script.
+# node; this one makes it a signal to this script. Its sleep may be ended before it is.
 hear_of_preemption() {
   # shellcheck disable=SC2016
-  srun --nodes=1 --ntasks=1 --mpi=none bash -c 'trap "kill -s USR1 $1" TERM; sleep infinity & wait' - $$ &>/dev/null &
+  srun --nodes=1 --ntasks=1 --mpi=none \
+    bash -c 'trap "kill -s USR1 $1; exit" TERM; while :; do sleep infinity & wait; done' - $$ &>/dev/null &
 }
 
 # was_stopped STATUS: by a signal that asks for it, with a checkpoint (75) or (128 + N) by a command that
@@ -62,7 +63,7 @@ on_ranks() {
   # Not once somebody has cancelled the job; SIGNALING is a running one that Slurm is sending a signal to.
   # Restarts in vain are counted by softcot.
   if was_stopped "${status}" && job_shows 'JobState=(RUNNING|SIGNALING)'; then
-    trap '' TERM # Slurm's answer, which would come before the line
+    trap '' TERM USR1 # Slurm's answer, which would come before the line
     scontrol requeue "${SLURM_JOB_ID}" && say "stopped with status ${status}; queued again"
   fi
   exit "${status}"
