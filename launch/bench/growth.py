@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""usage: launch/bench/growth.py PROGRAM MODEL DATA [--svg FILE] [--rounds 3] [--dtype bfloat16]
+"""usage: build/venv/bin/python launch/bench/growth.py PROGRAM MODEL DATA [--svg FILE] [--rounds 3] [--dtype bfloat16]
 
 How the cost of a training step grows: measures PROGRAM bench train (build/cpu/launch/softcot) on
 questions of DATA (GSM8K's train.jsonl) while one of batch, row length, N, ranks and the model's width

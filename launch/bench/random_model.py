@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""usage: launch/bench/random_model.py CONFIG TOKENIZER FOLDER [--set KEY=VALUE …]
+"""usage: build/venv/bin/python launch/bench/random_model.py CONFIG TOKENIZER FOLDER [--set KEY=VALUE …]
 
 Makes FOLDER a Hugging Face model of the sizes in CONFIG (a config.json) with random bfloat16 weights:
 what speed and memory depend on, where the real weights are not at hand. TOKENIZER is a folder, whose

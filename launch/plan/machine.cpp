@@ -13,7 +13,7 @@ Machine default_machine(Machine::Device device, std::int64_t weight_bytes) {
   }
   machine.memory = 24e9;
   machine.peak_flops = 130e9;
-  machine.efficiency = 0.5;
+  machine.efficiency = 0.7;
   machine.memory_bandwidth = 30e9;
   machine.node_bandwidth = 2e9;
   machine.network_bandwidth = 1e9;

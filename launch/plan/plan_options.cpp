@@ -29,7 +29,7 @@ void add_plan_options(OptionSet& options, PlanOptions& plan) {
          "(bfloat16 989, float32 67; cpu: 0.13).",
          "10^12 operations a second");
   options.add("plan.efficiency", &plan.efficiency,
-              "Share of the peak that a step's products reach; 0 for 0.4 (float32: 0.7, cpu: 0.5).",
+              "Share of the peak that a step's products reach; 0 for 0.4 (float32 and cpu: 0.7).",
               between(0, 1));
   number("plan.memory-bandwidth", &plan.memory_bandwidth,
          "Of a GPU, or of a CPU node; 0 for 3350 (cpu: 30).", "10^9 bytes a second");
