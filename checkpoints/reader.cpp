@@ -144,20 +144,22 @@ LoadedCheckpoint read_checkpoint_of_step(const fs::path& folder, std::uint64_t s
 }
 
 LoadedCheckpoint read_latest_checkpoint(const fs::path& folder) {
-  const std::vector<CheckpointEntry> entries = list_checkpoints(folder);
+  std::vector<CheckpointEntry> entries = list_checkpoints(folder);
+  const std::size_t count = entries.size();
   // Not std::views: clang 14, which builds the fuzz targets, cannot compile GCC's.
-  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+  for (; !entries.empty(); entries.pop_back()) {
+    const CheckpointEntry& newest = entries.back();
     try {
-      return read_checkpoint(entry->path);
+      return read_checkpoint(newest.path);
     } catch (const Error& error) {
       if (error.code() != ExitCode::kCheckpoint) throw;
-      log_warning("checkpoint of step {} is passed over: {}", entry->step, error.what());
+      log_warning("checkpoint of step {} is passed over: {}", newest.step, error.what());
     }
   }
   fail(ExitCode::kCheckpoint,
-       {.what = entries.empty() ? "there is no checkpoint" : "no checkpoint is usable",
+       {.what = count == 0 ? "there is no checkpoint" : "no checkpoint is usable",
         .where = folder.string(),
-        .got = entries.empty() ? "" : fmt::format("{} that are not whole", entries.size()),
+        .got = count == 0 ? "" : fmt::format("{} that are not whole", count),
         .fix = "start without --resume in another run folder"});
 }
 

@@ -79,9 +79,9 @@ Answer bare_answer(AnswerType type, std::string_view plain) {
 }
 
 Answer strict_answer(AnswerType type, std::string_view plain) {
-  const std::vector<Announcement> announcements = find_announcements(plain);
-  for (auto last = announcements.rbegin(); last != announcements.rend(); ++last) {
-    if (Answer answer = claimed(type, last->claim)) return answer;
+  std::vector<Announcement> announcements = find_announcements(plain);
+  for (; !announcements.empty(); announcements.pop_back()) {
+    if (Answer answer = claimed(type, announcements.back().claim)) return answer;
   }
   if (type == AnswerType::kChoice) {
     if (Answer answer = last_called_choice(plain)) return answer;
