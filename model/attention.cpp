@@ -187,9 +187,9 @@ void attend_backward_on_host(const at::Tensor& d_output, const at::Tensor& heads
 at::Tensor packed_attention(const at::Tensor& qkv, const PackedBatch& batch, std::int64_t layer,
                             const AttentionShape& shape, const RotaryEmbedding& rope) {
   const bool differentiable = at::GradMode::is_enabled() && qkv.requires_grad();
-  for (const auto& row : batch.rows) {
-    if (row.own && differentiable) {
-      fail(ExitCode::kInternal, {.what = "a growing cache segment under autograd"});
+  if (differentiable) {
+    for (const auto& row : batch.rows) {
+      if (row.own) fail(ExitCode::kInternal, {.what = "a growing cache segment under autograd"});
     }
   }
   if (batch.device) return batch.device->attend(qkv, layer);

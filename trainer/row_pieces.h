@@ -13,6 +13,9 @@ namespace softcot {
 /// model.
 inline constexpr std::int64_t kHostTokensInFlight = 1024;
 inline constexpr std::int64_t kDeviceTokensInFlight = 4096;
+constexpr std::int64_t default_tokens_in_flight(bool on_host) {
+  return on_host ? kHostTokensInFlight : kDeviceTokensInFlight;
+}
 
 /// Rows [begin, end) of each of the batches that rows of these lengths are computed in: `pieces`
 /// of nearly equal size, fewer when there are fewer rows; with 0 pieces, as many as make some

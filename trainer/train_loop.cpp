@@ -150,9 +150,8 @@ StepResult TrainLoop::run_step(double learning_rate, double& data_seconds) {
   const auto start = std::chrono::steady_clock::now();
   const auto global = sampler_->global_batch(step_, options_.batch);
   const auto share = rank_share(global, groups_.dp_index, groups_.mesh.dp());
-  auto batches = now().rows->batches(
-      share, options_.accumulation,
-      model_.backbone().device().is_cpu() ? kHostTokensInFlight : kDeviceTokensInFlight);
+  auto batches = now().rows->batches(share, options_.accumulation,
+                                     default_tokens_in_flight(model_.backbone().device().is_cpu()));
   for (auto& batch : batches) {
     for (auto& row : batch.rows) row.noise = noise_of(row);
   }

@@ -21,9 +21,8 @@ std::vector<TrainBatch> share_of(const BenchPlace& place, std::int64_t begin,
     lengths.push_back(place.rows.backbone[begin + r].length());
   }
   std::vector<TrainBatch> batches;
-  for (const Slice& piece :
-       cut_rows(lengths, place.run.train.accumulation,
-                place.world.device().is_cpu() ? kHostTokensInFlight : kDeviceTokensInFlight)) {
+  for (const Slice& piece : cut_rows(lengths, place.run.train.accumulation,
+                                     default_tokens_in_flight(place.world.device().is_cpu()))) {
     const std::int64_t first = begin + mine.begin + piece.begin;
     TrainBatch batch;
     for (std::int64_t r = first; r < first + piece.size(); ++r) {

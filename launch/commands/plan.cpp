@@ -203,7 +203,7 @@ ExitCode run_plan(Invocation& invocation) {
   PlanTitle title{.model = backbone.name, .assistant = assistant.name, .rows = {}};
   Workload work = workload_of(run, plan, backbone, assistant, title);
   const Machine machine = machine_of(plan, work.weight_bytes);
-  if (machine.on_gpu()) work.tokens_in_flight = kDeviceTokensInFlight;
+  work.tokens_in_flight = default_tokens_in_flight(!machine.on_gpu());
   const std::vector<Layout> layouts = plan_layouts(work, machine);
   if (invocation.rank() != 0) return ExitCode::kOk;
   try {

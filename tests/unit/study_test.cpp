@@ -45,12 +45,6 @@ void write(const fs::path& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
 }
 
-std::string read(const fs::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
-
 std::vector<std::string> labels(const Study& study) {
   std::vector<std::string> labels;
   for (const StudyLine& line : study.lines) labels.push_back(line.label);
@@ -97,9 +91,9 @@ TEST(Study, MarksResultsThatAreNotThoseOfTheirSettings) {
   make_run(at / "zero", zero_shot());
   make_run(at / "good", with({}));
   make_run(at / "changed", with({{"train.seed", "42"}}));
-  write(at / "changed/evaluate.cfg", read(at / "changed/evaluate.cfg") + "top-p = 0.5\n");
+  write(at / "changed/evaluate.cfg", slurp(at / "changed/evaluate.cfg") + "top-p = 0.5\n");
   make_run(at / "edited", with({{"train.seed", "43"}}));
-  std::string samples = test::without_seals(read(at / "edited/samples/softcot.jsonl"));
+  std::string samples = test::without_seals(slurp(at / "edited/samples/softcot.jsonl"));
   const std::string wrong = "\"flexible\":{\"answer\":\"6\",\"correct\":false";
   samples.replace(samples.find(wrong), wrong.size(),
                   "\"flexible\":{\"answer\":\"6\",\"correct\":true");
@@ -120,7 +114,7 @@ TEST(Study, LeavesOutWhatItCannotReadAndSaysWhy) {
   const fs::path& at = folder.path();
   make_run(at / "good", with({}));
   make_run(at / "newer", with({}));
-  std::string results = test::without_seals(read(at / "newer/results.json"));
+  std::string results = test::without_seals(slurp(at / "newer/results.json"));
   results.replace(results.find("softcot-results/1"), 17, "softcot-results/9");
   write(at / "newer/results.json", results);
   make_run(at / "torn", with({}));
@@ -128,7 +122,7 @@ TEST(Study, LeavesOutWhatItCannotReadAndSaysWhy) {
   write(at / "trained/metrics.jsonl", "{\"step\": 1, \"loss\": 1}\n");
   fs::create_directories(at / "empty");
   make_run(at / "older", with({{"train.seed", "42"}}));
-  results = test::without_seals(read(at / "older/results.json"));
+  results = test::without_seals(slurp(at / "older/results.json"));
   const std::string version = "\"softcot\": \"" SOFTCOT_VERSION "\"";
   results.replace(results.find(version), version.size(), "\"softcot\": \"0.0.1\"");
   write(at / "older/results.json", results);
@@ -336,7 +330,7 @@ TEST(Study, NoPathInASweepOrASuiteLeadsOutOfItsFolder) {
        {std::string("../secret"), std::string("zero/../../secret"), outside}) {
     for (const char* key : {"baseline", "trained", "results"}) {
       make_sweep(folder.path() / "out");
-      auto sweep = nlohmann::json::parse(read(folder.path() / "out/sweep.json"));
+      auto sweep = nlohmann::json::parse(slurp(folder.path() / "out/sweep.json"));
       sweep["cells"][1][key] = secret + (key == std::string("results") ? "/results.json" : "");
       refused("sweep.json", sweep.dump());
     }
@@ -396,7 +390,7 @@ TEST(ReportCommand, WritesAllFilesOrSaysInOneLineWhyNot) {
        {"report.html", "report.md", "report.csv", "report.tex", "samples.html"}) {
     EXPECT_TRUE(fs::exists(fs::path(out) / name)) << name;
   }
-  EXPECT_EQ(read(fs::path(out) / "samples.html"), samples_page(read_study({run}), 3));
+  EXPECT_EQ(slurp(fs::path(out) / "samples.html"), samples_page(read_study({run}), 3));
   write(folder.path() / "file", "in the way");
   const std::vector<std::tuple<std::vector<std::string>, int, std::string>> refused = {
       {{}, 2, "nothing to report"},
