@@ -123,8 +123,11 @@ std::string path_at(int folder, const char* path) {
 
 bool writes(int flags) { return (flags & (O_WRONLY | O_RDWR | O_CREAT)) != 0; }
 
-mode_t mode_in(va_list rest, int flags) {
-  return (flags & O_CREAT) != 0 ? static_cast<mode_t>(va_arg(rest, int)) : 0;
+/// open and open64, which are one on 64-bit systems.
+int open_file(const char* path, int flags, va_list rest) {
+  const mode_t mode = (flags & O_CREAT) != 0 ? static_cast<mode_t>(va_arg(rest, int)) : 0;
+  if (writes(flags) && verdict("open", path) != Verdict::kGoOn) return -1;
+  return static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, flags, mode));
 }
 
 }  // namespace
@@ -134,19 +137,17 @@ extern "C" {
 int open(const char* path, int flags, ...) {
   va_list rest;
   va_start(rest, flags);
-  const mode_t mode = mode_in(rest, flags);
+  const int descriptor = open_file(path, flags, rest);
   va_end(rest);
-  if (writes(flags) && verdict("open", path) != Verdict::kGoOn) return -1;
-  return static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+  return descriptor;
 }
 
 int open64(const char* path, int flags, ...) {
   va_list rest;
   va_start(rest, flags);
-  const mode_t mode = mode_in(rest, flags);
+  const int descriptor = open_file(path, flags, rest);
   va_end(rest);
-  if (writes(flags) && verdict("open", path) != Verdict::kGoOn) return -1;
-  return static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+  return descriptor;
 }
 
 FILE* fopen(const char* path, const char* mode) {
