@@ -8,34 +8,20 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
-#include <optional>
 #include <utility>
 
+#include "evaluation/prompt_reader.h"
 #include "evaluation/recorded_decoding.h"
 #include "runtime/error.h"
+#include "runtime/to_device.h"
 
 namespace softcot {
 namespace {
 
 /// Room that a row begins with for its own tokens; more is made as it needs it.
 constexpr std::int64_t kFirstTokens = 64;
-
-/// A prompt that was read: a segment for all of its rows, and the state that their first tokens
-/// come from.
-struct ReadPrompt {
-  std::size_t request;
-  std::vector<SharedSegment> segments;
-  at::Tensor hidden;  // [1, H]
-};
-
-bool same_prompt(const GenerationRequest& a, const GenerationRequest& b) {
-  const SoftRow& x = a.prompt;
-  const SoftRow& y = b.prompt;
-  const auto end = x.target_begin;
-  return a.soft.is_same(b.soft) && end == y.target_begin && x.thought_begin == y.thought_begin &&
-         x.thought_count == y.thought_count &&
-         std::equal(x.ids.begin(), x.ids.begin() + end, y.ids.begin());
-}
+/// Rows join on a device when this part of all places is free.
+constexpr std::size_t kJoiningShare = 8;
 
 struct ActiveRow {
   std::size_t request;
@@ -50,20 +36,27 @@ class Decoder {
           const GenerationOptions& options,
           const std::function<void(std::size_t, const Generation&)>& done,
           const std::function<void(std::size_t, std::int64_t)>& token)
-      : model_(model), requests_(requests), options_(options), done_(done), token_(token) {
-    if (!model.backbone().device().is_cpu()) make_slots();
+      : model_(model),
+        requests_(requests),
+        options_(options),
+        done_(done),
+        token_(token),
+        prompts_(model, requests) {
+    if (!on_host()) make_slots();
   }
 
   GenerationWork run() {
     const at::NoGradGuard no_grad;
     while (next_ < requests_.size() || !active_.empty()) {
-      while (next_ < requests_.size() && has_room()) admit();
+      while (admits()) admit();
       if (!active_.empty()) advance();
     }
-    return work_;
+    return {prompts_.tokens(), new_tokens_};
   }
 
  private:
+  bool on_host() const { return model_.backbone().device().is_cpu(); }
+
   /// A segment for each row in flight, with room for the longest prompt and answer, and a spare
   /// one.
   void make_slots() {
@@ -83,7 +76,7 @@ class Decoder {
   /// Where a row begins to write behind its prompt. On the host it reads the prompt where that is;
   /// on a device it gets a copy of it in a slot, so that attention finds each row in one piece.
   PackedRow begin_row(const ReadPrompt& prompt) {
-    if (model_.backbone().device().is_cpu()) {
+    if (on_host()) {
       const std::int64_t room = std::min(options_.max_new_tokens, kFirstTokens);
       return {.tokens = 1, .past = prompt.segments, .own = model_.backbone().new_segment(room)};
     }
@@ -95,38 +88,37 @@ class Decoder {
   }
 
   void end_row(const ActiveRow& row) {
-    if (!model_.backbone().device().is_cpu()) slots_.push_back(row.cache.own);
+    if (!on_host()) slots_.push_back(row.cache.own);
     done_(row.request, row.result);
   }
 
-  bool has_room() const {
-    return static_cast<std::int64_t>(active_.size()) < options_.rows_in_flight;
+  std::size_t room() const {
+    return static_cast<std::size_t>(options_.rows_in_flight) - active_.size();
   }
 
-  /// Reads one waiting prompt, unless the request before had the same. One at a time: a prompt
-  /// fills the machine by itself, and its numbers cannot depend on its neighbours.
-  const ReadPrompt& read_prompt(std::size_t index) {
-    const auto& request = requests_[index];
-    if (read_ && same_prompt(requests_[read_->request], request)) return *read_;
-    std::vector<PackedRow> caches;
-    const auto hidden = model_.prefill({request.prompt}, request.soft, caches);
-    work_.prompt_tokens += caches[0].tokens;
-    auto segments = std::move(caches[0].past);
-    segments.push_back(std::move(caches[0].own));
-    return read_.emplace(ReadPrompt{index, std::move(segments), hidden});
+  /// Whether waiting rows join now. On a device some at a time: it reads one prompt in the time of
+  /// several.
+  bool admits() const {
+    const std::size_t waiting = requests_.size() - next_;
+    const auto rows = static_cast<std::size_t>(options_.rows_in_flight);
+    const std::size_t together = on_host() ? 1 : std::max<std::size_t>(1, rows / kJoiningShare);
+    return waiting > 0 && room() >= std::min(together, waiting);
   }
 
-  /// Lets a waiting request join: its first token.
+  /// Lets waiting requests join: their first tokens.
   void admit() {
-    const auto& request = requests_[next_];
-    const ReadPrompt& prompt = read_prompt(next_);
     std::vector<ActiveRow> joining;
-    joining.push_back(
-        {next_++,
-         begin_row(prompt),
-         RandomStream(request.seed, RandomPurpose::kSampling, {request.question, request.sample}),
-         {}});
-    take_tokens(model_.backbone().logits(prompt.hidden), joining);
+    std::vector<at::Tensor> states;
+    for (const auto& prompt : prompts_.read(next_, room())) {
+      const auto& request = requests_[next_];
+      joining.push_back(
+          {next_++,
+           begin_row(*prompt),
+           RandomStream(request.seed, RandomPurpose::kSampling, {request.question, request.sample}),
+           {}});
+      states.push_back(prompt->hidden);
+    }
+    take_tokens(model_.backbone().logits(at::cat(states)), joining);
     std::move(joining.begin(), joining.end(), std::back_inserter(active_));
   }
 
@@ -140,7 +132,7 @@ class Decoder {
     }
     if (recorded_) return take_tokens(recorded_->step(ids, rows), active_);
     const auto& backbone = model_.backbone();
-    const auto inputs = backbone.embed(at::tensor(ids, at::kLong).to(backbone.device()));
+    const auto inputs = backbone.embed(to_device(ids, backbone.device()));
     take_tokens(backbone.logits(backbone.forward(inputs, rows, model_.lora())), active_);
   }
 
@@ -157,23 +149,30 @@ class Decoder {
 
   /// Each row's next token from logits [B, V].
   std::vector<std::int64_t> choose(const at::Tensor& logits, std::vector<ActiveRow>& rows) const {
-    if (options_.sampling.temperature == 0.0 && !logits.is_cpu()) {
-      return likeliest_on_device(logits, rows);
-    }
-    return sample_on_host(logits.cpu(), rows);
+    return logits.is_cpu() ? choose_on_host(logits, rows) : choose_on_device(logits, rows);
   }
 
   /// Without the logits' way to the host: one number a row makes it.
-  static std::vector<std::int64_t> likeliest_on_device(const at::Tensor& logits,
-                                                       const std::vector<ActiveRow>& rows) {
+  std::vector<std::int64_t> choose_on_device(const at::Tensor& logits,
+                                             std::vector<ActiveRow>& rows) const {
+    const auto tokens =
+        options_.sampling.temperature == 0.0
+            ? logits.argmax(1)
+            : sample_tokens(logits, options_.sampling, to_device(draws_of(rows), logits.device()));
     const auto sum = logits.sum(at::kDouble).view({1});
-    const auto found = at::cat({sum, logits.argmax(1).to(at::kDouble)}).cpu();
+    const auto found = at::cat({sum, tokens.to(at::kDouble)}).cpu();
     const auto* numbers = found.const_data_ptr<double>();
     require_finite(numbers[0], rows);
     return {numbers + 1, numbers + found.numel()};
   }
 
-  std::vector<std::int64_t> sample_on_host(const at::Tensor& logits,
+  static at::Tensor draws_of(std::vector<ActiveRow>& rows) {
+    std::vector<double> draws;
+    for (auto& row : rows) draws.push_back(row.stream.uniform());
+    return at::tensor(draws, at::kDouble);
+  }
+
+  std::vector<std::int64_t> choose_on_host(const at::Tensor& logits,
                                            std::vector<ActiveRow>& rows) const {
     require_finite(logits.sum().item<float>(), rows);
     std::vector<std::int64_t> tokens(rows.size());
@@ -194,7 +193,7 @@ class Decoder {
       auto& row = rows[i];
       const std::int64_t token = tokens[i];
       row.result.ids.push_back(token);
-      ++work_.new_tokens;
+      ++new_tokens_;
       if (token_) token_(row.request, token);
       const auto& stops = options_.stop_tokens;
       const bool stopped = std::find(stops.begin(), stops.end(), token) != stops.end();
@@ -217,8 +216,8 @@ class Decoder {
   std::unique_ptr<RecordedDecoding> recorded_;
   std::size_t next_ = 0;
   std::vector<ActiveRow> active_;
-  std::optional<ReadPrompt> read_;
-  GenerationWork work_;
+  PromptReader prompts_;
+  std::int64_t new_tokens_ = 0;
 };
 
 }  // namespace

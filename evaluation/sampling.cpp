@@ -1,8 +1,10 @@
 #include "evaluation/sampling.h"
 
+#include <ATen/Functions.h>
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <tuple>
 #include <vector>
 
 namespace softcot {
@@ -50,6 +52,22 @@ std::int64_t sample_token(const at::Tensor& logits, const SamplingOptions& optio
     mass = kept;
   }
   return draw(weights, order, stream.uniform() * mass);
+}
+
+at::Tensor sample_tokens(const at::Tensor& logits, const SamplingOptions& options,
+                         const at::Tensor& draws) {
+  auto weights = logits.to(at::kDouble).div_(options.temperature).softmax(1);
+  at::Tensor order;
+  if (options.top_p < 1.0) {
+    std::tie(weights, order) = weights.sort(/*stable=*/true, /*dim=*/1, /*descending=*/true);
+    weights.mul_((weights.cumsum(1) - weights).lt(options.top_p));
+  }
+  const auto sums = weights.cumsum(1);
+  const auto mass = sums.narrow(1, sums.size(1) - 1, 1);
+  // Below the whole mass, even rounded: so that the first sum above it is of a token with a weight.
+  const auto threshold = (draws.unsqueeze(1) * mass).minimum(mass * (1 - 1e-15));
+  const auto chosen = at::searchsorted(sums, threshold, /*out_int32=*/false, /*right=*/true);
+  return (order.defined() ? order.gather(1, chosen) : chosen).squeeze(1);
 }
 
 }  // namespace softcot

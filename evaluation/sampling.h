@@ -18,4 +18,11 @@ struct SamplingOptions {
 std::int64_t sample_token(const at::Tensor& logits, const SamplingOptions& options,
                           RandomStream& stream);
 
+/// The same for many rows where their logits [B, V] are, without a way to the host: [B] int64.
+/// `draws` [B] float64, in [0, 1), are the numbers that sample_token takes from the streams; the
+/// temperature is above 0. A device adds up in an order of its own, so that a draw which falls on
+/// the border between two tokens, up to rounding, may choose the other.
+at::Tensor sample_tokens(const at::Tensor& logits, const SamplingOptions& options,
+                         const at::Tensor& draws);
+
 }  // namespace softcot

@@ -6,6 +6,8 @@
 #include <limits>
 #include <optional>
 
+#include "runtime/to_device.h"
+
 namespace softcot {
 namespace {
 
@@ -30,9 +32,8 @@ std::optional<at::Tensor> causal_mask(std::int64_t tokens, std::int64_t total,
       .triu_(total - tokens + 1);
 }
 
-template <typename Number>
-at::Tensor on(at::Device device, const std::vector<Number>& numbers, at::ScalarType dtype) {
-  return at::tensor(numbers, dtype).to(device);
+at::Tensor counts_on(at::Device device, const std::vector<int>& numbers) {
+  return to_device(at::tensor(numbers, at::kInt), device);
 }
 
 }  // namespace
@@ -125,20 +126,20 @@ void DeviceBatch::find_keys(const std::vector<PackedRow>& rows, at::Device devic
     longest_query_ = std::max(longest_query_, row.tokens);
     longest_key_ = std::max(longest_key_, counts_.back());
   }
-  query_ends_ = on(device, query_ends, at::kInt);
+  query_ends_ = counts_on(device, query_ends);
   in_place_ = consecutive && memories_.size() == 1 && kernel_ == Kernel::kFlash && groups_heads();
 
   std::vector<int> begins = {0}, counts(counts_.begin(), counts_.end());
   if (in_place_) {
     begins.assign(firsts.begin(), firsts.end());
     begins.push_back(0);  // Not read.
-    key_counts_ = on(device, counts, at::kInt);
+    key_counts_ = counts_on(device, counts);
   } else {
     for (const int count : counts) begins.push_back(begins.back() + count);
     for (auto& key : keys) key = key < 0 ? -1 - key : key + (reads_new_ ? fresh : 0);
-    if (!memories_.empty()) key_index_ = on(device, keys, at::kLong);
+    if (!memories_.empty()) key_index_ = to_device(keys, device);
   }
-  key_begins_ = on(device, begins, at::kInt);
+  key_begins_ = counts_on(device, begins);
 
   // New tokens go to one memory in one kernel, to several row by row.
   if (written.empty() || static_cast<std::int64_t>(written.size()) != fresh) return;
@@ -148,7 +149,7 @@ void DeviceBatch::find_keys(const std::vector<PackedRow>& rows, at::Device devic
     const auto inside = [&](std::int64_t at) { return at >= begin && at < end; };
     if (!std::all_of(written.begin(), written.end(), inside)) continue;
     for (auto& at : written) at -= begin;
-    write_at_ = on(device, written, at::kLong);
+    write_at_ = to_device(written, device);
     return;
   }
 }

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "runtime/to_device.h"
+
 namespace softcot {
 namespace {
 
@@ -57,7 +59,7 @@ Latents read_on(const SoftPromptModel& model, const std::vector<SoftRow>& rows, 
     prompts.back().thought_count = 0;
   }
   std::vector<PackedRow> caches;
-  auto hidden = model.prefill(prompts, {}, caches);
+  auto hidden = model.prefill(prompts, {}, caches, most - 1);
   append(latents, active, hidden);
   for (std::int64_t i = 1; i < most; ++i) {
     std::vector<std::size_t> going_on;
@@ -70,7 +72,7 @@ Latents read_on(const SoftPromptModel& model, const std::vector<SoftRow>& rows, 
       steps.push_back(caches[k]);
       steps.back().tokens = 1;
     }
-    const auto inputs = hidden.index_select(0, at::tensor(kept, at::kLong).to(hidden.device()));
+    const auto inputs = hidden.index_select(0, to_device(kept, hidden.device()));
     hidden = model.backbone().forward(inputs, steps, model.lora());
     append(latents, going_on, hidden);
     active = std::move(going_on);

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "runtime/random.h"
+#include "runtime/to_device.h"
 
 namespace softcot {
 
@@ -31,7 +32,7 @@ Projection::Projection(const at::Tensor& weight, const at::Tensor& bias)
 }
 
 at::Tensor Projection::forward(const at::Tensor& thoughts) const {
-  return at::linear(thoughts.to(weight_.device()), weight_, bias_);
+  return at::linear(to_device(thoughts, weight_.device()), weight_, bias_);
 }
 
 }  // namespace softcot

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "runtime/error.h"
+#include "runtime/to_device.h"
 
 namespace softcot {
 namespace {
@@ -35,7 +36,7 @@ void SoftPromptModel::share_prefix(const std::vector<std::int64_t>& ids) {
   const at::NoGradGuard no_grad;
   auto segment = backbone_.new_segment(static_cast<std::int64_t>(ids.size()));
   const PackedRow row{.tokens = static_cast<std::int64_t>(ids.size()), .past = {}, .own = segment};
-  backbone_.fill(backbone_.embed(at::tensor(ids, at::kLong).to(backbone_.device())), {row}, lora_);
+  backbone_.fill(backbone_.embed(to_device(ids, backbone_.device())), {row}, lora_);
   shared_ids_ = ids;
   shared_ = segment;
 }
@@ -63,15 +64,15 @@ at::Tensor SoftPromptModel::packed_inputs(const std::vector<SoftRow>& rows,
     }
   }
   const auto device = backbone_.device();
-  auto inputs = backbone_.embed(at::tensor(ids, at::kLong).to(device));
+  auto inputs = backbone_.embed(to_device(ids, device));
   if (places.empty()) return inputs;
   if (!soft.defined() || soft.size(0) != static_cast<std::int64_t>(places.size())) {
     fail(ExitCode::kInternal, {.what = "soft thoughts do not match the placeholders",
                                .expected = std::to_string(places.size()),
                                .got = soft.defined() ? std::to_string(soft.size(0)) : "none"});
   }
-  return inputs.index_copy(0, at::tensor(places, at::kLong).to(device),
-                           soft.to(device, inputs.scalar_type()));
+  return inputs.index_copy(0, to_device(places, device),
+                           to_device(soft, device).to(inputs.scalar_type()));
 }
 
 TokenScores SoftPromptModel::score(const std::vector<SoftRow>& rows, const at::Tensor& soft) const {
@@ -134,8 +135,8 @@ TokenScores SoftPromptModel::score(const std::vector<SoftRow>& rows, const at::T
     at += packed[r].tokens;
   }
   const auto device = backbone_.device();
-  const auto where = at::tensor(places, at::kLong).to(device);
-  const auto wanted = at::tensor(targets, at::kLong).to(device);
+  const auto where = to_device(places, device);
+  const auto wanted = to_device(targets, device);
   const auto hidden = backbone_.forward(packed_inputs(rows, begin, end, soft), packed, lora_);
   if (switches_.target_logits) return backbone_.score(hidden.index_select(0, where), wanted);
   const auto everywhere =
@@ -144,13 +145,14 @@ TokenScores SoftPromptModel::score(const std::vector<SoftRow>& rows, const at::T
   return {all.nll.index_select(0, where), all.best.index_select(0, where)};
 }
 
-/// Hidden states after ids[0 … end) of the rows, [B, H]; with `remember` their keys and values too.
+/// Hidden states after ids[0 … end) of the rows, [B, H]; keys and values too if `more` is given,
+/// with room for so many tokens behind.
 at::Tensor SoftPromptModel::run_prompts(const std::vector<SoftRow>& rows,
                                         const std::vector<std::int64_t>& end,
                                         const at::Tensor& soft, std::vector<PackedRow>& packed,
-                                        bool remember) const {
+                                        std::optional<std::int64_t> more) const {
   packed.clear();
-  std::vector<std::int64_t> begin, last;
+  std::vector<std::int64_t> begin, last, room;
   std::int64_t at = 0;
   for (std::size_t r = 0; r < rows.size(); ++r) {
     require_well_formed(rows[r]);
@@ -159,28 +161,32 @@ at::Tensor SoftPromptModel::run_prompts(const std::vector<SoftRow>& rows,
     if (begins_shared(rows[r])) prompt.past.push_back(shared_);
     begin.push_back(prompt.past.empty() ? 0 : shared_tokens());
     prompt.tokens = end[r] - begin.back();
-    if (remember) prompt.own = backbone_.new_segment(prompt.tokens);
+    room.push_back(prompt.tokens + more.value_or(0));
     at += prompt.tokens;
     last.push_back(at - 1);
     packed.push_back(prompt);
   }
+  if (more) {
+    const auto segments = backbone_.new_segments(room);
+    for (std::size_t r = 0; r < rows.size(); ++r) packed[r].own = segments[r];
+  }
   const auto hidden = backbone_.forward(packed_inputs(rows, begin, end, soft), packed, lora_);
-  return hidden.index_select(0, at::tensor(last, at::kLong).to(hidden.device()));
+  return hidden.index_select(0, to_device(last, hidden.device()));
 }
 
 at::Tensor SoftPromptModel::prefill(const std::vector<SoftRow>& rows, const at::Tensor& soft,
-                                    std::vector<PackedRow>& cached) const {
+                                    std::vector<PackedRow>& cached, std::int64_t more) const {
   const at::NoGradGuard no_grad;
   std::vector<std::int64_t> end;
   for (const auto& row : rows) end.push_back(row.target_begin);
-  return run_prompts(rows, end, soft, cached, /*remember=*/true);
+  return run_prompts(rows, end, soft, cached, more);
 }
 
 at::Tensor SoftPromptModel::hidden_after(const std::vector<SoftRow>& rows,
                                          const std::vector<std::int64_t>& tokens,
                                          const at::Tensor& soft) const {
   std::vector<PackedRow> packed;
-  return run_prompts(rows, tokens, soft, packed, /*remember=*/false);
+  return run_prompts(rows, tokens, soft, packed, std::nullopt);
 }
 
 }  // namespace softcot

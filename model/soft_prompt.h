@@ -5,6 +5,7 @@
 #include <c10/core/GradMode.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -59,10 +60,10 @@ class SoftPromptModel {
   TokenScores score(const std::vector<SoftRow>& rows, const at::Tensor& soft) const;
 
   /// Runs the prompts ids[0 … target_begin) of the rows and returns for each the hidden state after
-  /// its last token, [B, H], with the keys and values in `own[b]`, segments that follow the shared
-  /// prefix's (see past()). Without autograd. Collective over tp.
+  /// its last token, [B, H]. `cached[b]` is the row: its own segment, with room for `more` tokens,
+  /// behind the shared prefix's. Without autograd. Collective over tp.
   at::Tensor prefill(const std::vector<SoftRow>& rows, const at::Tensor& soft,
-                     std::vector<PackedRow>& cached) const;
+                     std::vector<PackedRow>& cached, std::int64_t more = 0) const;
 
   /// The hidden states [B, H] after the first `tokens[b]` ids of each row; `soft` fills the
   /// placeholders among those ids, row after row. Differentiable as score() is. Collective over tp.
@@ -78,7 +79,7 @@ class SoftPromptModel {
   bool begins_shared(const SoftRow& row) const;
   at::Tensor run_prompts(const std::vector<SoftRow>& rows, const std::vector<std::int64_t>& end,
                          const at::Tensor& soft, std::vector<PackedRow>& packed,
-                         bool remember) const;
+                         std::optional<std::int64_t> more) const;
   at::Tensor packed_inputs(const std::vector<SoftRow>& rows, const std::vector<std::int64_t>& begin,
                            const std::vector<std::int64_t>& end, const at::Tensor& soft) const;
 

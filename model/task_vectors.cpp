@@ -6,6 +6,7 @@
 
 #include "runtime/error.h"
 #include "runtime/random.h"
+#include "runtime/to_device.h"
 
 namespace softcot {
 
@@ -17,7 +18,7 @@ TaskVectors TaskVectors::from_vocabulary(const Transformer& backbone, std::int64
     ids.push_back(static_cast<std::int64_t>(
         stream.below(static_cast<std::uint64_t>(backbone.config().vocabulary))));
   }
-  return TaskVectors(backbone.embed(at::tensor(ids, at::kLong).to(backbone.device())));
+  return TaskVectors(backbone.embed(to_device(ids, backbone.device())));
 }
 
 TaskVectors TaskVectors::zeros(std::int64_t count, std::int64_t width) {

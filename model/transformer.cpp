@@ -12,6 +12,7 @@
 #include "model/weights.h"
 #include "runtime/error.h"
 #include "runtime/host_pool.h"
+#include "runtime/to_device.h"
 
 namespace softcot {
 namespace {
@@ -142,7 +143,7 @@ at::Tensor Transformer::run_layers(at::Tensor x, const std::vector<PackedRow>& r
                                .got = std::to_string(positions.size())});
   }
   rope_.reserve(last, device_);
-  const auto where = at::tensor(positions, at::kLong).to(device_);
+  const auto where = to_device(positions, device_);
   const bool frozen = !trains_weights() || !at::GradMode::is_enabled();
   PackedBatch batch{rows, where, std::nullopt};
   if (!fuses_on_host(x)) batch.device.emplace(rows, where, x.scalar_type(), attention_, rope_);

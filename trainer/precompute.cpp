@@ -7,6 +7,7 @@
 
 #include "runtime/hash.h"
 #include "runtime/stopwatch.h"
+#include "runtime/to_device.h"
 #include "runtime/work_queue.h"
 
 namespace softcot {
@@ -33,7 +34,7 @@ ThoughtReader::ThoughtReader(const Transformer& assistant, const std::vector<Row
   const at::NoGradGuard no_grad;
   const std::vector<std::int64_t> ids(rows[0].ids.begin(), rows[0].ids.begin() + shared_tokens_);
   auto segment = assistant_.new_segment(shared_tokens_);
-  assistant_.fill(assistant_.embed(at::tensor(ids, at::kLong).to(assistant_.device())),
+  assistant_.fill(assistant_.embed(to_device(ids, assistant_.device())),
                   {{.tokens = shared_tokens_, .past = {}, .own = segment}});
   shared_ = segment;
 }
@@ -69,8 +70,8 @@ at::Tensor ThoughtReader::read_packed(std::int64_t begin, std::int64_t end) cons
   }
   const auto device = assistant_.device();
   const auto hidden =
-      assistant_.forward(assistant_.embed(at::tensor(ids, at::kLong).to(device)), packed);
-  const auto states = hidden.index_select(0, at::tensor(places, at::kLong).to(device));
+      assistant_.forward(assistant_.embed(to_device(ids, device)), packed);
+  const auto states = hidden.index_select(0, to_device(places, device));
   return states.to(at::kCPU, at::kFloat).view({end - begin, -1, hidden.size(1)});
 }
 

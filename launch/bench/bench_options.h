@@ -16,6 +16,8 @@ struct BenchOptions {
   std::int64_t steps = 0;        ///< Of training; 0 = one for each batch of the rows.
   std::int64_t new_tokens = 64;  ///< Of each row, in decoding.
   std::int64_t samples = 1;      ///< Answers to each question, in decoding.
+  double temperature = 0.0;      ///< In decoding; as in SamplingOptions.
+  double top_p = 1.0;
 
   // Of `bench all` alone.
   bool peers = false;

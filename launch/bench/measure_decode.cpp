@@ -20,7 +20,11 @@ std::vector<GenerationRequest> requests_of(const BenchPlace& place, const Projec
     GenerationRequest request;
     request.prompt = to_soft_row(rows[static_cast<std::size_t>(i) % rows.size()]);
     request.soft = projection.forward(at::randn({place.run.thoughts.count, width}));
-    for (std::int64_t s = 0; s < place.bench.samples; ++s) requests.push_back(request);
+    request.question = static_cast<std::uint64_t>(i);
+    for (std::int64_t s = 0; s < place.bench.samples; ++s) {
+      request.sample = static_cast<std::uint64_t>(s);
+      requests.push_back(request);
+    }
   }
   return requests;
 }
@@ -45,6 +49,7 @@ nlohmann::ordered_json measure_decode(const BenchPlace& place) {
       place,
       Projection::random(place.rows.assistant_text.config.hidden, backbone.config().hidden, 0));
   GenerationOptions options;
+  options.sampling = {.temperature = place.bench.temperature, .top_p = place.bench.top_p};
   options.rows_in_flight = static_cast<std::int64_t>(requests.size());
   const auto ignore = [](std::size_t, const Generation&) {};
   const double started = process_seconds();
@@ -70,6 +75,7 @@ nlohmann::ordered_json measure_decode(const BenchPlace& place) {
           {"prompt_tokens", work.prompt_tokens},
           {"new_tokens", work.new_tokens},
           {"samples", place.bench.samples},
+          {"temperature", place.bench.temperature},
           {"start_seconds", started},
           {"shared_prefix_tokens", model.shared_tokens()},
           {"weight_bytes", backbone.weight_bytes()},

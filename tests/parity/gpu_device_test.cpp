@@ -72,7 +72,7 @@ Outcome run(const std::string& name, at::Device device, at::ScalarType dtype,
   }
   const at::NoGradGuard no_grad;
   std::vector<PackedRow> cached;
-  auto hidden = model.prefill(batch, parts.soft(model, batch, thoughts), cached);
+  auto hidden = model.prefill(batch, parts.soft(model, batch, thoughts), cached, 1);
   const auto slots = backbone.new_segments({40, 31, 32});
   std::vector<PackedRow> copied;
   for (std::size_t r = 0; r < cached.size(); ++r) {
