@@ -47,7 +47,8 @@ number() { [[ $2 =~ ^[1-9][0-9]*$ ]] || give_up 2 "$1 is not a number from 1 on:
 number -n "${ranks}"
 [[ -n ${per_node} ]] || per_node=$([[ -z ${hostfile} ]] && echo "${ranks}" || echo 1)
 number --ranks-per-node "${per_node}"
-cores=$(lscpu -b -p=core,socket 2>/dev/null | grep -v '^#' | sort -u | wc -l)
+# Where there is no /sys, lscpu fails; then threads that share a core count as cores.
+cores=$(lscpu -b -p=core,socket 2>/dev/null | grep -v '^#' | sort -u | wc -l) || cores=0
 ((cores > 0)) || cores=$(nproc)
 [[ -n ${threads} ]] || threads=$((cores > per_node ? cores / per_node : 1))
 number --threads "${threads}"

@@ -364,7 +364,10 @@ TEST(StudyBrowser, PolicyNamesTheHashOfTheScript) {
   const fs::path file = folder.path() / "script.js";
   write(file, std::string(kBrowserScript.text));
   const std::string command =
-      "sha256sum " + file.string() + " | cut -d' ' -f1 | xxd -r -p | base64";
+      "python3 -c 'import base64, hashlib, sys; "
+      "print(base64.b64encode(hashlib.sha256(open(sys.argv[1], "
+      "\"rb\").read()).digest()).decode())' " +
+      file.string();
   FILE* pipe = popen(command.c_str(), "r");
   ASSERT_NE(pipe, nullptr);
   std::array<char, 128> line{};
