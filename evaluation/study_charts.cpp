@@ -113,13 +113,15 @@ std::string two_plots(const std::vector<Curve>& curves, const StudyLine* referen
                       const std::string& id, const std::string& x_label,
                       const std::function<std::string(std::int64_t)>& name_of,
                       const std::string& gnuplot) {
-  const auto draw = [&](const char* what, const char* y_label, PointOf point_of) {
+  const auto draw = [&](const char* what, const char* y_label, PointOf point_of,
+                        bool percent = false) {
     const Plot empty{.id = id + what,
                      .x_label = x_label,
                      .y_label = y_label,
                      .x_names = {},
                      .series = {},
                      .from_zero = false,
+                     .percent = percent,
                      .width = 560,
                      .height = 340};
     return draw_svg(plot_of(curves, reference, empty, name_of, point_of), gnuplot);
@@ -129,7 +131,7 @@ std::string two_plots(const std::vector<Curve>& curves, const StudyLine* referen
                 "Held-out NLL per token of the reference answer; lower is better. Bands: 95 % "
                 "intervals over questions.",
                 Width::kHalf) +
-         figure(draw("accuracy", "accuracy (%)", accuracy_point),
+         figure(draw("accuracy", "accuracy (%)", accuracy_point, /*percent=*/true),
                 "Accuracy. Bands: 95 % intervals over questions.", Width::kHalf) +
          "</div>\n";
 }

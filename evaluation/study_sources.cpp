@@ -50,7 +50,9 @@ std::string shown(double value, const char* format) {
 }
 
 std::string ratio(double above, double below) {
-  return above > 0 && below > 0 ? fmt::format("{:.3g}", above / below) : "–";
+  if (above <= 0 || below <= 0) return "–";
+  const double value = above / below;
+  return value < 1000 ? fmt::format("{:.3g}", value) : fmt::format("{:.0f}", value);
 }
 
 std::string joined(const std::map<std::string, std::string>& names) {
@@ -97,8 +99,9 @@ Grid sources_grid(const Study& study) {
       const Provenance& from = run.provenance;
       std::vector<std::string> machines;
       for (const WorkRecord& work : run.work) {
-        std::string machine = fmt::format("{}: {}, {} ranks, tp {}, {} threads", work.command,
-                                          work.machine, work.ranks, work.tp, work.threads);
+        std::string machine =
+            fmt::format("{}: {}, {} ranks on {}, tp {}, {} threads", work.command, work.machine,
+                        work.ranks, work.device, work.tp, work.threads);
         const bool own = work.command != "evaluate" || work.method == cell.samples.method;
         if (own && std::find(machines.begin(), machines.end(), machine) == machines.end()) {
           machines.push_back(std::move(machine));

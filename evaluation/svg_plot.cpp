@@ -110,6 +110,8 @@ std::string gnuplot_script(const Plot& plot) {
     script += "set yrange [0:1]\n";
   } else if (plot.from_zero) {
     script += "set yrange [0:*]\n";
+  } else if (plot.percent) {
+    script += "set yrange [0<*:*<100]\n";
   }
   if (!plot.x_names.empty()) {
     std::string tics;

@@ -39,6 +39,7 @@ struct Plot {
   std::vector<std::string> x_names;
   std::vector<PlotSeries> series;
   bool from_zero = false;  ///< The y axis begins at 0, not near the lowest point.
+  bool percent = false;    ///< The y axis leaves neither 0 nor 100 behind.
   int width = 760;         ///< Units of the view box; the picture grows and shrinks with the page.
   int height = 320;
 };

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "runtime/gpus.h"
 #include "runtime/host_name.h"
 #include "runtime/json_file.h"
 #include "runtime/log.h"
@@ -14,7 +15,7 @@
 namespace softcot {
 namespace {
 
-std::string this_machine() {
+std::string this_machine(const std::string& device) {
   std::string processor = "unknown processor";
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
@@ -23,8 +24,9 @@ std::string this_machine() {
     processor = line.substr(colon + 2);
     break;
   }
-  return fmt::format("{}, {}, {} cores", host_name(), processor,
-                     std::thread::hardware_concurrency());
+  const std::string gpu = device == "cuda" ? first_gpu_model() : "";
+  return fmt::format("{}, {}, {} cores{}{}", host_name(), processor,
+                     std::thread::hardware_concurrency(), gpu.empty() ? "" : ", ", gpu);
 }
 
 }  // namespace
@@ -35,7 +37,7 @@ void append_work(const std::filesystem::path& path, WorkRecord record) {
       {"seconds", record.seconds},       {"rows", record.rows},
       {"ranks", record.ranks},           {"tp", record.tp},
       {"new_tokens", record.new_tokens}, {"threads", record.threads},
-      {"device", record.device},         {"machine", this_machine()}};
+      {"device", record.device},         {"machine", this_machine(record.device)}};
   std::ofstream out(path, std::ios::app);
   out << seal_json(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) + "\n"
       << std::flush;

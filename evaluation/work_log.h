@@ -19,7 +19,7 @@ struct WorkRecord {
   int tp = 1;
   int threads = 1;      ///< Of each rank.
   std::string device;   ///< "cpu", "cuda".
-  std::string machine;  ///< Host, processor and cores of rank 0; filled in by append_work.
+  std::string machine;  ///< Host, processor, cores and GPU of rank 0; filled in by append_work.
 };
 
 /// Adds a line; what cannot be written is warned about and no reason to stop. Local, rank 0.

@@ -8,21 +8,40 @@
 
 namespace softcot {
 
-std::vector<std::string> visible_gpus() {
-  void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
-  if (driver == nullptr) return {};
-  // Of the driver's interface, which has kept these since version 11.4.
-  const auto initialise = reinterpret_cast<int (*)(unsigned)>(dlsym(driver, "cuInit"));
-  const auto get_count = reinterpret_cast<int (*)(int*)>(dlsym(driver, "cuDeviceGetCount"));
-  const auto get_uuid =
-      reinterpret_cast<int (*)(unsigned char*, int)>(dlsym(driver, "cuDeviceGetUuid_v2"));
-  int count = 0;
-  if (initialise == nullptr || get_count == nullptr || get_uuid == nullptr || initialise(0) != 0 ||
-      get_count(&count) != 0) {
-    return {};
+namespace {
+
+/// NVIDIA's driver; of its interface what it has kept since version 11.4.
+class Driver {
+ public:
+  Driver() : library_(dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL)) {
+    const auto initialise = function<int(unsigned)>("cuInit");
+    if (initialise == nullptr || initialise(0) != 0) library_ = nullptr;
   }
+
+  /// Null without a driver.
+  template <typename Type>
+  Type* function(const char* name) const {
+    return library_ == nullptr ? nullptr : reinterpret_cast<Type*>(dlsym(library_, name));
+  }
+
+  int count() const {
+    const auto get = function<int(int*)>("cuDeviceGetCount");
+    int devices = 0;
+    return get != nullptr && get(&devices) == 0 ? devices : 0;
+  }
+
+ private:
+  void* library_;
+};
+
+}  // namespace
+
+std::vector<std::string> visible_gpus() {
+  const Driver driver;
+  const auto get_uuid = driver.function<int(unsigned char*, int)>("cuDeviceGetUuid_v2");
+  if (get_uuid == nullptr) return {};
   std::vector<std::string> names;
-  for (int device = 0; device < count; ++device) {
+  for (int device = 0; device < driver.count(); ++device) {
     std::array<unsigned char, 16> uuid{};
     if (get_uuid(uuid.data(), device) != 0) return {};
     std::string name;
@@ -30,6 +49,14 @@ std::vector<std::string> visible_gpus() {
     names.push_back(std::move(name));
   }
   return names;
+}
+
+std::string first_gpu_model() {
+  const Driver driver;
+  const auto get_name = driver.function<int(char*, int, int)>("cuDeviceGetName");
+  std::array<char, 128> name{};
+  if (get_name == nullptr || driver.count() == 0) return "";
+  return get_name(name.data(), static_cast<int>(name.size()) - 1, 0) == 0 ? name.data() : "";
 }
 
 std::optional<int> gpu_for_rank(const std::vector<std::vector<std::string>>& visible,

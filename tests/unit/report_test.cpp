@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <regex>
+#include <utility>
 
 #include "evaluation/report_html.h"
 #include "evaluation/report_training.h"
@@ -252,6 +254,17 @@ TEST(SvgPlot, DrawsAPictureWithGnuplot) {
   Plot empty = small_plot("A");
   empty.series[0].points.clear();
   EXPECT_FALSE(draw_svg(empty, "gnuplot"));
+}
+
+TEST(SvgPlot, AShareLeavesNeither0Nor100Behind) {
+  for (const auto& [y, beyond] : {std::pair{0.02, "> ?-"}, std::pair{99.9, "> ?1[1-9]0"}}) {
+    Plot plot = small_plot("A");
+    plot.series[0] = {"", PlotSeries::Style::kMarkedLine, 0, {{.x = 0, .y = y}, {.x = 1, .y = 50}}};
+    const std::regex label(beyond);
+    EXPECT_TRUE(std::regex_search(*draw_svg(plot, "gnuplot"), label)) << "the test sees nothing";
+    plot.percent = true;
+    EXPECT_FALSE(std::regex_search(*draw_svg(plot, "gnuplot"), label)) << y;
+  }
 }
 
 TEST(Gnuplot, AFailingProgramGivesNothing) {

@@ -18,4 +18,9 @@ int cuDeviceGetUuid_v2(unsigned char* uuid, int device) {
   return 0;
 }
 
+int cuDeviceGetName(char* name, int size, int) {
+  std::strncpy(name, "Stand-in GPU", static_cast<std::size_t>(size));
+  return 0;
+}
+
 }  // extern "C"
