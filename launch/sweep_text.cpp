@@ -38,6 +38,19 @@ const char* name_of(SweepPart part) {
   return "";
 }
 
+/// Which works a call would do: cells that are missing, and what is missing of all that they need.
+std::vector<bool> works_to_do(const SweepPlan& plan, const std::filesystem::path& out) {
+  std::vector<bool> wanted(plan.works.size());
+  for (const SweepPlan::Cell& cell : plan.cells) wanted[cell.evaluation] = true;
+  for (std::size_t i = plan.works.size(); i-- > 0;) {  // Needs come first.
+    const Work& work = plan.works[i];
+    wanted[i] = wanted[i] && why_missing(out / work.name, work.hash);
+    if (!wanted[i]) continue;
+    for (const std::size_t need : work.needs) wanted[need] = true;
+  }
+  return wanted;
+}
+
 }  // namespace
 
 std::string sweep_preview(const Sweep& sweep, const SweepPlan& plan,
@@ -57,6 +70,7 @@ std::string sweep_preview(const Sweep& sweep, const SweepPlan& plan,
     text += fmt::format("  {:<{}}  {:<5}  {}\n", sweep.cells[i].name, width,
                         why_missing(out / work.name, work.hash) ? "to do" : "done", work.name);
   }
+  const std::vector<bool> to_do = works_to_do(plan, out);
   Sum total;
   std::string lines;
   for (const SweepPart part :
@@ -65,7 +79,7 @@ std::string sweep_preview(const Sweep& sweep, const SweepPlan& plan,
     for (std::size_t i = 0; i < plan.works.size(); ++i) {
       if (plan.parts[i] != part) continue;
       ++sum.all;
-      if (!why_missing(out / plan.works[i].name, plan.works[i].hash)) continue;
+      if (!to_do[i]) continue;
       ++sum.missing;
       sum.seconds += costs[i].seconds * (measured > 0 ? measured : 1) / jobs;
       sum.bytes += costs[i].bytes;

@@ -6,6 +6,7 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <set>
 
 #include "support/files.h"
@@ -63,7 +64,7 @@ class Sweep : public ::testing::Test {
     for (const char* step : {": precompute", ": train", ": evaluate"}) {
       for (const std::string& line : lines_with(log, step)) {
         if (line.ends_with(step))
-          steps.insert(line.substr(line.find_last_of(" ", line.find(step) - 1) + 1));
+          steps.insert(line.substr(line.find_last_of(' ', line.find(step) - 1) + 1));
       }
     }
     return steps;
@@ -115,6 +116,13 @@ TEST_F(Sweep, SharesWhatCellsHaveInCommonAndAddsOnlyWhatIsNew) {
       UnorderedElementsAre("trained/softcot-count1: train", "cells/softcot-count1: evaluate",
                            "cells/softcot-count1-eval-count2: evaluate"));
   EXPECT_THAT(all(record(out), "status"), Each("done"));
+
+  // Caches that no cell needs any more are not made again, nor promised.
+  std::filesystem::remove_all(out / "thoughts");
+  const ChildResult plan = run_softcot(call(three, out, {"--dry-run"}));
+  EXPECT_TRUE(std::regex_search(plan.out, std::regex("thought caches +[1-9][0-9]* +0 ")))
+      << plan.out;
+  EXPECT_THAT(started(run_softcot(call(three, out)).err), IsEmpty());
 
   const ChildResult report = run_softcot({"report", out, "--out", project_.path("report")});
   EXPECT_EQ(report.status, 0) << report.err;
