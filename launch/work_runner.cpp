@@ -184,8 +184,8 @@ void WorkRunner::prepare(std::size_t work) const {
       std::filesystem::exists(own) && read_file(own, kLongestConfig).starts_with(head);
   // The first, its own, goes last: its head says that the rest was dealt with.
   const auto& configs = works_[work].configs;
-  for (auto config = configs.rbegin(); config != configs.rend(); ++config) {
-    const auto& [path, settings] = *config;
+  for (std::size_t i = configs.size(); i-- > 0;) {
+    const auto& [path, settings] = configs[i];
     const auto file = folder(work) / path;
     make_folder(file.parent_path());
     std::filesystem::remove(RunPaths{file.parent_path()}.results());

@@ -39,8 +39,7 @@ void causal_attention(const std::vector<AttentionRow>& rows, const AttentionHead
   {
     std::vector<float> scratch;
 #pragma omp for schedule(dynamic)
-    for (std::size_t i = 0; i < tasks.size(); ++i) {
-      const Task& task = tasks[i];
+    for (const Task& task : tasks) {
       row_kernels().attend(*task.row, heads, task.group, task.first,
                            std::min(task.first + kQueryBlock, task.row->tokens), scratch);
     }

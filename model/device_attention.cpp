@@ -1,6 +1,7 @@
 #include "model/device_attention.h"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <algorithm>
 #include <limits>

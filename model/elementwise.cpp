@@ -1,5 +1,6 @@
 #include "model/elementwise.h"
 
+#include <ATen/TensorOperators.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <atomic>
 

@@ -33,7 +33,7 @@ class HostGradientPass {
  private:
   at::Tensor matrix(HostBuffer& buffer, std::int64_t width, at::ScalarType dtype) const;
   /// The gradient of a product's input, in product_dtype and in `products_`.
-  at::Tensor multiply(const at::Tensor& gradient, const LinearWeights& matrix);
+  at::Tensor multiply(const at::Tensor& gradient, const LinearWeights& layer);
   /// Of the attention's output to that of queries, keys and values before rotation.
   at::Tensor attend(const at::Tensor& gradient, std::int64_t index, const LayerTrace& trace);
   /// Adds to the residual stream's gradient what comes through a norm from `gradient`, this rank's

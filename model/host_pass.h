@@ -50,7 +50,7 @@ class HostPass {
   /// The norm's rows, in `input_`, and 1 / rms of each where that is wanted.
   void normalize(const at::Tensor& weight, const LinearWeights& next, at::Tensor* scale);
   /// `input_` times the weight: float32, or bfloat16 where the library multiplies in that.
-  at::Tensor multiply(const LinearWeights& matrix);
+  at::Tensor multiply(const LinearWeights& layer);
   void attend(const at::Tensor& product, const LinearWeights& qkv, const LinearWeights& next,
               std::int64_t index, LayerTrace* trace);
   void activate(const at::Tensor& product, const LinearWeights& next, LayerTrace* trace);

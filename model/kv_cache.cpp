@@ -1,5 +1,6 @@
 #include "model/kv_cache.h"
 
+#include <ATen/Functions.h>
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,5 +1,8 @@
 #include "model/logits.h"
 
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
 #include "model/cpu_kernels.h"
 #include "model/elementwise.h"
 #include "model/host_numbers.h"

@@ -1,5 +1,6 @@
 #include "model/projection.h"
 
+#include <ATen/Functions.h>
 #include <cmath>
 
 #include "runtime/random.h"

@@ -1,5 +1,7 @@
 #include "model/rope.h"
 
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 #include <algorithm>
 #include <cmath>
 #include <numbers>

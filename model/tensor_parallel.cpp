@@ -1,5 +1,6 @@
 #include "model/tensor_parallel.h"
 
+#include <ATen/TensorOperators.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 namespace softcot {

@@ -1,5 +1,6 @@
 #include "model/token_scores.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <algorithm>

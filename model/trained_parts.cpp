@@ -1,5 +1,7 @@
 #include "model/trained_parts.h"
 
+#include <ATen/TensorOperators.h>
+
 #include "model/latent_thoughts.h"
 
 namespace softcot {

@@ -1,5 +1,6 @@
 #include "model/transformer.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <algorithm>
 #include <array>
@@ -184,7 +185,7 @@ void Transformer::merge(const Lora& lora) {
                               std::span<const LoraTarget> stacked) {
     std::int64_t row = 0;
     for (const LoraTarget target : stacked) {
-      const std::int64_t count = lora.outputs(target, plan_);
+      const std::int64_t count = Lora::outputs(target, plan_);
       const auto change = lora.change(layer, target, plan_);
       if (change.defined()) {
         auto part = matrix.weight.narrow(0, row, count);

@@ -1,5 +1,6 @@
 #include "model/weights.h"
 
+#include <ATen/Functions.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 

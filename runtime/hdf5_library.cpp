@@ -27,7 +27,8 @@ int close_properties(std::int64_t id) { return H5Pclose(id); }
 std::string library_words() {
   std::vector<std::string> words;
   const auto collect = [](unsigned, const H5E_error2_t* error, void* out) -> herr_t {
-    if (error->desc != nullptr) static_cast<std::vector<std::string>*>(out)->push_back(error->desc);
+    if (error->desc != nullptr)
+      static_cast<std::vector<std::string>*>(out)->emplace_back(error->desc);
     return 0;
   };
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, collect, &words);

@@ -50,7 +50,7 @@ class NcclWatchdog {
 
   /// Gives one collective to NCCL: `start` makes the call; `queued`, once NCCL has taken it,
   /// returns the question whether the device has done it.
-  void run(Group& group, FlightEntry call, const std::function<nccl::Result(nccl::Comm)>& start,
+  void run(Group& group, FlightEntry entry, const std::function<nccl::Result(nccl::Comm)>& start,
            const std::function<std::function<bool()>()>& queued);
 
   /// Throws when the communicators have failed.

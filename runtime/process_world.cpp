@@ -133,7 +133,7 @@ std::vector<std::string> ProcessWorld::gather_on_node(const std::string& text) c
   return texts;
 }
 
-void ProcessWorld::abort(int status) {
+void ProcessWorld::abort(int status) const {
   if (uses_mpi_ && !launched_by_mpirun()) std::this_thread::sleep_for(kSrunReads);
   if (uses_mpi_) MPI_Abort(MPI_COMM_WORLD, status);
   std::_Exit(status);

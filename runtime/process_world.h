@@ -56,7 +56,7 @@ class ProcessWorld {
   /// Ends all ranks of the job with this exit status, after a second under srun, so that what this
   /// one has written arrives. For use when the other ranks may be waiting for this one. Never
   /// returns.
-  [[noreturn]] void abort(int status);
+  [[noreturn]] void abort(int status) const;
 
  private:
   ProcessWorld() = default;

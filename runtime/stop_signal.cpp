@@ -45,10 +45,9 @@ StopSignals::StopSignals(std::span<const int> signals) {
 StopSignals::~StopSignals() { restore(); }
 
 void StopSignals::restore() noexcept {
-  for (auto entry = replaced_.rbegin(); entry != replaced_.rend(); ++entry) {
-    sigaction(entry->signal, &entry->before, nullptr);
+  for (; !replaced_.empty(); replaced_.pop_back()) {
+    sigaction(replaced_.back().signal, &replaced_.back().before, nullptr);
   }
-  replaced_.clear();
 }
 
 bool stop_requested() { return requested; }

@@ -18,8 +18,8 @@ WorkQueue::WorkQueue(const ProcessWorld& world) : impl_(std::make_unique<Impl>()
   impl_->shared = world.size() > 1;
   if (!impl_->shared) return;
   const MPI_Aint bytes = world.rank() == 0 ? sizeof(std::int64_t) : 0;
-  if (MPI_Win_allocate(bytes, sizeof(std::int64_t), MPI_INFO_NULL, MPI_COMM_WORLD, &impl_->counter,
-                       &impl_->window) != MPI_SUCCESS) {
+  if (MPI_Win_allocate(bytes, sizeof(std::int64_t), MPI_INFO_NULL, MPI_COMM_WORLD,
+                       static_cast<void*>(&impl_->counter), &impl_->window) != MPI_SUCCESS) {
     fail(
         ExitCode::kResources,
         {.what = "MPI has no one-sided communication between these nodes",

@@ -51,7 +51,7 @@ std::string short_number(double value) {
 std::string with_spread(const std::vector<double>& values) {
   if (values.empty()) return "–";
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  const std::string middle = short_number(median_of(values));
+  std::string middle = short_number(median_of(values));
   if (values.size() == 1 || short_number(*least) == short_number(*most)) return middle;
   return fmt::format("{} ({} – {})", middle, short_number(*least), short_number(*most));
 }

@@ -77,7 +77,7 @@ TEST_F(WorkCount, StepForwardsThePrefixOnceAndGoesBackwardFromTheThoughtsOn) {
 
 TEST_F(WorkCount, SwitchesBringTheWorkBack) {
   step({.pack = false, .target_logits = false, .frozen_prefix = false, .shared_prefix = false});
-  constexpr std::int64_t kPadded = 2 * (31 - 1);
+  constexpr std::int64_t kPadded = std::int64_t{2} * (31 - 1);
   const std::map<std::int64_t, std::int64_t> expected = {{kPadded, with_backward() + 1}};
   EXPECT_EQ(group_.sums, expected);
   EXPECT_EQ(group_.logits, kPadded);

@@ -19,7 +19,9 @@ namespace {
 
 // It drops what it has not received when ranks are killed, and by then the reason is on its way.
 TEST(Abort, UnderSrunItGivesWhatWasWrittenTimeToArrive) {
-  const std::string size = std::getenv("OMPI_COMM_WORLD_SIZE");
+  const char* set = std::getenv("OMPI_COMM_WORLD_SIZE");
+  ASSERT_NE(set, nullptr);
+  const std::string size = set;
   unsetenv("OMPI_COMM_WORLD_SIZE");  // srun does not set it.
   const auto start = std::chrono::steady_clock::now();
   EXPECT_THROW(world().abort(3), Ended);

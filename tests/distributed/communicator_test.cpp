@@ -79,9 +79,10 @@ TEST_P(CommunicatorTest, GatherScatterBroadcast) {
   for (const auto& group : groups()) {
     const auto mine = at::full({2, 3}, 1.0 + group->rank(), test_device());
     const auto gathered = group->all_gather(mine);
-    ASSERT_EQ(gathered.size(0), 2 * n);
+    ASSERT_EQ(gathered.size(0), std::int64_t{2} * n);
     for (int r = 0; r < n; ++r) {
-      EXPECT_TRUE(gathered.narrow(0, 2 * r, 2).cpu().equal(at::full({2, 3}, 1.0 + r)));
+      EXPECT_TRUE(
+          gathered.narrow(0, std::int64_t{2} * r, 2).cpu().equal(at::full({2, 3}, 1.0 + r)));
     }
     const auto scattered = group->reduce_scatter(gathered);
     EXPECT_TRUE(scattered.equal(n * mine));

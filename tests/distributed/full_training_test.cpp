@@ -43,7 +43,7 @@ struct Training {
     step = std::make_unique<TrainStep>(model, parts, *optimizer, dp);
   }
 
-  StepResult run(int number) {
+  StepResult run(int number) const {
     const auto all = rows_of_step(number);
     const Slice mine = even_part(static_cast<std::int64_t>(all.size()), dp.rank(), dp.size());
     std::vector<TrainBatch> batches;
@@ -53,7 +53,7 @@ struct Training {
     return step->run(batches, 1e-3);
   }
 
-  State save() {
+  State save() const {
     State state;
     optimizer->save(
         [&](const std::string& name, const at::Tensor& whole) { state[name] = whole.clone(); });

@@ -115,12 +115,12 @@ TEST_P(RealPlan, MatchesTheMeasuredPeak) {
   if (!model) GTEST_SKIP() << "no SmolLM2-135M-Instruct (SOFTCOT_MODELS)";
   // The second step comes after a checkpoint, which a training of all weights feels.
   const std::filesystem::path caches = folder_->path() / "caches";
-  const std::vector<std::string> data = {
-      "--model",        model->string(),
-      "--data.file",    SOFTCOT_BENCHMARK_FOLDER "/gsm8k/train.jsonl",
-      "--data.limit",   "8",
-      "--thoughts",     "32",
-      "--prompts.file", SOFTCOT_PROMPT_FOLDER "/math.txt"};
+  const std::string file = SOFTCOT_BENCHMARK_FOLDER "/gsm8k/train.jsonl";
+  const std::vector<std::string> data = {"--model",        model->string(),
+                                         "--data.file",    file,
+                                         "--data.limit",   "8",
+                                         "--thoughts",     "32",
+                                         "--prompts.file", SOFTCOT_PROMPT_FOLDER "/math.txt"};
   const ChildResult cached =
       run_softcot(with(with({"precompute"}, data), {"--thoughts.cache", caches.string()}));
   ASSERT_EQ(cached.status, 0) << cached.err;

@@ -20,8 +20,6 @@
 namespace softcot::test {
 namespace {
 
-using ::testing::HasSubstr;
-
 constexpr int kSteps = 9;
 constexpr int kStageSteps = 3;
 

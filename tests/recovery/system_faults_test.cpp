@@ -156,7 +156,7 @@ TEST_F(SystemFaults, ARankKilledWhileItWritesAnswersLosesNone) {
   victim.prepare(folder);
   const auto part = folder / "run/samples/zero_shot_cot.part-1.jsonl";
   const ChildResult result = disturb_a_rank(victim.call(folder), SIGKILL, [&](Job&) {
-    return lines_with(slurp(part), "question_id").size() > 0;
+    return !lines_with(slurp(part), "question_id").empty();
   });
   EXPECT_NE(result.status, 0) << result.err;
   EXPECT_EQ(run_softcot(victim.call(folder), on_ranks(2)).status, 0);
