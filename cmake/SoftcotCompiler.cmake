@@ -22,6 +22,11 @@ endif()
 add_library(softcot_compile_options INTERFACE)
 target_compile_options(softcot_compile_options INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror -fpch-preprocess -ffp-contract=off)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
+  # It takes a reference that a function returns for one to the temporary that it was given; GCC 14 has
+  # it no longer in -Wall.
+  target_compile_options(softcot_compile_options INTERFACE -Wno-dangling-reference)
+endif()
 if(SOFTCOT_SANITIZE)
   target_compile_options(softcot_compile_options INTERFACE
     -fsanitize=${SOFTCOT_SANITIZE} -fno-omit-frame-pointer -g)

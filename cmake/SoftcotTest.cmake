@@ -25,7 +25,7 @@ function(softcot_add_test)
     target_precompile_headers(${ARG_NAME} REUSE_FROM softcot_test_pch)
   endif()
   if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 120)
+    set(ARG_TIMEOUT 300) # Four ranks take twenty times as long where others want the cores too.
   endif()
   if(ARG_RANKS)
     foreach(ranks IN LISTS ARG_RANKS)

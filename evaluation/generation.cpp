@@ -61,7 +61,7 @@ class Decoder {
   /// one.
   void make_slots() {
     std::int64_t room = 0;
-    for (const auto& request : requests_) room = std::max(room, request.prompt.target_begin);
+    for (const auto& request : requests_) room = std::max(room, request.prompt->target_begin);
     room += options_.max_new_tokens;
     const auto rows =
         std::min(options_.rows_in_flight, static_cast<std::int64_t>(requests_.size()));

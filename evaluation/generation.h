@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "evaluation/sampling.h"
@@ -22,10 +24,16 @@ struct GenerationOptions {
   std::vector<std::int64_t> stop_tokens;  ///< Ends a row; kept as its last id. Empty: never stops.
 };
 
+/// A prompt: target_begin is its end, ids beyond it are ignored. Many requests may ask for one.
+using SharedPrompt = std::shared_ptr<const SoftRow>;
+inline SharedPrompt share_prompt(SoftRow row) {
+  return std::make_shared<const SoftRow>(std::move(row));
+}
+
 /// One continuation asked for. Its numbers depend on nothing but itself: not on the other requests,
 /// the rows in flight or the ranks.
 struct GenerationRequest {
-  SoftRow prompt;   ///< target_begin is the end of the prompt; ids beyond it are ignored.
+  SharedPrompt prompt;
   at::Tensor soft;  ///< [N, H], the projected thoughts; undefined without any.
   std::uint64_t seed = 0;
   std::uint64_t question = 0;  ///< Key of the random stream: a hash of the question's id.

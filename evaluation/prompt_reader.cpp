@@ -11,10 +11,12 @@ namespace {
 constexpr std::int64_t kDevicePromptTokens = 4096;
 
 bool same_prompt(const GenerationRequest& a, const GenerationRequest& b) {
-  const SoftRow& x = a.prompt;
-  const SoftRow& y = b.prompt;
+  if (!a.soft.is_same(b.soft)) return false;
+  if (a.prompt == b.prompt) return true;
+  const SoftRow& x = *a.prompt;
+  const SoftRow& y = *b.prompt;
   const auto end = x.target_begin;
-  return a.soft.is_same(b.soft) && end == y.target_begin && x.thought_begin == y.thought_begin &&
+  return end == y.target_begin && x.thought_begin == y.thought_begin &&
          x.thought_count == y.thought_count &&
          std::equal(x.ids.begin(), x.ids.begin() + end, y.ids.begin());
 }
@@ -29,7 +31,7 @@ std::vector<std::shared_ptr<const ReadPrompt>> PromptReader::read(std::size_t be
   std::vector<std::size_t> places;  // Of each request's prompt: 0 for the newest, then the unread.
   for (std::size_t i = begin; i < requests_.size() && places.size() < most; ++i) {
     if (!newest_request_ || !same_prompt(requests_[*newest_request_], requests_[i])) {
-      room -= requests_[i].prompt.target_begin;
+      room -= requests_[i].prompt->target_begin;
       if (room < 0 && !unread.empty()) break;
       unread.push_back(i);
       newest_request_ = i;
@@ -49,7 +51,7 @@ void PromptReader::read_together(const std::vector<std::size_t>& requests,
   std::vector<SoftRow> rows;
   std::vector<at::Tensor> soft;
   for (const auto i : requests) {
-    rows.push_back(requests_[i].prompt);
+    rows.push_back(*requests_[i].prompt);
     if (requests_[i].soft.defined()) soft.push_back(requests_[i].soft);
   }
   std::vector<PackedRow> packed;

@@ -83,16 +83,18 @@ GenerationWork answer_questions(const SoftPromptModel& model, const Tokenizer& t
   std::vector<Pending> pending;
   std::vector<GenerationRequest> requests;
   for (std::size_t q = 0; q < questions.size(); ++q) {
+    SoftRow row = questions[q].row;
+    row.target_begin = questions[q].prompt_tokens();
+    const SharedPrompt prompt = share_prompt(std::move(row));
     for (std::int64_t i = 0; i < options.seeds * options.samples; ++i) {
       if (completed.contains({questions[q].record.id, i})) continue;
       pending.push_back({q, i});
       const std::string& id = questions[q].record.id;
-      requests.push_back({.prompt = questions[q].row,
+      requests.push_back({.prompt = prompt,
                           .soft = questions[q].soft,
                           .seed = options.seed + static_cast<std::uint64_t>(i / options.samples),
                           .question = options.one_noise_stream ? 0 : hash_number(id),
                           .sample = static_cast<std::uint64_t>(i % options.samples)});
-      requests.back().prompt.target_begin = questions[q].prompt_tokens();
     }
   }
   const auto likelihoods = score(model, questions, pending, options.batch_tokens);

@@ -155,10 +155,10 @@ SampleLog::SampleLog(std::filesystem::path path, std::string key) : path_(std::m
   }
   descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail_write(errno, path_);
-  size_ = contents.whole_bytes;
+  bytes_ = contents.whole_bytes;
   try {
-    if (ftruncate(descriptor_, static_cast<off_t>(size_)) != 0) fail_write(errno, path_);
-    if (size_ == 0) write_line(to_line(Json{{"schema", kSchema}, {"key", key}}));
+    if (ftruncate(descriptor_, static_cast<off_t>(bytes_)) != 0) fail_write(errno, path_);
+    if (bytes_ == 0) write_line(to_line(Json{{"schema", kSchema}, {"key", key}}));
   } catch (...) {
     close(descriptor_);
     throw;
@@ -170,8 +170,12 @@ SampleLog::SampleLog(std::filesystem::path path, std::string key) : path_(std::m
 
 SampleLog::~SampleLog() { close(descriptor_); }
 
+bool SampleLog::contains(const std::string& question_id, std::int64_t sample_index) const {
+  return completed_.contains({std::pmr::string(question_id), sample_index});
+}
+
 void SampleLog::append(const Sample& sample) {
-  if (completed_.contains({sample.question_id, sample.sample_index})) {
+  if (contains(sample.question_id, sample.sample_index)) {
     fail(ExitCode::kInternal, {.what = "sample written twice",
                                .where = fmt::format("{}, question {}, sample {}", path_.string(),
                                                     sample.question_id, sample.sample_index)});
@@ -188,12 +192,12 @@ void SampleLog::write_line(const std::string& line) {
   if (written != static_cast<ssize_t>(line.size())) {
     // A short write means that the disk is full; its piece must not stay in front of later lines.
     const int error = written < 0 ? errno : ENOSPC;
-    if (ftruncate(descriptor_, static_cast<off_t>(size_)) != 0) {
+    if (ftruncate(descriptor_, static_cast<off_t>(bytes_)) != 0) {
       log_warning("{}: a torn line could not be cut off", path_.string());
     }
     fail_write(error, path_);
   }
-  size_ += line.size();
+  bytes_ += line.size();
 }
 
 void SampleLog::flush() {

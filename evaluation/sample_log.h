@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory_resource>
 #include <optional>
 #include <set>
 #include <string>
@@ -61,8 +62,10 @@ class SampleLog {
   SampleLog(const SampleLog&) = delete;
   SampleLog& operator=(const SampleLog&) = delete;
 
-  /// What is in the file already, and what was appended since.
-  const std::set<SampleKey>& completed() const { return completed_; }
+  /// Whether the file had it already, or it was appended since.
+  bool contains(const std::string& question_id, std::int64_t sample_index) const;
+  /// How many it contains.
+  std::size_t size() const { return completed_.size(); }
 
   /// Appends one line with one write. If the disk is full nothing of it stays, and kResources is
   /// thrown. A sample that is completed already throws kInternal.
@@ -76,8 +79,11 @@ class SampleLog {
 
   std::filesystem::path path_;
   int descriptor_ = -1;
-  std::uint64_t size_ = 0;
-  std::set<SampleKey> completed_;
+  std::uint64_t bytes_ = 0;
+  // Many small pieces that stay, one after each answer: on the heap they would part what answers
+  // leave free, which then grows by some KB each.
+  std::pmr::monotonic_buffer_resource memory_;
+  std::pmr::set<std::pair<std::pmr::string, std::int64_t>> completed_{&memory_};
 };
 
 /// All samples of a file, in its order; a torn last line is left out with a warning. Throws kInput

@@ -20,7 +20,7 @@ void SampleParts::merge() const {
   for (const auto& path : parts) {
     { const SampleLog same_key(path, key); }
     for (const Sample& sample : read_samples(path)) {
-      if (!log.completed().contains({sample.question_id, sample.sample_index})) log.append(sample);
+      if (!log.contains(sample.question_id, sample.sample_index)) log.append(sample);
     }
   }
   log.flush();

@@ -103,7 +103,7 @@ void answer_question(Invocation& invocation, RunOptions& run, const SingleQuesti
   GenerationRequest request;
   request.seed = question.seed;
   std::optional<Thinking> thinking;
-  request.prompt = to_soft_row(builder.backbone_prompt(record, 0));
+  SoftRow row = to_soft_row(builder.backbone_prompt(record, 0));
   if (!run.folder.empty()) {
     thinking = load_thinking(run, question, prompt, text.config);
     const TrainedRun& trained = thinking->trained;
@@ -113,11 +113,12 @@ void answer_question(Invocation& invocation, RunOptions& run, const SingleQuesti
     if (trained.parts.projection) states = states_of(run, *thinking, record, prompt, groups);
     if (trained.parts.lora) model.set_lora(&*trained.parts.lora);
     if (method_of(trained.method()).full) load_trained_weights(trained, backbone);
-    request.prompt = to_soft_row(prompt_row(builder, record, *thinking));
-    request.soft = trained.parts.soft(model, {request.prompt}, states);
+    row = to_soft_row(prompt_row(builder, record, *thinking));
+    request.soft = trained.parts.soft(model, {row}, states);
     log_info("{} with {} placeholders, from {}", method_of(trained.method()).title,
-             request.prompt.thought_count, trained.checkpoint.string());
+             row.thought_count, trained.checkpoint.string());
   }
+  request.prompt = share_prompt(std::move(row));
   if (question.show_thoughts && request.soft.defined()) {
     const ThoughtTable table = describe_thoughts(backbone, request.soft);
     if (speaks) write_standard_output(format_thoughts(table, text.tokenizer) + "\n");

@@ -18,7 +18,7 @@ std::vector<GenerationRequest> requests_of(const BenchPlace& place, const Projec
   std::vector<GenerationRequest> requests;
   for (std::int64_t i = 0; i < place.run.train.batch; ++i) {
     GenerationRequest request;
-    request.prompt = to_soft_row(rows[static_cast<std::size_t>(i) % rows.size()]);
+    request.prompt = share_prompt(to_soft_row(rows[static_cast<std::size_t>(i) % rows.size()]));
     request.soft = projection.forward(at::randn({place.run.thoughts.count, width}));
     request.question = static_cast<std::uint64_t>(i);
     for (std::int64_t s = 0; s < place.bench.samples; ++s) {

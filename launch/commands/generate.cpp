@@ -25,8 +25,7 @@ GenerationRequest parse_request(const ToolModel& tool, const nlohmann::json& obj
                             .where = where,
                             .expected = "one of ids, prompt and messages"});
   }
-  GenerationRequest request;
-  SoftRow& row = request.prompt;
+  SoftRow row;
   row.id = where;
   if (object.contains("ids")) {
     row.ids = tool.ids(object, where);
@@ -37,9 +36,10 @@ GenerationRequest parse_request(const ToolModel& tool, const nlohmann::json& obj
   }
   tool.require_ids(row.ids, where);
   row.target_begin = static_cast<std::int64_t>(row.ids.size());
-  request.seed = seed;
-  request.question = static_cast<std::uint64_t>(line.number);
-  return request;
+  return {.prompt = share_prompt(std::move(row)),
+          .soft = {},
+          .seed = seed,
+          .question = static_cast<std::uint64_t>(line.number)};
 }
 
 void write_answer(const ToolModel& tool, const Generation& result) {

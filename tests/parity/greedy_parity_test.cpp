@@ -32,7 +32,7 @@ TEST_P(GreedyParity, ExactIdsBatchedAndOneByOne) {
     row.ids.resize(row.target_begin);
     const auto index = static_cast<std::int64_t>(requests.size());
     GenerationRequest request;
-    request.prompt = row;
+    request.prompt = share_prompt(row);
     request.soft = projection.forward(thoughts[index]).detach();
     requests.push_back(request);
   }
@@ -45,7 +45,7 @@ TEST_P(GreedyParity, ExactIdsBatchedAndOneByOne) {
       set_reference_elementwise(!shared);  // Then the operators that devices use.
       SoftPromptModel model(backbone, {});
       if (shared)
-        model.share_prefix({requests[0].prompt.ids.begin(), requests[0].prompt.ids.begin() + 5});
+        model.share_prefix({requests[0].prompt->ids.begin(), requests[0].prompt->ids.begin() + 5});
       for (const std::int64_t in_flight : {1, 3, 4}) {
         SCOPED_TRACE("tp " + std::to_string(tp) + ", " + std::to_string(in_flight) + " in flight");
         GenerationOptions options;
@@ -81,7 +81,7 @@ TEST_P(GreedyParity, SamplesOfOneQuestionReadItsPromptOnce) {
   for (auto& row : soft_rows(tensors, "", thoughts.size(1))) {
     row.target_begin = row.thought_begin + row.thought_count + 2;
     prompt_tokens += row.target_begin;
-    GenerationRequest request{.prompt = row, .soft = {}, .seed = 3};
+    GenerationRequest request{.prompt = share_prompt(row), .soft = {}, .seed = 3};
     request.question = requests.size() / kSamples;
     request.soft =
         projection.forward(thoughts[static_cast<std::int64_t>(request.question)]).detach();

@@ -169,7 +169,7 @@ TEST_F(Smollm2Parity, GreedyIdsInFloat32) {
   std::vector<GenerationRequest> requests;
   for (const auto& one : cases_) {
     GenerationRequest request;
-    request.prompt = row_of(one.prompt, {});
+    request.prompt = share_prompt(row_of(one.prompt, {}));
     requests.push_back(request);
   }
   GenerationOptions options;

@@ -80,10 +80,11 @@ class QuestionCli : public ::testing::Test {
     const Row row =
         RowBuilder(tokenizer, Family::kSmollm2, words).backbone_prompt(record, thoughts);
     GenerationRequest request;
-    request.prompt.ids = row.ids;
-    request.prompt.thought_begin = row.thoughts.begin;
-    request.prompt.thought_count = row.thoughts.count;
-    request.prompt.target_begin = row.length();
+    SoftRow asked{.id = "question", .ids = row.ids};
+    asked.thought_begin = row.thoughts.begin;
+    asked.thought_count = row.thoughts.count;
+    asked.target_begin = row.length();
+    request.prompt = share_prompt(asked);
     if (thoughts > 0) request.soft = embedding_.expand({thoughts, -1});
     SingleCommunicator alone;
     const Transformer model(model_.path(), {}, alone);

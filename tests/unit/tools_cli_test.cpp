@@ -86,8 +86,9 @@ Ids continued(const std::filesystem::path& folder, const Ids& prompt, std::int64
   SingleCommunicator alone;
   const Transformer model(folder, {}, alone);
   GenerationRequest request;
-  request.prompt.ids = prompt;
-  request.prompt.target_begin = static_cast<std::int64_t>(prompt.size());
+  SoftRow row{.id = "", .ids = prompt};
+  row.target_begin = static_cast<std::int64_t>(prompt.size());
+  request.prompt = share_prompt(row);
   GenerationOptions options;
   options.max_new_tokens = count;
   Ids ids;
