@@ -17,6 +17,7 @@
 #include "runtime/log.h"
 #include "runtime/progress.h"
 #include "runtime/random.h"
+#include "trainer/loss_watch.h"
 #include "trainer/precompute.h"
 #include "trainer/replica_check.h"
 
@@ -84,6 +85,7 @@ TrainEnd TrainLoop::run(const std::function<bool()>& stop) {
   progress.advance(static_cast<std::uint64_t>(step_));
   while (step_ > now().stage.end) ++stage_;
   begin_stage();
+  LossWatch watch;
   if (step_ == 0) evaluate_at_begin(metrics, board);
 
   while (step_ < total()) {
@@ -91,6 +93,7 @@ TrainEnd TrainLoop::run(const std::function<bool()>& stop) {
       ++stage_;
       optimizer_.reset();
       begin_stage();
+      watch = {};
       evaluate_at_begin(metrics, board);
     }
     const double learning_rate =
@@ -98,6 +101,10 @@ TrainEnd TrainLoop::run(const std::function<bool()>& stop) {
     if (due(options_.check_replicas_every)) require_same_replicas(parts_.parameters(), groups_);
     StepMetrics line;
     line.result = run_step(learning_rate, line.data_seconds);
+    if (const auto usual = watch.leap(line.result.loss); usual && first_rank) {
+      log_warning("step {}: loss {:.4f} leaps above the {:.4f} of the steps before, with rows {}",
+                  step_ + 1, line.result.loss, *usual, row_ids());
+    }
     ++step_;
     line.step = step_;
     line.epoch =
@@ -160,12 +167,19 @@ StepResult TrainLoop::run_step(double learning_rate, double& data_seconds) {
     return train_step_.run(batches, learning_rate);
   } catch (const Error& error) {
     if (error.code() != ExitCode::kNumerics) throw;
-    std::vector<std::string> ids;
-    for (const auto index : global) ids.push_back(now().rows->row(index).id);
     Problem problem = error.problem();
-    problem.where = fmt::format("step {}, rows {}", step_ + 1, fmt::join(ids, " "));
+    problem.where = fmt::format("step {}, rows {}", step_ + 1, row_ids());
     fail(ExitCode::kNumerics, problem);
   }
+}
+
+/// Of all replicas' rows of this step.
+std::string TrainLoop::row_ids() {
+  std::vector<std::string> ids;
+  for (const auto index : sampler_->global_batch(step_, options_.batch)) {
+    ids.push_back(now().rows->row(index).id);
+  }
+  return fmt::format("{}", fmt::join(ids, " "));
 }
 
 /// A function of seed, step and row alone: the same after a resume and on every layout.

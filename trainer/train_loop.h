@@ -72,6 +72,7 @@ class TrainLoop {
   std::optional<std::int64_t> stage_number() const;
   StepResult run_step(double learning_rate, double& data_seconds);
   bool stop_agreed(const std::function<bool()>& stop) const;
+  std::string row_ids();
   std::uint64_t noise_of(const SoftRow& row) const;
   bool due(std::int64_t every) const;
   double evaluate();
