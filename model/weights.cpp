@@ -112,8 +112,7 @@ at::Tensor WeightReader::slice(const std::string& name, std::int64_t layer) cons
   const std::string full_name = weight_name(name, layer);
   const auto view = files_.tensor(full_name);
   const auto type = scalar_type(view.dtype, full_name);
-  const auto whole =
-      at::from_blob(const_cast<std::byte*>(view.bytes.data()), shape_of(cut, plan_), type);
+  auto whole = at::from_blob(const_cast<std::byte*>(view.bytes.data()), shape_of(cut, plan_), type);
   if (cut.cut == Cut::kNone) return whole;
   const int dim = cut.cut == Cut::kRows ? 0 : 1;
   const Slice part = plan_.range(dim == 0 ? cut.rows : cut.columns);

@@ -1,5 +1,7 @@
 #include "runtime/to_device.h"
 
+#include <ATen/Functions.h>
+
 namespace softcot {
 
 at::Tensor to_device(const at::Tensor& tensor, at::Device device) {
