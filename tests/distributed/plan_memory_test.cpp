@@ -116,11 +116,10 @@ TEST_P(RealPlan, MatchesTheMeasuredPeak) {
   // The second step comes after a checkpoint, which a training of all weights feels.
   const std::filesystem::path caches = folder_->path() / "caches";
   const std::string file = SOFTCOT_BENCHMARK_FOLDER "/gsm8k/train.jsonl";
-  const std::vector<std::string> data = {"--model",        model->string(),
-                                         "--data.file",    file,
-                                         "--data.limit",   "8",
-                                         "--thoughts",     "32",
-                                         "--prompts.file", SOFTCOT_PROMPT_FOLDER "/math.txt"};
+  const std::string prompts = SOFTCOT_PROMPT_FOLDER "/math.txt";
+  const std::vector<std::string> data = {
+      "--model", model->string(),  "--data.file", file, "--data.limit", "8", "--thoughts",
+      "32",      "--prompts.file", prompts};
   const ChildResult cached =
       run_softcot(with(with({"precompute"}, data), {"--thoughts.cache", caches.string()}));
   ASSERT_EQ(cached.status, 0) << cached.err;

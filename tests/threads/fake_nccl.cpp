@@ -34,12 +34,14 @@ Result ncclCommDestroy(Comm comm) {
   delete comm;
   return kSuccess;
 }
-Result ncclCommAbort(Comm) {
+Result ncclCommAbort(Comm comm) {
   ++aborted;
+  delete comm;
   return kSuccess;
 }
 Result ncclCommGetAsyncError(Comm comm, Result* error) {
-  const bool making = comm->polls_left > 0 && comm->polls_left-- > 0;
+  const bool making = comm->polls_left > 0;
+  if (making) --comm->polls_left;
   *error = making ? kInProgress : static_cast<Result>(async_error.load());
   return kSuccess;
 }
