@@ -8,6 +8,8 @@
 #include <tuple>
 #include <vector>
 
+#include "model/logits.h"
+
 namespace softcot {
 namespace {
 
@@ -28,7 +30,7 @@ std::int64_t sample_token(const at::Tensor& logits, const SamplingOptions& optio
                           RandomStream& stream) {
   const auto* data = logits.const_data_ptr<float>();
   const std::int64_t size = logits.numel();
-  const auto best = static_cast<std::int64_t>(std::max_element(data, data + size) - data);
+  const auto best = largest_logits(logits.view({1, size})).index.item<std::int64_t>();
   if (options.temperature == 0.0) return best;
 
   std::vector<double> weights(size);

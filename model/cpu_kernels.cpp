@@ -1,5 +1,7 @@
 #include "model/cpu_kernels.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -297,23 +299,49 @@ void few_rows_matmul(const std::uint16_t* x, const std::uint16_t* weight, std::i
   product_by_blocks(row_kernels().product_of_bf16, x, weight, rows, inputs, outputs, y);
 }
 
+namespace {
+
+struct DecodeTask {
+  std::int64_t row;
+  HeadGroup heads;
+};
+
+/// What threads take in decoding: groups of heads, and those that do not go round as single heads,
+/// so that the threads end together.
+std::vector<DecodeTask> decode_tasks(std::int64_t rows, const std::vector<HeadGroup>& groups) {
+  const auto count = static_cast<std::int64_t>(groups.size());
+  const std::int64_t whole = rows * count - rows * count % omp_get_max_threads();
+  std::vector<DecodeTask> tasks;
+  for (std::int64_t i = 0; i < rows * count; ++i) {
+    const HeadGroup& group = groups[i % count];
+    if (i < whole) {
+      tasks.push_back({i / count, group});
+      continue;
+    }
+    for (std::int64_t h = 0; h < group.count; ++h) {
+      tasks.push_back({i / count, {group.first + h, 1, group.kv_head}});
+    }
+  }
+  return tasks;
+}
+
+}  // namespace
+
 void decode_attention(const DecodeRow* rows, std::int64_t row_count,
                       const std::int64_t* kv_of_query, std::int64_t query_heads,
                       std::int64_t kv_heads, std::int64_t width, float scale) {
-  const auto groups = head_groups(kv_of_query, query_heads);
-  const auto group_count = static_cast<std::int64_t>(groups.size());
+  const auto tasks = decode_tasks(row_count, head_groups(kv_of_query, query_heads));
 #pragma omp parallel
   {
     std::vector<float> scores;
 #pragma omp for schedule(dynamic)
-    for (std::int64_t i = 0; i < row_count * group_count; ++i) {
-      const DecodeRow& row = rows[i / group_count];
-      const HeadGroup& group = groups[i % group_count];
+    for (const DecodeTask& task : tasks) {
+      const DecodeRow& row = rows[task.row];
       std::int64_t tokens = 0;
       for (int s = 0; s < row.span_count; ++s) tokens += row.spans[s].tokens;
-      scores.resize(group.count * tokens);
-      row_kernels().decode_heads(row, group.first, group.count, group.kv_head, kv_heads, width,
-                                 scale, scores.data());
+      scores.resize(task.heads.count * tokens);
+      row_kernels().decode_heads(row, task.heads.first, task.heads.count, task.heads.kv_head,
+                                 kv_heads, width, scale, scores.data());
     }
   }
 }
