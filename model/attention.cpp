@@ -126,8 +126,7 @@ void decode(const at::Tensor& heads, const std::vector<PackedRow>& rows, std::in
                     static_cast<int>(spans.size() - first),
                     output.mutable_data_ptr<float>() + r * shape.query_heads * shape.head_width});
   }
-  cpu::decode_attention(host.data(), count, shape.kv_of_query.data(), shape.query_heads,
-                        shape.kv_heads, shape.head_width, static_cast<float>(shape.scale()));
+  cpu::decode_attention(host, host_heads(shape));
 }
 
 bool decodes(const std::vector<PackedRow>& rows) {

@@ -3,8 +3,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/cpu_kernels.h"
-
 /// Causal grouped-query attention over float32 heads in host memory, forward and backward, where
 /// keys and values lie: none is copied for the query heads that share it, and no mask is made. The
 /// reference is in tests/unit/cpu_attention_test.cpp. Calls are local and use the OpenMP threads
@@ -18,6 +16,13 @@ struct AttentionHeads {
   std::int64_t width;               ///< D
   const std::int64_t* kv_of_query;  ///< [query_heads], never falling.
   float scale;                      ///< Of the scores q · k.
+};
+
+/// Part of one row's keys and values, [tokens, kv_heads, width] each.
+struct KvSpan {
+  const float* keys;
+  const float* values;
+  std::int64_t tokens;
 };
 
 /// New tokens of one row. Each sees all of the past, the new tokens before it, and itself.
@@ -42,5 +47,16 @@ struct AttentionGradient {
 void causal_attention_backward(const std::vector<AttentionRow>& rows,
                                const std::vector<AttentionGradient>& gradients,
                                const AttentionHeads& heads);
+
+/// One new token's attention over all that its row has seen.
+struct DecodeRow {
+  const float* query;   ///< [query_heads, width]
+  const KvSpan* spans;  ///< oldest first; the new token's own key and value are in the last
+  int span_count;
+  float* output;  ///< [query_heads, width]
+};
+
+/// softmax(q · k · scale) v for each row and query head.
+void decode_attention(const std::vector<DecodeRow>& rows, const AttentionHeads& heads);
 
 }  // namespace softcot::cpu

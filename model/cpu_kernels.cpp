@@ -1,74 +1,11 @@
 #include "model/cpu_kernels.h"
 
-#include <omp.h>
-
 #include <algorithm>
-#include <atomic>
-#include <cstdlib>
-#include <string_view>
 #include <vector>
 
-#include "model/compiled_products.h"
 #include "model/cpu_row_kernels.h"
 
 namespace softcot::cpu {
-
-namespace portable {
-extern const RowKernels kRowKernels;
-}
-#if defined(SOFTCOT_X86_KERNELS)
-namespace avx2 {
-extern const RowKernels kRowKernels;
-}
-namespace avx512 {
-extern const RowKernels kRowKernels;
-}
-namespace avx512bf16 {
-extern const RowKernels kRowKernels;
-}
-#endif
-
-namespace {
-
-/// Nothing where the processor, or the compiler's, has not this set.
-const RowKernels* kernels_for(InstructionSet set) {
-  if (set == InstructionSet::kPortable) return &portable::kRowKernels;
-#if defined(SOFTCOT_X86_KERNELS)
-  const bool v3 = __builtin_cpu_supports("x86-64-v3"), v4 = __builtin_cpu_supports("x86-64-v4");
-  const bool bf16 = v4 && __builtin_cpu_supports("avx512bf16");
-  if (set == InstructionSet::kAvx512Bf16) return bf16 ? &avx512bf16::kRowKernels : nullptr;
-  if (set == InstructionSet::kAvx512) return v4 ? &avx512::kRowKernels : nullptr;
-  if (set == InstructionSet::kAvx2) return v3 ? &avx2::kRowKernels : nullptr;
-  const char* variable = std::getenv("ATEN_CPU_CAPABILITY");
-  const std::string_view limit = variable == nullptr ? "" : variable;
-  if (!v3 || limit == "default") return &portable::kRowKernels;
-  if (!v4 || limit == "avx2") return &avx2::kRowKernels;
-  return bf16 && processor_multiplies_bf16() ? &avx512bf16::kRowKernels : &avx512::kRowKernels;
-#else
-  return set == InstructionSet::kBest ? &portable::kRowKernels : nullptr;
-#endif
-}
-
-std::atomic<const RowKernels*> chosen_kernels{nullptr};
-
-}  // namespace
-
-bool use_instruction_set(InstructionSet set) {
-  const RowKernels* kernels = kernels_for(set);
-  if (kernels != nullptr) chosen_kernels = kernels;
-  return kernels != nullptr;
-}
-
-const RowKernels& row_kernels() {
-  const RowKernels* kernels = chosen_kernels.load(std::memory_order_relaxed);
-  if (kernels == nullptr) {
-    use_instruction_set(InstructionSet::kBest);
-    kernels = chosen_kernels.load(std::memory_order_relaxed);
-  }
-  return *kernels;
-}
-
-bool multiplies_bf16() { return row_kernels().product_of_bf16 != nullptr; }
 
 namespace {
 
@@ -297,53 +234,6 @@ void few_rows_matmul(const float* x, const std::uint16_t* weight, std::int64_t r
 void few_rows_matmul(const std::uint16_t* x, const std::uint16_t* weight, std::int64_t rows,
                      std::int64_t inputs, std::int64_t outputs, float* y) {
   product_by_blocks(row_kernels().product_of_bf16, x, weight, rows, inputs, outputs, y);
-}
-
-namespace {
-
-struct DecodeTask {
-  std::int64_t row;
-  HeadGroup heads;
-};
-
-/// What threads take in decoding: groups of heads, and those that do not go round as single heads,
-/// so that the threads end together.
-std::vector<DecodeTask> decode_tasks(std::int64_t rows, const std::vector<HeadGroup>& groups) {
-  const auto count = static_cast<std::int64_t>(groups.size());
-  const std::int64_t whole = rows * count - rows * count % omp_get_max_threads();
-  std::vector<DecodeTask> tasks;
-  for (std::int64_t i = 0; i < rows * count; ++i) {
-    const HeadGroup& group = groups[i % count];
-    if (i < whole) {
-      tasks.push_back({i / count, group});
-      continue;
-    }
-    for (std::int64_t h = 0; h < group.count; ++h) {
-      tasks.push_back({i / count, {group.first + h, 1, group.kv_head}});
-    }
-  }
-  return tasks;
-}
-
-}  // namespace
-
-void decode_attention(const DecodeRow* rows, std::int64_t row_count,
-                      const std::int64_t* kv_of_query, std::int64_t query_heads,
-                      std::int64_t kv_heads, std::int64_t width, float scale) {
-  const auto tasks = decode_tasks(row_count, head_groups(kv_of_query, query_heads));
-#pragma omp parallel
-  {
-    std::vector<float> scores;
-#pragma omp for schedule(dynamic)
-    for (const DecodeTask& task : tasks) {
-      const DecodeRow& row = rows[task.row];
-      std::int64_t tokens = 0;
-      for (int s = 0; s < row.span_count; ++s) tokens += row.spans[s].tokens;
-      scores.resize(task.heads.count * tokens);
-      row_kernels().decode_heads(row, task.heads.first, task.heads.count, task.heads.kv_head,
-                                 kv_heads, width, scale, scores.data());
-    }
-  }
 }
 
 }  // namespace softcot::cpu

@@ -8,14 +8,6 @@
 /// local and use the OpenMP threads that LibTorch is set to.
 namespace softcot::cpu {
 
-/// The kernels are compiled for several instruction sets, and the best that the processor has is
-/// taken, unless ATEN_CPU_CAPABILITY or ONEDNN_MAX_CPU_ISA, which limit the library, name a lesser
-/// one. Tests take others: false where the processor has not this one. Local.
-enum class InstructionSet { kBest, kPortable, kAvx2, kAvx512, kAvx512Bf16 };
-bool use_instruction_set(InstructionSet set);
-/// Whether the instruction set in use multiplies bfloat16.
-bool multiplies_bf16();
-
 // Where a number's type is a parameter it is float or std::uint16_t, a bfloat16: widened as it is
 // read, rounded to the nearest as it is written, float32 in between.
 
@@ -78,29 +70,9 @@ void few_rows_matmul(const float* x, const float* weight, std::int64_t rows, std
 void few_rows_matmul(const float* x, const std::uint16_t* weight, std::int64_t rows,
                      std::int64_t inputs, std::int64_t outputs, float* y);
 
-/// The same of rows in bfloat16, summed in float32. Only where multiplies_bf16().
+/// The same of rows in bfloat16, summed in float32. Only where multiplies_bf16() of
+/// cpu_instruction_set.h.
 void few_rows_matmul(const std::uint16_t* x, const std::uint16_t* weight, std::int64_t rows,
                      std::int64_t inputs, std::int64_t outputs, float* y);
-
-/// Part of one row's keys and values, [tokens, kv_heads, width] each.
-struct KvSpan {
-  const float* keys;
-  const float* values;
-  std::int64_t tokens;
-};
-
-/// One new token's attention over all that its row has seen.
-struct DecodeRow {
-  const float* query;   ///< [query_heads, width]
-  const KvSpan* spans;  ///< oldest first; the new token's own key and value are in the last
-  int span_count;
-  float* output;  ///< [query_heads, width]
-};
-
-/// softmax(q · k · scale) v for each row and query head; kv_of_query [query_heads] names the KV
-/// head.
-void decode_attention(const DecodeRow* rows, std::int64_t row_count,
-                      const std::int64_t* kv_of_query, std::int64_t query_heads,
-                      std::int64_t kv_heads, std::int64_t width, float scale);
 
 }  // namespace softcot::cpu

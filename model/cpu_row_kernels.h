@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "model/cpu_attention.h"
-#include "model/cpu_kernels.h"
 
 namespace softcot::cpu {
 
@@ -50,10 +49,8 @@ struct RowKernels {
   void (*product_of_bf16)(const std::uint16_t* x, const std::uint16_t* weight, std::int64_t rows,
                           std::int64_t inputs, std::int64_t outputs, std::int64_t begin,
                           std::int64_t end, float* y);
-  /// Neighbouring query heads that read the same KV head; `scores` has room for heads × the row's
-  /// tokens.
-  void (*decode_heads)(const DecodeRow& row, std::int64_t head, std::int64_t heads,
-                       std::int64_t kv_head, std::int64_t kv_heads, std::int64_t width, float scale,
+  /// decode_attention of the group's heads; `scores` has room for heads × the row's tokens.
+  void (*decode_heads)(const DecodeRow& row, const AttentionHeads& heads, const HeadGroup& group,
                        float* scores);
   /// causal_attention of the group's heads for tokens [first, end), at most kQueryBlock.
   void (*attend)(const AttentionRow& row, const AttentionHeads& heads, const HeadGroup& group,

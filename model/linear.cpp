@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "model/compiled_products.h"
+#include "model/cpu_instruction_set.h"
 #include "model/cpu_kernels.h"
 
 namespace softcot {

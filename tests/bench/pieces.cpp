@@ -70,9 +70,8 @@ void attention() {
   counted("attention_backward", [&] {
     cpu::causal_attention_backward(rows, {{d_output.data(), gradient.data()}}, sizes);
   });
-  const cpu::DecodeRow row{heads.data(), &span, 1, output.data()};
-  counted("attention_decode",
-          [&] { cpu::decode_attention(&row, 1, kKvOfQuery.data(), kQuery, kKv, kWidth, 0.125F); });
+  const std::vector<cpu::DecodeRow> decoded = {{heads.data(), &span, 1, output.data()}};
+  counted("attention_decode", [&] { cpu::decode_attention(decoded, sizes); });
 }
 
 void elementwise() {

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <vector>
 
+#include "model/cpu_instruction_set.h"
 #include "model/cpu_kernels.h"
 #include "model/elementwise.h"
 #include "model/linear.h"
@@ -238,29 +239,6 @@ TEST(Swiglu, SaturatesWithoutOverflow) {
   EXPECT_TRUE(y.isfinite().all().item<bool>());
   EXPECT_NEAR(y[0][0].item<double>(), 0.0, 1e-30);
   EXPECT_FLOAT_EQ(y[0][3].item<float>(), 200.0F);
-}
-
-TEST(DecodeAttention, EqualsSoftmaxOverAllSpans) {
-  constexpr std::int64_t kQueries = 6, kKv = 2, kWidth = 20;
-  const std::vector<std::int64_t> kv_of_query = {0, 0, 0, 1, 1, 1};
-  const auto query = random({kQueries, kWidth}, 8);
-  const auto keys = random({11, kKv, kWidth}, 9);
-  const auto values = random({11, kKv, kWidth}, 10);
-  auto output = at::empty({kQueries, kWidth});
-  const auto span = [&](std::int64_t begin, std::int64_t tokens) {
-    return cpu::KvSpan{keys.const_data_ptr<float>() + begin * kKv * kWidth,
-                       values.const_data_ptr<float>() + begin * kKv * kWidth, tokens};
-  };
-  const std::vector<cpu::KvSpan> spans = {span(0, 4), span(4, 1), span(5, 6)};
-  const cpu::DecodeRow row{query.const_data_ptr<float>(), spans.data(), 3,
-                           output.mutable_data_ptr<float>()};
-  cpu::decode_attention(&row, 1, kv_of_query.data(), kQueries, kKv, kWidth, 0.3F);
-  const auto index = at::tensor(kv_of_query);
-  const auto k = keys.to(at::kDouble).index_select(1, index).transpose(0, 1);    // [Q, T, D]
-  const auto v = values.to(at::kDouble).index_select(1, index).transpose(0, 1);  // [Q, T, D]
-  const auto weights =
-      at::softmax(at::matmul(k, query.to(at::kDouble).unsqueeze(2)).squeeze(2) * 0.3, 1);
-  EXPECT_LE(relative_difference(output, at::matmul(weights.unsqueeze(1), v).squeeze(1)), 1e-6);
 }
 
 }  // namespace
