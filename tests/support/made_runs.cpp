@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "evaluation/prompt_log.h"
@@ -97,6 +98,49 @@ Made with(const Settings& options, double nll) {
   made.nll = nll;
   made.options = options;
   return made;
+}
+
+void make_sweep(const fs::path& out) {
+  nlohmann::json cells = nlohmann::json::array();
+  const auto add = [&](const std::string& name, const Made& made) {
+    make_run(out / name, made);
+    cells.push_back({{"name", name},
+                     {"run", name},
+                     {"trained", ""},
+                     {"baseline", "zero"},
+                     {"method", name == "zero" ? "zero_shot_cot" : "softcot"},
+                     {"results", name + "/results.json"},
+                     {"status", "done"},
+                     {"axes", nlohmann::json::object()}});
+  };
+  add("zero", zero_shot());
+  for (const std::string train : {"2", "16"}) {
+    for (const std::string eval : {"2", "16"}) {
+      add("n" + train + "-" + eval, with({{"thoughts.count", train}, {"thoughts.eval-count", eval}},
+                                         train == "2" ? 1.3 : 1.1));
+    }
+  }
+  for (const std::int64_t size : {28'000'000, 134'000'000}) {
+    Made made =
+        with({{"assistant.layers", size > 100'000'000 ? "0" : "4"}, {"thoughts.count", "32"}});
+    made.assistant = size;
+    add("assistant" + std::to_string(size), made);
+  }
+  Made transfer = with({{"thoughts.count", "2"}, {"data.task", "svamp"}});
+  transfer.task = "svamp";
+  add("transfer", transfer);
+  cells.push_back({{"name", "bad"},
+                   {"run", "bad"},
+                   {"results", ""},
+                   {"status", "failed"},
+                   {"error", "no memory"}});
+  cells.push_back(
+      {{"name", "late"}, {"run", "late"}, {"results", ""}, {"status", "missing"}, {"error", ""}});
+  write(
+      out / "sweep.json",
+      nlohmann::json(
+          {{"schema", "softcot-sweep/1"}, {"title", ""}, {"sweep_hash", "5eeb"}, {"cells", cells}})
+          .dump());
 }
 
 }  // namespace softcot::test

@@ -33,4 +33,8 @@ Made zero_shot();
 /// SoftCoT with these settings.
 Made with(const Settings& options, double nll = 1.2);
 
+/// A sweep over N in training and evaluation, assistants and two tasks; one cell failed, one
+/// missing.
+void make_sweep(const std::filesystem::path& folder);
+
 }  // namespace softcot::test
