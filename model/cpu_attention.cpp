@@ -70,45 +70,29 @@ void causal_attention_backward(const std::vector<AttentionRow>& rows,
 
 namespace {
 
-struct DecodeTask {
-  const DecodeRow* row;
-  HeadGroup group;
-};
-
-/// What threads take in decoding: groups of heads, and those that do not go round as single heads,
-/// so that the threads end together.
-std::vector<DecodeTask> decode_tasks(const std::vector<DecodeRow>& rows,
-                                     const std::vector<HeadGroup>& groups) {
-  const std::size_t all = rows.size() * groups.size();
-  const std::size_t whole = all - all % static_cast<std::size_t>(omp_get_max_threads());
-  std::vector<DecodeTask> tasks;
-  for (std::size_t i = 0; i < all; ++i) {
-    const DecodeRow* row = &rows[i / groups.size()];
-    const HeadGroup& group = groups[i % groups.size()];
-    if (i < whole) {
-      tasks.push_back({row, group});
-      continue;
-    }
-    for (std::int64_t h = 0; h < group.count; ++h) {
-      tasks.push_back({row, {group.first + h, 1, group.kv_head}});
-    }
-  }
-  return tasks;
+/// In how many parts a row's heads are decoded, so that the threads end together.
+std::int64_t parts_of_row(std::int64_t rows, std::int64_t heads) {
+  const std::int64_t threads = omp_get_max_threads();
+  return rows % threads == 0 || rows > 8 * threads ? 1 : std::min(threads, heads);
 }
 
 }  // namespace
 
 void decode_attention(const std::vector<DecodeRow>& rows, const AttentionHeads& heads) {
-  const auto tasks = decode_tasks(rows, head_groups(heads.kv_of_query, heads.query_heads));
+  const auto count = static_cast<std::int64_t>(rows.size());
+  const std::int64_t parts = parts_of_row(count, heads.query_heads);
 #pragma omp parallel
   {
     std::vector<float> scores;
 #pragma omp for schedule(dynamic)
-    for (const DecodeTask& task : tasks) {
+    for (std::int64_t i = 0; i < count * parts; ++i) {
+      const DecodeRow& row = rows[i / parts];
+      const std::int64_t first = i % parts * heads.query_heads / parts;
+      const std::int64_t end = (i % parts + 1) * heads.query_heads / parts;
       std::int64_t tokens = 0;
-      for (int s = 0; s < task.row->span_count; ++s) tokens += task.row->spans[s].tokens;
-      scores.resize(task.group.count * tokens);
-      row_kernels().decode_heads(*task.row, heads, task.group, scores.data());
+      for (int s = 0; s < row.span_count; ++s) tokens += row.spans[s].tokens;
+      scores.resize((end - first) * tokens);
+      row_kernels().decode_heads(row, heads, first, end - first, scores.data());
     }
   }
 }

@@ -9,13 +9,15 @@ namespace softcot::cpu {
 
 namespace {
 
-constexpr std::int64_t kOutputBlock =
-    32;  ///< Outputs of a product that one thread takes at a time.
+/// Outputs of a product that one thread takes at the least.
+constexpr std::int64_t kOutputBlock = 32;
 
+/// Threads take long stretches of the weight first, then ever shorter ones: long, as it comes out
+/// of memory as a stream and each beginning costs a wait; short, so that they end together.
 template <typename Value, typename Weight, typename Product>
 void product_by_blocks(Product product, const Value* x, const Weight* weight, std::int64_t rows,
                        std::int64_t inputs, std::int64_t outputs, float* y) {
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(guided)
   for (std::int64_t o = 0; o < outputs; o += kOutputBlock) {
     product(x, weight, rows, inputs, outputs, o, std::min(o + kOutputBlock, outputs), y);
   }

@@ -49,9 +49,10 @@ struct RowKernels {
   void (*product_of_bf16)(const std::uint16_t* x, const std::uint16_t* weight, std::int64_t rows,
                           std::int64_t inputs, std::int64_t outputs, std::int64_t begin,
                           std::int64_t end, float* y);
-  /// decode_attention of the group's heads; `scores` has room for heads × the row's tokens.
-  void (*decode_heads)(const DecodeRow& row, const AttentionHeads& heads, const HeadGroup& group,
-                       float* scores);
+  /// decode_attention of heads [first, first + count); `scores` has room for count × the row's
+  /// tokens.
+  void (*decode_heads)(const DecodeRow& row, const AttentionHeads& heads, std::int64_t first,
+                       std::int64_t count, float* scores);
   /// causal_attention of the group's heads for tokens [first, end), at most kQueryBlock.
   void (*attend)(const AttentionRow& row, const AttentionHeads& heads, const HeadGroup& group,
                  std::int64_t first, std::int64_t end, std::vector<float>& scratch);
