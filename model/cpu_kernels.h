@@ -63,7 +63,7 @@ void rotate(float* x, const std::int64_t* positions, const float* cosine, const 
             float direction);
 
 /// y [rows, outputs] = x [rows, inputs] · weight [outputs, inputs]^T, made for a few rows: the
-/// weight is streamed once for every 8 rows.
+/// weight comes out of memory once.
 void few_rows_matmul(const float* x, const float* weight, std::int64_t rows, std::int64_t inputs,
                      std::int64_t outputs, float* y);
 /// The same with a bfloat16 weight, widened exactly to float32.
