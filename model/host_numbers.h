@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "model/cpu_kernels.h"
 
@@ -32,23 +33,32 @@ void write_numbers(const at::Tensor& x, Use use) {
   }
 }
 
-/// Memory for one matrix after another: made anew where the last one had less, or was kept.
+/// Memory for one matrix after another: made anew where the last one had less, or was kept. The
+/// tensors that were made of it are kept too: making one takes LibTorch longer than the norm of a
+/// row.
 class HostBuffer {
  public:
   /// A row-major matrix in it, whatever was there before.
-  at::Tensor matrix(std::int64_t rows, std::int64_t width, at::ScalarType dtype) {
+  const at::Tensor& matrix(std::int64_t rows, std::int64_t width, at::ScalarType dtype) {
+    for (const at::Tensor& each : matrices_) {
+      if (each.size(0) == rows && each.size(1) == width && each.scalar_type() == dtype) return each;
+    }
     const std::int64_t count = rows * width;
     if (!memory_.defined() || memory_.scalar_type() != dtype || memory_.numel() < count) {
-      memory_ = at::Tensor();  // First let go.
+      let_go();
       memory_ = at::empty({count}, dtype);
     }
-    return memory_.narrow(0, 0, count).view({rows, width});
+    return matrices_.emplace_back(memory_.narrow(0, 0, count).view({rows, width}));
   }
   /// Leaves its memory to the tensors that lie there.
-  void let_go() { memory_ = at::Tensor(); }
+  void let_go() {
+    matrices_.clear();
+    memory_ = at::Tensor();
+  }
 
  private:
   at::Tensor memory_;
+  std::vector<at::Tensor> matrices_;
 };
 
 /// x [P, W] itself where it is float32, else its numbers widened into `memory`.
