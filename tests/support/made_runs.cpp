@@ -100,10 +100,10 @@ Made with(const Settings& options, double nll) {
   return made;
 }
 
-void make_sweep(const fs::path& out) {
+void make_sweep(const fs::path& folder) {
   nlohmann::json cells = nlohmann::json::array();
   const auto add = [&](const std::string& name, const Made& made) {
-    make_run(out / name, made);
+    make_run(folder / name, made);
     cells.push_back({{"name", name},
                      {"run", name},
                      {"trained", ""},
@@ -137,7 +137,7 @@ void make_sweep(const fs::path& out) {
   cells.push_back(
       {{"name", "late"}, {"run", "late"}, {"results", ""}, {"status", "missing"}, {"error", ""}});
   write(
-      out / "sweep.json",
+      folder / "sweep.json",
       nlohmann::json(
           {{"schema", "softcot-sweep/1"}, {"title", ""}, {"sweep_hash", "5eeb"}, {"cells", cells}})
           .dump());
