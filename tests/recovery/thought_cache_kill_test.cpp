@@ -27,6 +27,7 @@ const int locking_unset = unsetenv("HDF5_USE_FILE_LOCKING");
 }  // namespace
 
 // Stands before the C library's flock: where told so, a file system without locks.
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 extern "C" int flock(int descriptor, int operation) {
   if (!locks_fail) return static_cast<int>(syscall(SYS_flock, descriptor, operation));
   errno = ENOLCK;

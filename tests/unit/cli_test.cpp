@@ -116,7 +116,7 @@ TEST(Cli, OneRankSpeaksForAJobThatFailsAlike) {
 // 0.
 TEST(Cli, TheFirstRankSpeaksThoughAnotherWasFirst) {
   const TemporaryFolder folder;
-  std::ofstream(folder.path() / "softcot-failed-job");
+  const std::ofstream made(folder.path() / "softcot-failed-job");
   const ChildResult result = run_child(
       {SOFTCOT_PROGRAM, "doctor", "--jsno"}, "",
       {{"PMIX_RANK", "0"}, {"PMIX_NAMESPACE", "job"}, {"PMIX_SERVER_TMPDIR", folder.path()}});

@@ -257,15 +257,17 @@ TEST(Hdf5, ThreadsShareTheLibrary) {
   save(sample_file(values), folder.path() / "a.h5");
   std::vector<std::thread> threads;
   std::vector<int> good(4, 0);
-  for (std::size_t t = 0; t < good.size(); ++t) {
-    threads.emplace_back([&, t] {
-      for (int round = 0; round < 50; ++round) {
-        const Hdf5File file = Hdf5File::open(folder.path() / "a.h5");
-        std::vector<float> all(40);
-        file.dataset("x").read<float>({0, 0}, {8, 5}, all);
-        good[t] += all == values;
-      }
-    });
+  for (int& each : good) {
+    threads.emplace_back(
+        [&](int& mine) {
+          for (int round = 0; round < 50; ++round) {
+            const Hdf5File file = Hdf5File::open(folder.path() / "a.h5");
+            std::vector<float> all(40);
+            file.dataset("x").read<float>({0, 0}, {8, 5}, all);
+            mine += all == values;
+          }
+        },
+        std::ref(each));
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(good, std::vector<int>(4, 50));

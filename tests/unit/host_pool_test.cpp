@@ -42,7 +42,7 @@ TEST_F(HostPool, GivesFreedMemoryToTheNextTensorOfAboutItsSize) {
 TEST_F(HostPool, TensorsOfEverySizeKeepTheirOwnBytes) {
   std::vector<at::Tensor> kept;
   for (int round = 0; round < 200; ++round) {
-    const std::int64_t bytes = 1 + (round * 7919) % (3 * kMegabyte);
+    const std::int64_t bytes = 1 + (std::int64_t{7919} * round) % (3 * kMegabyte);
     kept.push_back(at::full({bytes}, round % 251, at::kByte));
     if (round % 3 == 2) kept.erase(kept.begin() + round % static_cast<int>(kept.size()));
     for (const auto& tensor : kept) {

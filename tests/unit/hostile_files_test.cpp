@@ -72,12 +72,13 @@ class RawHdf5 {
 
   hid_t file() const { return file_; }
   /// Makes a dataset without writing to it.
-  void dataset(const char* name, hid_t type, const std::vector<hsize_t>& shape, hid_t properties) {
+  void dataset(const char* name, hid_t type, const std::vector<hsize_t>& shape,
+               hid_t properties) const {
     const hid_t space = H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr);
     H5Dclose(H5Dcreate2(file_, name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT));
     H5Sclose(space);
   }
-  void attribute(const std::string& name, const ThoughtCacheField& value) {
+  void attribute(const std::string& name, const ThoughtCacheField& value) const {
     const hid_t space = H5Screate(H5S_SCALAR);
     const auto* text = std::get_if<std::string>(&value);
     const hid_t type = H5Tcopy(text != nullptr ? H5T_C_S1 : H5T_NATIVE_INT64);
