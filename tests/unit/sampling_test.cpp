@@ -1,6 +1,7 @@
 #include "evaluation/sampling.h"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

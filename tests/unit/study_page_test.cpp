@@ -2,8 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <tuple>
 
@@ -117,19 +115,13 @@ TEST(StudyBrowser, PolicyNamesTheHashOfTheScript) {
   const TemporaryFolder folder;
   const fs::path file = folder.path() / "script.js";
   spill(file, std::string(kBrowserScript.text));
-  const std::string command =
-      "python3 -c 'import base64, hashlib, sys; "
-      "print(base64.b64encode(hashlib.sha256(open(sys.argv[1], "
-      "\"rb\").read()).digest()).decode())' " +
-      file.string();
-  FILE* pipe = popen(command.c_str(), "r");
-  ASSERT_NE(pipe, nullptr);
-  std::array<char, 128> line{};
-  ASSERT_NE(fgets(line.data(), line.size(), pipe), nullptr);
-  pclose(pipe);
-  std::string hash = line.data();
-  hash.pop_back();
-  EXPECT_EQ(kBrowserScript.sha256, "sha256-" + hash);
+  const auto hashed = run_child(
+      {"python3", "-c",
+       "import base64, hashlib, sys; print(base64.b64encode(hashlib.sha256(open(sys.argv[1], "
+       "'rb').read()).digest()).decode(), end='')",
+       file.string()});
+  ASSERT_EQ(hashed.status, 0) << hashed.err;
+  EXPECT_EQ(kBrowserScript.sha256, "sha256-" + hashed.out);
 }
 
 TEST(ReportCommand, WritesAllFilesOrSaysInOneLineWhyNot) {
