@@ -16,7 +16,6 @@ namespace softcot {
 namespace {
 
 using test::EventScalar;
-using testing::ElementsAre;
 using testing::SizeIs;
 
 std::string bytes_of(const std::filesystem::path& path) {
