@@ -1,5 +1,6 @@
 #include "trainer/optimizer.h"
 
+#include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 #include <algorithm>
 #include <cmath>
