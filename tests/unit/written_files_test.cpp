@@ -42,7 +42,9 @@ TEST(WrittenFiles, KeepTheUmaskAndNothingOfTheEnvironment) {
   run(project.call_in("run", "train", {"--train.steps", "2"}));
   run(project.call_in("run", "evaluate", {"--evaluate.max-new-tokens", "4"}));
   run({"report", project.path("run"), "--out", project.path("report")});
-  const std::string path = std::getenv("PATH");
+  const char* variable = std::getenv("PATH");
+  ASSERT_NE(variable, nullptr);
+  const std::string path = variable;
   std::size_t files = 0;
   for (const char* folder : {"caches", "run", "report"}) {
     for (const auto& entry : fs::recursive_directory_iterator(project.path(folder))) {
