@@ -29,8 +29,12 @@ struct FrozenLayersFunction : torch::autograd::Function<FrozenLayersFunction> {
                             const c10::intrusive_ptr<Trip>& trip) {
     const auto& way = trip->through;
     HostPass pass(inputs, trip->rows, trip->positions, way.shape, way.rope, way.epsilon, way.tp);
+    trip->traces = way.memory.take(way.layers, way.shape, inputs.size(0));
     std::int64_t index = 0;
-    for (const auto& layer : way.layers) pass.run(layer, index++, &trip->traces.emplace_back());
+    for (const auto& layer : way.layers) {
+      pass.run(layer, index, &trip->traces[static_cast<std::size_t>(index)]);
+      ++index;
+    }
     context->saved_data["trip"] = c10::IValue::make_capsule(trip);
     return pass.hidden();
   }

@@ -7,6 +7,7 @@
 #include "model/attention.h"
 #include "model/decoder_layer.h"
 #include "model/kv_cache.h"
+#include "model/layer_trace.h"
 #include "model/rope.h"
 #include "runtime/communicator.h"
 
@@ -19,6 +20,7 @@ struct FrozenLayers {
   const RotaryEmbedding& rope;
   double epsilon;
   Communicator& tp;
+  TraceMemory& memory;
 
   /// inputs [P, H] through all layers: [P, H]. Differentiable in inputs, once: one operator for
   /// autograd, that keeps a LayerTrace a layer and lets go of each as it goes back. Only where

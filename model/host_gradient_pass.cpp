@@ -27,7 +27,7 @@ void HostGradientPass::run(const DecoderLayer& layer, std::int64_t index, const 
   add_normalized(multiply(gate_up, layer.gate_up), layer.feed_forward_norm, trace.feed_forward_in,
                  trace.feed_forward_scale);
 
-  const auto heads = attend(multiply(gradient_, layer.attention_out), index, trace);
+  const auto heads = attend(multiply(gradient_, layer.attention_out), layer.qkv, index, trace);
   add_normalized(multiply(heads, layer.qkv), layer.attention_norm, trace.attention_in,
                  trace.attention_scale);
 }
@@ -50,14 +50,15 @@ at::Tensor HostGradientPass::multiply(const at::Tensor& gradient, const LinearWe
   return product;
 }
 
-at::Tensor HostGradientPass::attend(const at::Tensor& gradient, std::int64_t index,
-                                    const LayerTrace& trace) {
+at::Tensor HostGradientPass::attend(const at::Tensor& gradient, const LinearWeights& qkv,
+                                    std::int64_t index, const LayerTrace& trace) {
   const auto d_output = widened(gradient, wide_);
-  auto d_heads = matrix(heads_, trace.heads.size(1), at::kFloat);
-  attend_backward_on_host(d_output, trace.heads, rows_, index, shape_, trace.attended, trace.mass,
+  const auto heads = rotated_heads(trace.qkv, qkv, positions_, shape_, rope_, heads_);
+  auto d_heads = matrix(d_heads_, heads.size(1), at::kFloat);
+  attend_backward_on_host(d_output, heads, rows_, index, shape_, trace.attended, trace.mass,
                           d_heads);
-  rope_.rotate_on_host(d_heads, positions_, shape_.query_heads + 2 * shape_.kv_heads,
-                       shape_.query_heads + shape_.kv_heads, /*backwards=*/true);
+  rope_.rotate_on_host(d_heads, positions_, shape_.heads(), shape_.query_heads + shape_.kv_heads,
+                       /*backwards=*/true);
   return d_heads;
 }
 

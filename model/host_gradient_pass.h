@@ -35,7 +35,8 @@ class HostGradientPass {
   /// The gradient of a product's input, in product_dtype and in `products_`.
   at::Tensor multiply(const at::Tensor& gradient, const LinearWeights& layer);
   /// Of the attention's output to that of queries, keys and values before rotation.
-  at::Tensor attend(const at::Tensor& gradient, std::int64_t index, const LayerTrace& trace);
+  at::Tensor attend(const at::Tensor& gradient, const LinearWeights& qkv, std::int64_t index,
+                    const LayerTrace& trace);
   /// Adds to the residual stream's gradient what comes through a norm from `gradient`, this rank's
   /// share.
   void add_normalized(const at::Tensor& gradient, const at::Tensor& weight, const at::Tensor& input,
@@ -47,7 +48,7 @@ class HostGradientPass {
   const RotaryEmbedding& rope_;
   Communicator& tp_;
   at::Tensor gradient_;  // [P, H]
-  HostBuffer inputs_, products_, activations_, heads_, wide_;
+  HostBuffer inputs_, products_, activations_, heads_, d_heads_, wide_;
 };
 
 }  // namespace softcot

@@ -8,23 +8,17 @@
 #include "model/decoder_layer.h"
 #include "model/host_numbers.h"
 #include "model/kv_cache.h"
+#include "model/layer_trace.h"
 #include "model/rope.h"
 #include "runtime/communicator.h"
 
 namespace softcot {
 
-/// What the backward pass of a layer needs of its forward pass: P tokens, Q query and K key-value
-/// heads of width D, F hidden units of the feed-forward network.
-struct LayerTrace {
-  at::Tensor attention_in;        ///< [P, H], before the norm
-  at::Tensor attention_scale;     ///< [P], 1 / rms of its rows
-  at::Tensor heads;               ///< [P, (Q + 2K) · D], rotated
-  at::Tensor attended;            ///< [P, Q · D]
-  at::Tensor mass;                ///< [P · Q], log Σ exp of each query's scores
-  at::Tensor feed_forward_in;     ///< [P, H], before the norm
-  at::Tensor feed_forward_scale;  ///< [P]
-  at::Tensor gate_up;             ///< [P, 2F], in the product's dtype
-};
+/// Queries, keys and values of a product [P, (Q + 2K) · D], with the bias of its weights, rotated
+/// by `positions` [P]: float32, in `memory`.
+at::Tensor rotated_heads(const at::Tensor& product, const LinearWeights& qkv,
+                         const at::Tensor& positions, const AttentionShape& shape,
+                         const RotaryEmbedding& rope, HostBuffer& memory);
 
 /// Packed rows on their way through the layers of a decoder, on the host and without autograd:
 /// float32 activations in buffers that all layers share, no operator of LibTorch but matrix
@@ -40,7 +34,8 @@ class HostPass {
            const at::Tensor& positions, const AttentionShape& shape, const RotaryEmbedding& rope,
            double epsilon, Communicator& tp);
 
-  /// Layer `index`: what comes out is what the next one takes. Fills `trace` if there is one.
+  /// Layer `index`: what comes out is what the next one takes. Fills the tensors of `trace` if
+  /// there is one.
   void run(const DecoderLayer& layer, std::int64_t index, LayerTrace* trace = nullptr);
   /// [P, H] after the last layer that was run.
   const at::Tensor& hidden() const { return x_; }
@@ -49,13 +44,14 @@ class HostPass {
   at::Tensor matrix(HostBuffer& buffer, std::int64_t width, at::ScalarType dtype) const;
   /// The norm's rows, in `input_`, and 1 / rms of each where that is wanted.
   void normalize(const at::Tensor& weight, const LinearWeights& next, at::Tensor* scale);
-  /// `input_` times the weight: float32, or bfloat16 where the library multiplies in that.
-  at::Tensor multiply(const LinearWeights& layer);
+  /// `input_` times the weight: float32, or bfloat16 where the library multiplies in that. In
+  /// `kept` if there is one.
+  at::Tensor multiply(const LinearWeights& layer, const at::Tensor* kept = nullptr);
   void attend(const at::Tensor& product, const LinearWeights& qkv, const LinearWeights& next,
               std::int64_t index, LayerTrace* trace);
-  void activate(const at::Tensor& product, const LinearWeights& next, LayerTrace* trace);
-  /// Adds a product, summed over tp, to the residual stream: in place, unless that is kept.
-  void add(const at::Tensor& product, bool in_place);
+  void activate(const at::Tensor& product, const LinearWeights& next);
+  /// Adds a product, summed over tp, to the residual stream.
+  void add(const at::Tensor& product);
   at::ScalarType input_dtype(const LinearWeights& next) const;
 
   const std::vector<PackedRow>& rows_;
@@ -67,7 +63,7 @@ class HostPass {
   at::Tensor x_;      // [P, H]
   at::Tensor input_;  // [P, …]: of the next product
   // Memory of that, and of what comes out of products and of attention.
-  HostBuffer inputs_, products_, wide_, attended_, mass_;
+  HostBuffer inputs_, products_, heads_, wide_, attended_, mass_;
 };
 
 }  // namespace softcot

@@ -149,7 +149,8 @@ at::Tensor Transformer::run_layers(at::Tensor x, const std::vector<PackedRow>& r
   PackedBatch batch{rows, where, std::nullopt};
   if (!fuses_on_host(x)) batch.device.emplace(rows, where, x.scalar_type(), attention_, rope_);
   if (lora == nullptr && frozen && HostPass::serves(x, rows)) {
-    x = FrozenLayers{layers_, attention_, rope_, config_.norm_epsilon, tp_}.run(x, rows, where);
+    x = FrozenLayers{layers_, attention_, rope_, config_.norm_epsilon, tp_, traces_}.run(x, rows,
+                                                                                         where);
   } else {
     for (std::int64_t i = 0; i < layers(); ++i) x = run_layer(x, i, batch, lora);
   }

@@ -11,6 +11,7 @@
 #include "model/attention.h"
 #include "model/decoder_layer.h"
 #include "model/kv_cache.h"
+#include "model/layer_trace.h"
 #include "model/linear.h"
 #include "model/lora.h"
 #include "model/model_config.h"
@@ -126,6 +127,7 @@ class Transformer {
   ShardPlan plan_;
   AttentionShape attention_;
   mutable RotaryEmbedding rope_;
+  mutable TraceMemory traces_;
   std::vector<DecoderLayer> layers_;
   at::Tensor embedding_;   // [V_r, H]
   at::Tensor head_;        // [V_r, H]; the same tensor when tied

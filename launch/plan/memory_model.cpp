@@ -30,11 +30,10 @@ constexpr Int kGpuCommunicator = 400'000'000;
 /// Smaller blocks are cut out of the heap, which does not shrink; larger ones come out of a pool
 /// that holds no more than was used at once (runtime/host_pool.h).
 constexpr Int kHeapBlock = Int{128} << 10;
-/// Of a layer's temporaries, so many of [P, H] leave holes that small tensors are then put into, so
-/// that the next layer needs new ones; where inputs of that size are kept, they fill half of them.
-/// Found by watching the heap of SmolLM2-135M in pieces of 324 and 594 tokens.
-constexpr Int kLostOfFrozenLayer = 4;
-constexpr Int kLostOfTrainedLayer = 2;
+/// Of a trained layer's temporaries, so many of [P, H] leave holes that small tensors are then put
+/// into, so that the next layer needs new ones. Found by watching the heap of SmolLM2-135M in
+/// pieces of 324 and 594 tokens. Frozen layers have one block (model/layer_trace.h).
+constexpr Int kLostOfLayer = 2;
 /// Logits that exist at a time (score_targets).
 constexpr Int kLogitBytes = Int{48} << 20;
 /// Elements of a bfloat16 matrix that are widened at a time on the host (model/linear.cpp).
@@ -119,15 +118,13 @@ class Rank {
   /// On a GPU the keys and values are not among them (gathered_keys).
   std::vector<Int> kept_tensors() const {
     const Int h = sizes_.hidden * number_;
-    const Int f = sizes_.feed_forward * (work_.frozen_backbone() ? product_number() : number_);
-    // Rotated queries, keys and values, attention's output, the log-sum-exp of each head, gate and
-    // up, the scales of the two norms.
-    std::vector<Int> tensors = {(host_ ? sizes_.qkv : sizes_.query + sizes_.key_value) * number_,
-                                sizes_.query * number_,
-                                sizes_.query_heads * kFloat,
-                                2 * f,
-                                kFloat,
-                                kFloat};
+    const Int product = work_.frozen_backbone() ? product_number() : number_;
+    const Int f = sizes_.feed_forward * product;
+    const Int heads = host_ ? sizes_.qkv * product : (sizes_.query + sizes_.key_value) * number_;
+    // Queries, keys and values, attention's output, the log-sum-exp of each head, gate and up, the
+    // scales of the two norms.
+    std::vector<Int> tensors = {
+        heads, sizes_.query * number_, sizes_.query_heads * kFloat, 2 * f, kFloat, kFloat};
     const auto add = [&](std::initializer_list<Int> more) { tensors.insert(tensors.end(), more); };
     add({h, h});                         // inputs of the two norms
     if (!host_) add({f});                // silu(gate)
@@ -146,18 +143,18 @@ class Rank {
 
   /// Of what a piece keeps, that which lies in a host's heap.
   Int kept_in_heap(const Piece& piece) const {
+    if (!host_ || work_.frozen_backbone()) return 0;
     Int sum = 0;
     for (const Int bytes : kept_) {
-      if (host_ && piece.tokens * bytes < kHeapBlock) sum += piece.tokens * bytes;
+      if (piece.tokens * bytes < kHeapBlock) sum += piece.tokens * bytes;
     }
     return sum * sizes_.layers;
   }
 
   Int lost_in_heap(const Piece& piece) const {
+    if (!host_ || work_.frozen_backbone()) return 0;
     const Int bytes = piece.tokens * sizes_.hidden * number_;
-    if (!host_ || bytes >= kHeapBlock) return 0;
-    return (work_.frozen_backbone() ? kLostOfFrozenLayer : kLostOfTrainedLayer) * bytes *
-           sizes_.layers;
+    return bytes < kHeapBlock ? kLostOfLayer * bytes * sizes_.layers : 0;
   }
 
   /// Everything that is kept when the last layer is done.

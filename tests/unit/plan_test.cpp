@@ -98,9 +98,9 @@ TEST(PlanMemory, KeysAndValues) {
 }
 
 TEST(PlanMemory, ActivationsOfAToken) {
-  // SmolLM2-135M on a CPU keeps for a token and layer two norm inputs (2 · 576), rotated heads
-  // (15 · 64), attention's output (576), 9 log-sum-exps and two scales, all float32, and gate and
-  // up (2 · 1536) in the precision of products; at the end the last norm's input and output.
+  // SmolLM2-135M on a CPU keeps for a token and layer two norm inputs (2 · 576), attention's output
+  // (576), 9 log-sum-exps and two scales, all float32, and queries, keys and values (15 · 64), gate
+  // and up (2 · 1536) in the precision of products; at the end the last norm's input and output.
   Workload work = workload("SmolLM2-135M");
   const auto activations = [&](std::int64_t tokens) {
     const Piece piece{.tokens = tokens, .scored = 1000};
@@ -110,21 +110,26 @@ TEST(PlanMemory, ActivationsOfAToken) {
   };
   const std::int64_t product = processor_multiplies_bf16() ? 2 : 4;
   EXPECT_EQ(activations(1001) - activations(1000),
-            30 * (4 * 2'699 + product * 3'072) + 4 * 2 * 576);
+            30 * (4 * 1'739 + product * 4'032) + 4 * 2 * 576);
 }
 
 TEST(PlanMemory, GapsOfTheHeapStay) {
-  // 50 tokens leave three tensors of 50 · 2,304 bytes a layer in the heap, four holes of that
-  // size, and smaller ones; 60 tokens have use for the smaller ones alone.
-  const Workload work = workload("SmolLM2-135M");
+  // 50 tokens leave four tensors of 50 · 2,304 bytes a layer in the heap, two holes of that size,
+  // and smaller ones; 60 tokens have use for the smaller ones alone.
+  Workload work = workload("SmolLM2-135M", "lora");
+  work.lora_rank = 1;
+  work.lora_targets = {"q_proj"};
   const auto gaps = [&](const std::vector<Piece>& pieces) {
     return peak_memory(work, Machine::Device::kCpu, 1, 1, pieces).parts.gaps;
   };
-  const Piece small{.tokens = 50}, large{.tokens = 60};
-  const std::int64_t little = 4 * (9 + 2);  // log-sum-exps and scales, always in the heap
-  EXPECT_EQ(gaps({small, large}), 30 * (50 * (7 * 2'304 + little) - 60 * little));
+  const Piece small{.tokens = 50, .scored = 1000}, large{.tokens = 60, .scored = 1000};
+  const std::int64_t little = 4 * (9 + 2 + 1);  // log-sum-exps, scales, A · x: always in the heap
+  EXPECT_EQ(gaps({small, large}), 30 * (50 * (6 * 2'304 + little) - 60 * little));
   EXPECT_EQ(gaps({large}), 0);
-  EXPECT_EQ(gaps({small}), 30 * 4 * 50 * 2'304);
+  EXPECT_EQ(gaps({small}), 30 * 2 * 50 * 2'304);
+
+  work = workload("SmolLM2-135M");
+  EXPECT_EQ(gaps({small, large}), 0);  // Frozen layers keep everything in one block.
 }
 
 TEST(PlanMemory, TrainedParts) {
