@@ -34,7 +34,8 @@ void add_layout(FolderReport& report, const ThoughtCacheLayout& layout) {
 
 bool looks_like_cache(const std::filesystem::path& folder) {
   if (std::filesystem::exists(folder / kManifestName)) return true;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+  std::error_code unreadable;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, unreadable)) {
     if (block_index(entry.path().filename().string())) return true;
   }
   return false;
@@ -195,25 +196,26 @@ FolderReport report_written(const std::filesystem::path& folder, InspectDepth de
   return report;
 }
 
-FolderReport report_folder(const std::filesystem::path& folder, InspectDepth depth) {
-  if (!std::filesystem::is_directory(folder)) {
-    fail(ExitCode::kUsage, {.what = "no such folder", .where = folder.string()});
-  }
+std::optional<FolderKind> kind_of(const std::filesystem::path& folder) {
   const auto holds = [&folder](std::string_view name) {
     return std::filesystem::exists(folder / name);
   };
   if (holds(kStateJson) || step_of_name(folder.filename().string())) {
-    return report_checkpoint(folder, depth);
+    return FolderKind{"checkpoints", report_checkpoint};
   }
-  if (holds("config.json")) return report_model(folder, depth);
-  if (looks_like_cache(folder)) return report_cache(folder, depth);
-  if (holds(kWrittenKeyName)) return report_written(folder, depth);
-  if (holds("config.cfg")) return report_run(folder, depth);
-  fail(ExitCode::kUsage,
-       {.what = "not a folder that softcot knows",
-        .where = folder.string(),
-        .expected = "a model (config.json), cache (manifest.json), checkpoint (state.json) or run "
-                    "(config.cfg)"});
+  if (holds("config.json")) return FolderKind{"models", report_model};
+  if (looks_like_cache(folder)) return FolderKind{"caches", report_cache};
+  if (holds(kWrittenKeyName)) return FolderKind{"written thoughts", report_written};
+  if (holds("config.cfg")) return FolderKind{"runs", report_run};
+  return std::nullopt;
+}
+
+FolderReport report_folder(const std::filesystem::path& folder, InspectDepth depth) {
+  if (!std::filesystem::is_directory(folder)) {
+    fail(ExitCode::kUsage, {.what = "no such folder", .where = folder.string()});
+  }
+  if (const auto kind = kind_of(folder)) return kind->report(folder, depth);
+  return report_collection(folder, depth);
 }
 
 }  // namespace softcot

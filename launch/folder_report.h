@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,17 +17,27 @@ struct InspectDepth {
 
 /// What a folder is and what it holds, as rows of a table.
 struct FolderReport {
-  std::string kind;  ///< "model", "cache", "written thoughts", "checkpoint", "run".
+  std::string kind;  ///< "model", "cache", "written thoughts", "checkpoint", "run"; "sweep" or
+                     ///< "folder" of such.
   std::vector<std::pair<std::string, std::string>> facts;
 
   void add(const std::string& name, const std::string& value);
 };
 
-/// Reports on a folder of any kind, told by what lies in it. Throws kUsage for a folder of no kind
-/// that is known, kInput, kCache or kCheckpoint for one that is damaged. With `repair` nothing of a
-/// cache, run or folder of written thoughts stays damaged: what is removed is reported, and what
-/// the next precompute, train --resume or evaluate makes again. Throws kCache or kUsage where a job
-/// is at work in it.
+/// One of the kinds.
+struct FolderKind {
+  const char* plural;
+  FolderReport (*report)(const std::filesystem::path& folder, InspectDepth depth);
+};
+
+/// Of a folder, by what lies in it; nothing where that is of no kind.
+std::optional<FolderKind> kind_of(const std::filesystem::path& folder);
+
+/// Reports on a folder of any kind, or on all of those that lie in it: of a sweep, a comparison, a
+/// folder of runs. Throws kUsage for one where there is none, kInput, kCache or kCheckpoint for one
+/// that is damaged. With `repair` nothing of a cache, run or folder of written thoughts stays
+/// damaged: what is removed is reported, and what the next precompute, train --resume or evaluate
+/// makes again. Throws kCache or kUsage where a job is at work in it.
 FolderReport report_folder(const std::filesystem::path& folder, InspectDepth depth);
 
 // The kinds, one by one.
@@ -35,6 +46,8 @@ FolderReport report_cache(const std::filesystem::path& folder, InspectDepth dept
 FolderReport report_checkpoint(const std::filesystem::path& folder, InspectDepth depth);
 FolderReport report_written(const std::filesystem::path& folder, InspectDepth depth);
 FolderReport report_run(const std::filesystem::path& folder, InspectDepth depth);
+/// All folders of these kinds below this one; goes on where one is damaged and names each.
+FolderReport report_collection(const std::filesystem::path& folder, InspectDepth depth);
 
 /// "134.5 M", "1.2 G": numbers as people say them.
 std::string short_number(double value);

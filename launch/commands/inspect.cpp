@@ -13,15 +13,16 @@ ExitCode run_inspect(Invocation& invocation) {
   std::filesystem::path folder;
   InspectDepth depth;
   bool json = false;
-  OptionSet options("inspect", "Show and verify a cache, checkpoint, model or run folder.");
+  OptionSet options("inspect",
+                    "Show and verify a cache, checkpoint, model or run, or a folder of such.");
   options.add_argument("PATH", &folder, "The folder.").required = true;
   options.add("verify", &depth.verify,
               "Check everything: hashes of caches and checkpoints, shapes of a model's weights.");
   options.add("check-finite", &depth.check_finite,
               "Look for NaN and infinity in a model's weights.");
   options.add("repair", &depth.repair,
-              "Remove what --verify finds damaged in a cache or run folder, so that the next "
-              "precompute, train --resume or evaluate makes only that again.");
+              "Remove what --verify finds damaged in caches and runs, so that the next precompute, "
+              "train --resume, evaluate or sweep makes only that again.");
   options.add("json", &json, "Print one JSON object instead of the table.");
   options.set_notes(
       "Exit status: 0 sound or repaired · 2 no such folder, or in use · 3 model, results or "
@@ -33,6 +34,8 @@ ExitCode run_inspect(Invocation& invocation) {
       "A damaged model cannot be repaired here: get its files again.");
   options.add_example("softcot inspect models/SmolLM2-135M-Instruct --verify", "is it all there?");
   options.add_example("softcot inspect runs/quickstart", "what a run left behind");
+  options.add_example("softcot inspect runs/sweep-smollm2 --verify",
+                      "everything that a sweep has made");
   options.add_example("softcot inspect caches/thoughts-N32-0123456789ab --repair",
                       "drop what a bad disk has changed");
   if (!invocation.read(options)) return ExitCode::kOk;
@@ -42,7 +45,13 @@ ExitCode run_inspect(Invocation& invocation) {
   const FolderReport report = report_folder(folder, depth);
   if (json) {
     nlohmann::ordered_json object = {{"kind", report.kind}, {"path", folder.string()}};
-    for (const auto& [name, value] : report.facts) object[name] = value;
+    for (const auto& [name, value] : report.facts) {
+      if (name == "removed") {
+        object[name].push_back(value);
+      } else {
+        object[name] = value;
+      }
+    }
     write_json_line(object);
     return ExitCode::kOk;
   }

@@ -265,6 +265,40 @@ TEST(Cli, InspectRefusesFoldersOfNoKind) {
   EXPECT_EQ(softcot({"inspect"}).status, 2);
 }
 
+TEST(Cli, InspectLooksIntoFoldersOfThem) {
+  const TemporaryFolder folder;
+  const std::filesystem::path sweep = folder.path() / "sweep";
+  run_job(sweep / "thoughts" / "small", small_key(7), 3);
+  const auto checkpoint =
+      write_checkpoint(sweep / "trained" / "one" / "checkpoints", sample_state(12));
+  for (const char* run : {"trained/one", "cells/one"}) {
+    std::filesystem::create_directories(sweep / run);
+    std::ofstream(sweep / run / "config.cfg") << "[train]\n";
+  }
+  const ChildResult runs = softcot({"inspect", sweep});
+  EXPECT_EQ(runs.status, 0) << runs.err;
+  EXPECT_THAT(runs.out, ::testing::ContainsRegex("holds +caches: 1, runs: 2\n"));
+  std::ofstream(sweep / "sweep.json") << R"({"title": "T", "cells": [{"status": "done"},
+      {"status": "failed"}, {"status": "done"}]})";
+  const ChildResult sound = softcot({"inspect", sweep, "--verify"});
+  EXPECT_EQ(sound.status, 0) << sound.err;
+  EXPECT_THAT(sound.out, StartsWith("sweep"));
+  EXPECT_THAT(sound.out, ::testing::ContainsRegex("cells +3, 2 done, 1 failed\n"));
+  EXPECT_THAT(sound.out, HasSubstr("every byte"));
+
+  // Both are named, and both are mended.
+  std::filesystem::resize_file(checkpoint / "state.safetensors", 40);
+  std::filesystem::resize_file(sweep / "thoughts" / "small" / "block-000001.h5", 100);
+  const ChildResult damaged = softcot({"inspect", sweep, "--verify"});
+  EXPECT_EQ(damaged.status, 4);
+  EXPECT_THAT(damaged.err, StartsWith("error[4] 2 of 3 folders are not sound"));
+  EXPECT_THAT(damaged.err, HasSubstr("thoughts/small: "));
+  EXPECT_THAT(damaged.err, HasSubstr("trained/one: "));
+  const auto mended = nlohmann::json::parse(softcot({"inspect", sweep, "--repair", "--json"}).out);
+  EXPECT_EQ(mended.at("removed").size(), 2U);
+  EXPECT_FALSE(std::filesystem::exists(checkpoint));
+}
+
 TEST(Cli, InspectVerifiesCachesAndCheckpoints) {
   const TemporaryFolder folder;
   const std::filesystem::path cache = folder.path() / "cache";
