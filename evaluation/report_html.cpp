@@ -34,6 +34,7 @@ td small { display: block; color: var(--soft); font-size: .82em; }
 figure { margin: 1rem 0; } figure .scroll { margin: 0; }
 figure svg { width: 100%; height: auto; display: block; } .wide svg { min-width: 34rem; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 0 1.4rem; }
+.pair > figure:only-child { max-width: 36rem; }
 .question { background: var(--panel); border-radius: 8px; padding: 1rem 1.1rem; margin: 1rem 0; }
 .text { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .92rem; }
 .answer { border-top: 1px solid var(--line); padding: .7rem 0 .2rem; min-width: 0; }
