@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "checkpoints/layout.h"
@@ -10,8 +11,10 @@
 #include "data/thought_cache_manifest.h"
 #include "data/thought_cache_verify.h"
 #include "evaluation/sample_log.h"
+#include "launch/file_lock.h"
 #include "launch/run_folder.h"
 #include "launch/run_health.h"
+#include "launch/work.h"
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
 #include "runtime/hash.h"
@@ -20,7 +23,9 @@
 namespace softcot {
 namespace {
 
-constexpr const char* kWrittenKeyName = "key.json";  // launch/written_thoughts.cpp
+constexpr const char* kWrittenKeyName = "key.json";  // As written_thoughts.h, which takes LibTorch.
+/// As deep as caches lie in the folder of the work that makes them.
+constexpr int kLevelsOfWork = 3;
 
 std::string text_of(const ThoughtCacheField& field) {
   if (const auto* number = std::get_if<std::int64_t>(&field)) return std::to_string(*number);
@@ -39,6 +44,15 @@ bool looks_like_cache(const std::filesystem::path& folder) {
     if (block_index(entry.path().filename().string())) return true;
   }
   return false;
+}
+
+/// That of the work of a compare or sweep which this folder is or lies in, as its cache.
+std::optional<std::filesystem::path> work_folder_of(const std::filesystem::path& folder) {
+  auto place = std::filesystem::absolute(folder);
+  for (int level = 0; level < kLevelsOfWork; ++level, place = place.parent_path()) {
+    if (std::filesystem::exists(place / kWorkConfig)) return place;
+  }
+  return std::nullopt;
 }
 
 std::string shape_text(const HostTensor& tensor) {
@@ -139,7 +153,8 @@ FolderReport report_checkpoint(const std::filesystem::path& folder, InspectDepth
 FolderReport report_run(const std::filesystem::path& folder, InspectDepth depth) {
   FolderReport report{.kind = "run", .facts = {}};
   const RunPaths paths{folder};
-  report.add("configuration", paths.config().string());
+  const bool trained = std::filesystem::exists(paths.config());
+  report.add("configuration", (trained ? paths.config() : folder / "evaluate.cfg").string());
   report.add("checkpoints", list_steps(paths.checkpoints()));
   report.add("results",
              std::filesystem::exists(paths.results()) ? paths.results().string() : "none");
@@ -198,7 +213,8 @@ FolderReport report_written(const std::filesystem::path& folder, InspectDepth de
 
 std::optional<FolderKind> kind_of(const std::filesystem::path& folder) {
   const auto holds = [&folder](std::string_view name) {
-    return std::filesystem::exists(folder / name);
+    std::error_code unreadable;
+    return std::filesystem::exists(folder / name, unreadable);
   };
   if (holds(kStateJson) || step_of_name(folder.filename().string())) {
     return FolderKind{"checkpoints", report_checkpoint};
@@ -206,15 +222,36 @@ std::optional<FolderKind> kind_of(const std::filesystem::path& folder) {
   if (holds("config.json")) return FolderKind{"models", report_model};
   if (looks_like_cache(folder)) return FolderKind{"caches", report_cache};
   if (holds(kWrittenKeyName)) return FolderKind{"written thoughts", report_written};
-  if (holds("config.cfg")) return FolderKind{"runs", report_run};
+  if (holds("config.cfg") || holds("evaluate.cfg")) return FolderKind{"runs", report_run};
   return std::nullopt;
+}
+
+FolderReport report_as(const FolderKind& kind, const std::filesystem::path& folder,
+                       InspectDepth depth) {
+  if (!depth.repair) return kind.report(folder, depth);
+  const auto work = work_folder_of(folder);
+  std::optional<FileLock> lock;
+  if (work) {
+    lock = FileLock::try_take(*work / kWorkLock);
+    if (!lock) {
+      fail(ExitCode::kUsage, {.what = "folder is in use",
+                              .where = work->string(),
+                              .got = FileLock::holder(*work / kWorkLock),
+                              .fix = "wait for that job"});
+    }
+  }
+  FolderReport report = kind.report(folder, depth);
+  const bool removed = std::any_of(report.facts.begin(), report.facts.end(),
+                                   [](const auto& fact) { return fact.first == "removed"; });
+  if (work && removed) remove_marks(*work);
+  return report;
 }
 
 FolderReport report_folder(const std::filesystem::path& folder, InspectDepth depth) {
   if (!std::filesystem::is_directory(folder)) {
     fail(ExitCode::kUsage, {.what = "no such folder", .where = folder.string()});
   }
-  if (const auto kind = kind_of(folder)) return kind->report(folder, depth);
+  if (const auto kind = kind_of(folder)) return report_as(*kind, folder, depth);
   return report_collection(folder, depth);
 }
 

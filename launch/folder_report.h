@@ -33,6 +33,12 @@ struct FolderKind {
 /// Of a folder, by what lies in it; nothing where that is of no kind.
 std::optional<FolderKind> kind_of(const std::filesystem::path& folder);
 
+/// The report of a folder of this kind. A repair takes the lock of the work of a compare or sweep
+/// that the folder belongs to, and where it removes something, that work is no longer done. Throws
+/// as the kind does, and kUsage where the work is under way.
+FolderReport report_as(const FolderKind& kind, const std::filesystem::path& folder,
+                       InspectDepth depth);
+
 /// Reports on a folder of any kind, or on all of those that lie in it: of a sweep, a comparison, a
 /// folder of runs. Throws kUsage for one where there is none, kInput, kCache or kCheckpoint for one
 /// that is damaged. With `repair` nothing of a cache, run or folder of written thoughts stays

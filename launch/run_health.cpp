@@ -60,6 +60,18 @@ std::vector<fs::path> line_files(const fs::path& folder) {
   return files;
 }
 
+/// Of evaluations on other tasks, by name.
+std::vector<fs::path> transfers(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none)) {
+    const std::string name = entry.path().filename().string();
+    if (entry.is_directory() && name.starts_with("on-")) found.push_back(entry.path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
 std::vector<FileDamage> damaged_checkpoints(const fs::path& folder, std::size_t& sound) {
   std::vector<FileDamage> damaged;
   for (const CheckpointEntry& entry : list_checkpoints(folder / "checkpoints")) {
@@ -93,6 +105,14 @@ RunHealth verify_run(const fs::path& folder) {
       health.damaged.push_back({file, line, ExitCode::kInput});
     }
   }
+  for (const fs::path& transfer : transfers(folder)) {
+    const RunHealth there = verify_run(transfer);
+    health.lines += there.lines;
+    for (FileDamage each : there.damaged) {
+      each.file = transfer.filename() / each.file;
+      health.damaged.push_back(std::move(each));
+    }
+  }
   return health;
 }
 
@@ -117,6 +137,11 @@ std::vector<std::string> repair_run(const fs::path& folder) {
                             .fix = "wait for that job"});
   }
   std::vector<std::string> removed;
+  for (const fs::path& transfer : transfers(folder)) {
+    for (const std::string& each : repair_run(transfer)) {
+      removed.push_back((transfer.filename() / each).string());
+    }
+  }
   remove_leftovers(paths.checkpoints());
   for (const FileDamage& damage : verify_run(folder).damaged) {
     const fs::path path = folder / damage.file;

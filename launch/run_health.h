@@ -24,7 +24,8 @@ struct RunHealth {
   bool sound() const { return damaged.empty(); }
 };
 
-/// Reads every byte of a run's checkpoints, results and lines. A torn last line is damage too.
+/// Reads every byte of a run's checkpoints, results and lines, of evaluations on other tasks too. A
+/// torn last line is damage too.
 RunHealth verify_run(const std::filesystem::path& folder);
 
 /// Removes damaged checkpoints, results and lines, and what dead writers left. Returns what, in

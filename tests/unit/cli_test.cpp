@@ -271,14 +271,20 @@ TEST(Cli, InspectLooksIntoFoldersOfThem) {
   run_job(sweep / "thoughts" / "small", small_key(7), 3);
   const auto checkpoint =
       write_checkpoint(sweep / "trained" / "one" / "checkpoints", sample_state(12));
-  for (const char* run : {"trained/one", "cells/one"}) {
-    std::filesystem::create_directories(sweep / run);
-    std::ofstream(sweep / run / "config.cfg") << "[train]\n";
+  std::ofstream(sweep / "trained/one/config.cfg") << "[train]\n";
+  const auto transfer = sweep / "cells/one/on-svamp";
+  std::filesystem::create_directories(transfer);
+  std::ofstream(sweep / "cells/one/evaluate.cfg") << "[evaluate]\n";
+  std::ofstream(transfer / "results.json") << "{}\n";
+  for (const char* work : {"thoughts", "trained/one", "cells/one"}) {
+    std::ofstream(sweep / work / "cell.cfg") << "\n";
+    std::ofstream(sweep / work / "cell.done") << "hash\n0.1.0 1 seconds\n";
   }
   const ChildResult runs = softcot({"inspect", sweep});
   EXPECT_EQ(runs.status, 0) << runs.err;
   EXPECT_THAT(runs.out, ::testing::ContainsRegex("holds +caches: 1, runs: 2\n"));
-  std::ofstream(sweep / "sweep.json") << R"({"title": "T", "cells": [{"status": "done"},
+  std::ofstream(sweep / "sweep.json")
+      << R"({"schema": "softcot-sweep/1", "title": "T", "cells": [{"status": "done"},
       {"status": "failed"}, {"status": "done"}]})";
   const ChildResult sound = softcot({"inspect", sweep, "--verify"});
   EXPECT_EQ(sound.status, 0) << sound.err;
@@ -286,17 +292,24 @@ TEST(Cli, InspectLooksIntoFoldersOfThem) {
   EXPECT_THAT(sound.out, ::testing::ContainsRegex("cells +3, 2 done, 1 failed\n"));
   EXPECT_THAT(sound.out, HasSubstr("every byte"));
 
-  // Both are named, and both are mended.
+  // All are named and mended, and have to be done again.
   std::filesystem::resize_file(checkpoint / "state.safetensors", 40);
   std::filesystem::resize_file(sweep / "thoughts" / "small" / "block-000001.h5", 100);
+  std::filesystem::resize_file(transfer / "results.json", 1);
   const ChildResult damaged = softcot({"inspect", sweep, "--verify"});
-  EXPECT_EQ(damaged.status, 4);
-  EXPECT_THAT(damaged.err, StartsWith("error[4] 2 of 3 folders are not sound"));
-  EXPECT_THAT(damaged.err, HasSubstr("thoughts/small: "));
-  EXPECT_THAT(damaged.err, HasSubstr("trained/one: "));
+  EXPECT_EQ(damaged.status, 3);
+  EXPECT_THAT(damaged.err, HasSubstr("error[3] 3 of 3 are not sound: "));
+  EXPECT_THAT(damaged.err,
+              HasSubstr("not sound: cells/one: run folder is damaged, on-svamp/results.json"));
+  EXPECT_THAT(damaged.err, HasSubstr("not sound: thoughts/small: "));
+  EXPECT_THAT(damaged.err, HasSubstr("not sound: trained/one: "));
   const auto mended = nlohmann::json::parse(softcot({"inspect", sweep, "--repair", "--json"}).out);
-  EXPECT_EQ(mended.at("removed").size(), 2U);
+  EXPECT_EQ(mended.at("removed").size(), 3U);
   EXPECT_FALSE(std::filesystem::exists(checkpoint));
+  EXPECT_FALSE(std::filesystem::exists(transfer / "results.json"));
+  for (const char* work : {"thoughts", "trained/one", "cells/one"}) {
+    EXPECT_FALSE(std::filesystem::exists(sweep / work / "cell.done")) << work;
+  }
 }
 
 TEST(Cli, InspectVerifiesCachesAndCheckpoints) {
