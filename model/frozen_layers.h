@@ -23,7 +23,7 @@ struct FrozenLayers {
   TraceMemory& memory;
 
   /// inputs [P, H] through all layers: [P, H]. Differentiable in inputs, once: one operator for
-  /// autograd, that keeps a LayerTrace a layer and lets go of each as it goes back. Only where
+  /// autograd, that keeps a LayerTrace a layer in `memory` until it has gone back. Only where
   /// HostPass::serves; what this refers to must outlive the backward pass. Collective over tp,
   /// backwards too.
   at::Tensor run(const at::Tensor& inputs, const std::vector<PackedRow>& rows,

@@ -53,7 +53,8 @@ at::Tensor HostGradientPass::multiply(const at::Tensor& gradient, const LinearWe
 at::Tensor HostGradientPass::attend(const at::Tensor& gradient, const LinearWeights& qkv,
                                     std::int64_t index, const LayerTrace& trace) {
   const auto d_output = widened(gradient, wide_);
-  const auto heads = rotated_heads(trace.qkv, qkv, positions_, shape_, rope_, heads_);
+  const auto heads =
+      rotated_heads(trace.qkv, /*keep=*/true, qkv, positions_, shape_, rope_, heads_);
   auto d_heads = matrix(d_heads_, heads.size(1), at::kFloat);
   attend_backward_on_host(d_output, heads, rows_, index, shape_, trace.attended, trace.mass,
                           d_heads);

@@ -33,9 +33,8 @@ void write_numbers(const at::Tensor& x, Use use) {
   }
 }
 
-/// Memory for one matrix after another: made anew where the last one had less, or was kept. The
-/// tensors that were made of it are kept too: making one takes LibTorch longer than the norm of a
-/// row.
+/// Memory for one matrix after another: made anew where the last one had less. The tensors that
+/// were made of it are kept too: making one takes LibTorch longer than the norm of a row.
 class HostBuffer {
  public:
   /// A row-major matrix in it, whatever was there before.
@@ -45,15 +44,11 @@ class HostBuffer {
     }
     const std::int64_t count = rows * width;
     if (!memory_.defined() || memory_.scalar_type() != dtype || memory_.numel() < count) {
-      let_go();
+      matrices_.clear();
+      memory_ = at::Tensor();  // It goes before the larger one comes.
       memory_ = at::empty({count}, dtype);
     }
     return matrices_.emplace_back(memory_.narrow(0, 0, count).view({rows, width}));
-  }
-  /// Leaves its memory to the tensors that lie there.
-  void let_go() {
-    matrices_.clear();
-    memory_ = at::Tensor();
   }
 
  private:

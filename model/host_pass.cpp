@@ -5,16 +5,18 @@
 
 namespace softcot {
 
-at::Tensor rotated_heads(const at::Tensor& product, const LinearWeights& qkv,
+at::Tensor rotated_heads(const at::Tensor& product, bool keep, const LinearWeights& qkv,
                          const at::Tensor& positions, const AttentionShape& shape,
                          const RotaryEmbedding& rope, HostBuffer& memory) {
-  auto heads = memory.matrix(product.size(0), product.size(1), at::kFloat);
+  auto heads = keep || is_narrow(product)
+                   ? memory.matrix(product.size(0), product.size(1), at::kFloat)
+                   : product;
   if (is_narrow(product)) {
     const float* bias = qkv.bias.defined() ? qkv.bias.const_data_ptr<float>() : nullptr;
     cpu::widen(static_cast<const std::uint16_t*>(product.const_data_ptr()), bias, product.size(0),
                product.size(1), heads.mutable_data_ptr<float>());
   } else {
-    heads.copy_(product);
+    if (keep) heads.copy_(product);
     if (qkv.bias.defined()) heads.add_(qkv.bias);
   }
   rope.rotate_on_host(heads, positions, shape.heads(), shape.query_heads + shape.kv_heads,
@@ -80,7 +82,8 @@ at::Tensor HostPass::multiply(const LinearWeights& layer, const at::Tensor* kept
 
 void HostPass::attend(const at::Tensor& product, const LinearWeights& qkv,
                       const LinearWeights& next, std::int64_t index, LayerTrace* trace) {
-  const auto heads = rotated_heads(product, qkv, positions_, shape_, rope_, heads_);
+  const auto heads =
+      rotated_heads(product, trace != nullptr, qkv, positions_, shape_, rope_, heads_);
   auto attended = trace != nullptr
                       ? trace->attended
                       : matrix(attended_, shape_.query_heads * shape_.head_width, at::kFloat);

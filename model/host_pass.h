@@ -15,15 +15,16 @@
 namespace softcot {
 
 /// Queries, keys and values of a product [P, (Q + 2K) · D], with the bias of its weights, rotated
-/// by `positions` [P]: float32, in `memory`.
-at::Tensor rotated_heads(const at::Tensor& product, const LinearWeights& qkv,
+/// by `positions` [P]: float32, in `memory`, or where the product is float32 already and need not
+/// be kept, in its place.
+at::Tensor rotated_heads(const at::Tensor& product, bool keep, const LinearWeights& qkv,
                          const at::Tensor& positions, const AttentionShape& shape,
                          const RotaryEmbedding& rope, HostBuffer& memory);
 
 /// Packed rows on their way through the layers of a decoder, on the host and without autograd:
-/// float32 activations in buffers that all layers share, no operator of LibTorch but matrix
-/// products. The numbers are those of the operators that Transformer chains otherwise, bit for bit.
-/// New keys and values go to the rows' own segments. Collective over tp.
+/// float32 activations in buffers that all layers share, no operators of LibTorch but matrix
+/// products and copies. The numbers are those of the operators that Transformer chains otherwise,
+/// bit for bit. New keys and values go to the rows' own segments. Collective over tp.
 class HostPass {
  public:
   /// Whether it can take these: everything in float32 on the host.

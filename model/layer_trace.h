@@ -17,7 +17,7 @@ struct LayerTrace {
   at::Tensor attention_scale;     ///< [P, 1], 1 / rms of its rows
   at::Tensor qkv;                 ///< [P, (Q + 2K) · D], without bias, not rotated; as multiplied
   at::Tensor attended;            ///< [P, Q · D]
-  at::Tensor mass;                ///< [P, Q], log Σ exp of each query's scores
+  at::Tensor mass;                ///< [P · Q], log Σ exp of each query's scores (attend_on_host)
   at::Tensor feed_forward_in;     ///< [P, H], before the norm
   at::Tensor feed_forward_scale;  ///< [P, 1]
   at::Tensor gate_up;             ///< [P, 2F], as multiplied
@@ -27,8 +27,8 @@ struct LayerTrace {
 /// system would map and zero other pages for each (docs/performance.md).
 class TraceMemory {
  public:
-  /// Room for the traces of `tokens` tokens through all layers. It is the kept block where that is
-  /// large enough and no trace lies there any more; a larger one is kept in its place. Local.
+  /// Room for the traces of `tokens` tokens through all layers: in the kept block, which grows if
+  /// it must, or while traces lie there, in one of its own. Local.
   std::vector<LayerTrace> take(const std::vector<DecoderLayer>& layers, const AttentionShape& shape,
                                std::int64_t tokens);
 

@@ -109,15 +109,6 @@ std::int64_t ShardPlan::full(Dim dim) const {
   fail(ExitCode::kInternal, {.what = "unknown dimension"});
 }
 
-bool ShardPlan::grouped_evenly() const {
-  if (query_heads() % kv_heads() != 0) return false;
-  const std::int64_t group = query_heads() / kv_heads();
-  for (std::int64_t q = 0; q < query_heads(); ++q) {
-    if (kv_of_query_[q] != q / group) return false;
-  }
-  return true;
-}
-
 std::int64_t parameter_count(const ModelConfig& config) {
   const ShardPlan plan(config, 0, 1);
   std::int64_t total = 0;

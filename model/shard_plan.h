@@ -49,8 +49,6 @@ class ShardPlan {
   std::int64_t kv_heads() const { return kvs_.size(); }
   /// Local KV head that each local query head reads; size query_heads().
   const std::vector<std::int64_t>& kv_of_query() const { return kv_of_query_; }
-  /// All KV heads are read by the same number of neighbouring query heads.
-  bool grouped_evenly() const;
 
  private:
   const ModelConfig& config_;

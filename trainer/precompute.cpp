@@ -1,8 +1,6 @@
 #include "trainer/precompute.h"
 
 #include <ATen/core/grad_mode.h>
-#include <algorithm>
-#include <cstring>
 #include <span>
 
 #include "runtime/hash.h"
@@ -69,8 +67,7 @@ at::Tensor ThoughtReader::read_packed(std::int64_t begin, std::int64_t end) cons
     if (shared_) packed.back().past.push_back(shared_);
   }
   const auto device = assistant_.device();
-  const auto hidden =
-      assistant_.forward(assistant_.embed(to_device(ids, device)), packed);
+  const auto hidden = assistant_.forward(assistant_.embed(to_device(ids, device)), packed);
   const auto states = hidden.index_select(0, to_device(places, device));
   return states.to(at::kCPU, at::kFloat).view({end - begin, -1, hidden.size(1)});
 }

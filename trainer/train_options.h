@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 
 #include "checkpoints/retention.h"
 #include "model/soft_prompt.h"
@@ -21,7 +20,7 @@ struct TrainOptions {
 
   // How it is done; none of these changes the result but for rounding.
   std::int64_t accumulation =
-      0;  ///< Pieces in which a rank computes its rows of a step; 0 = ~1024 tokens each.
+      0;  ///< Pieces in which a rank computes its rows of a step; 0 = as row_pieces.h has it.
   WorkSwitches work;
   std::int64_t check_replicas_every = 100;  ///< Steps between comparisons of ranks; 0 = none.
 

@@ -69,8 +69,14 @@ class Rank {
         consider(moment, parts);
       }
     }
-    consider(Moment::kUpdate, update());
-    if (host_) consider(Moment::kSaving, saving());
+    Int kept = 0;
+    for (const Piece& piece : pieces) kept = std::max(kept, kept_block(piece));
+    for (const Moment moment : {Moment::kUpdate, Moment::kSaving}) {
+      if (moment == Moment::kSaving && !host_) continue;
+      MemoryParts parts = moment == Moment::kUpdate ? update() : saving();
+      parts.activations += kept;
+      consider(moment, parts);
+    }
     return most;
   }
 
@@ -151,6 +157,14 @@ class Rank {
     return sum * sizes_.layers;
   }
 
+  /// Of frozen layers on a host: it stays from step to step.
+  Int kept_block(const Piece& piece) const {
+    return host_ && work_.frozen_backbone() ? piece.tokens * sizes_.layers * of_layer() : 0;
+  }
+
+  /// Bytes that a layer keeps of a token.
+  Int of_layer() const { return std::accumulate(kept_.begin(), kept_.end(), Int{0}); }
+
   Int lost_in_heap(const Piece& piece) const {
     if (!host_ || work_.frozen_backbone()) return 0;
     const Int bytes = piece.tokens * sizes_.hidden * number_;
@@ -162,8 +176,7 @@ class Rank {
     MemoryParts parts = in_step();
     parts.keys_values = 2 * sizes_.layers * sizes_.key_value * piece.frozen_tokens * number_;
     // Beside the layers: the last norm's input.
-    const Int of_layer = std::accumulate(kept_.begin(), kept_.end(), Int{0});
-    parts.activations = piece.tokens * (sizes_.layers * of_layer + sizes_.hidden * number_);
+    parts.activations = piece.tokens * (sizes_.layers * of_layer() + sizes_.hidden * number_);
     if (!host_) parts.activations += sizes_.layers * gathered_keys(piece);
     return parts;
   }
@@ -202,7 +215,9 @@ class Rank {
 
   MemoryParts backward(const Piece& piece) const {
     MemoryParts parts = after_forward(piece);
-    const Int numbers = 3 * sizes_.feed_forward + 2 * sizes_.hidden;  // gradients of one layer
+    // Gradients of one layer; a host rotates its queries, keys and values again.
+    const Int numbers = 3 * sizes_.feed_forward + 2 * sizes_.hidden +
+                        (host_ && work_.frozen_backbone() ? sizes_.qkv : 0);
     parts.activations +=
         (piece.tokens * numbers + piece.scored * sizes_.hidden) * number_ + widened();
     if (tp_ > 1) parts.communication = 2 * piece.tokens * sizes_.hidden * number_;
