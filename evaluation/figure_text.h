@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "evaluation/result_table.h"
 
@@ -25,5 +27,12 @@ const Estimate* nll_change(const MethodResult& result);
 
 /// A field of a CSV file (RFC 4180).
 std::string csv_field(const std::string& text);
+
+/// Columns of a terminal that tables keep to.
+inline constexpr std::size_t kColumns = 100;
+/// Those that UTF-8 text takes: its characters.
+std::size_t columns_of(std::string_view text);
+/// Words in lines of at most kColumns.
+std::string paragraph(const std::string& text);
 
 }  // namespace softcot

@@ -10,7 +10,6 @@
 
 #include "evaluation/sampling.h"
 #include "model/soft_prompt.h"
-#include "runtime/random.h"
 
 namespace softcot {
 

@@ -1,14 +1,10 @@
 #include "evaluation/result_table.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <iterator>
 #include <utility>
-
-#include "runtime/error.h"
 
 namespace softcot {
 namespace {

@@ -15,12 +15,6 @@ constexpr std::array<std::size_t, 8> kWidths = {21, 5, 14, 16, 16, 12, 6, 3};
 
 using Cells = std::array<std::string, 8>;
 
-std::size_t columns_of(std::string_view text) {
-  std::size_t count = 0;
-  for (const char c : text) count += (static_cast<unsigned char>(c) & 0xC0) != 0x80 ? 1 : 0;
-  return count;
-}
-
 // At most `width` characters, none of them a control character.
 std::string fitted(std::string_view text, std::size_t width) {
   std::string out;
@@ -144,23 +138,6 @@ std::string voting_table(const Comparison& comparison) {
     line("", "pass@k", row.voting->pass);
   }
   return out + "\n";
-}
-
-// Wraps words at 100 columns.
-std::string paragraph(const std::string& text) {
-  std::string out;
-  std::string line;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find(' ', begin), text.size());
-    const std::string word = text.substr(begin, end - begin);
-    if (!line.empty() && columns_of(line) + 1 + columns_of(word) > 100) {
-      out += line + "\n";
-      line.clear();
-    }
-    line += (line.empty() ? "" : " ") + word;
-    begin = end + 1;
-  }
-  return out + line + "\n";
 }
 
 // ", but reference for Zero-shot CoT (reference scoring)": rows that are read differently.

@@ -6,7 +6,7 @@
 namespace softcot {
 
 /// One way to have a question answered: what stands in the backbone's prompt and what was trained.
-/// docs/adding-a-method.md says how to add one.
+/// docs/methods.md says how to add one.
 struct Method {
   const char* name;         ///< The value of train.method and evaluate.methods; sample file's name.
   const char* title;        ///< What people read.

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <optional>
 
 #include "data/special_tokens.h"
 #include "data/tokenizer.h"

@@ -3,13 +3,13 @@
 
 #include <algorithm>
 
+#include "evaluation/figure_text.h"
 #include "launch/suite_grids.h"
 #include "launch/suite_table.h"
 
 namespace softcot {
 namespace {
 
-constexpr std::size_t kColumns = 100;  // of a terminal
 constexpr const char* kWords =
     "NLL: negative log-likelihood in nats per token of the reference rationale and answer on "
     "held-out questions, lower is better. Δ: paired difference to zero-shot CoT on the same "
@@ -17,14 +17,8 @@ constexpr const char* kWords =
     "± sd over seeds where there are several; flexible extractor, or as evaluate.compat has it. "
     "p: McNemar, exact, against zero-shot CoT.";
 
-std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
-}
-
 std::string padded(const std::string& text, std::size_t width, bool left) {
-  const std::string gap(width - std::min(width, width_of(text)), ' ');
+  const std::string gap(width - std::min(width, columns_of(text)), ' ');
   return left ? text + gap : gap + text;
 }
 
@@ -39,8 +33,8 @@ std::string rule(std::size_t width) {
 std::string format_grid(const Grid& grid) {
   std::vector<std::size_t> widths;
   for (std::size_t i = 0; i < grid.heads.size(); ++i) {
-    widths.push_back(width_of(grid.heads[i]));
-    for (const auto& line : grid.lines) widths[i] = std::max(widths[i], width_of(line[i]));
+    widths.push_back(columns_of(grid.heads[i]));
+    for (const auto& line : grid.lines) widths[i] = std::max(widths[i], columns_of(line[i]));
   }
   std::size_t figures = 0;
   for (std::size_t i = 1; i < widths.size(); ++i) figures += widths[i] + 1;
@@ -56,7 +50,7 @@ std::string format_grid(const Grid& grid) {
     }
     const auto line_of = [&](const std::vector<std::string>& cells) {
       std::string line = padded(cells[0], label, true);
-      if (width_of(cells[0]) > label) line += "\n" + std::string(label, ' ');
+      if (columns_of(cells[0]) > label) line += "\n" + std::string(label, ' ');
       for (std::size_t i = begin; i < end; ++i) line += " " + padded(cells[i], widths[i], false);
       return line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
     };
@@ -65,23 +59,6 @@ std::string format_grid(const Grid& grid) {
     begin = end;
   }
   return out;
-}
-
-/// Words in lines of at most kColumns.
-std::string paragraph(const std::string& text) {
-  std::string out;
-  std::string line;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find(' ', begin), text.size());
-    const std::string word = text.substr(begin, end - begin);
-    if (!line.empty() && width_of(line) + 1 + width_of(word) > kColumns) {
-      out += line + "\n";
-      line.clear();
-    }
-    line += (line.empty() ? "" : " ") + word;
-    begin = end + 1;
-  }
-  return out + line + "\n";
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "evaluation/figure_text.h"
 #include "evaluation/result_table.h"
 #include "launch/run_folder.h"
 #include "runtime/json_file.h"
@@ -33,13 +34,6 @@ std::pair<std::string, std::string> status_of(const Work& work, const std::files
   const std::string failed = "failed: ";
   if (reason->starts_with(failed)) return {"failed", reason->substr(failed.size())};
   return {"missing", *reason == "not run" ? "" : *reason};
-}
-
-std::string quoted(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
 }
 
 std::string interval(const Interval& of) { return fmt::format("{},{}", of.low, of.high); }
@@ -112,9 +106,9 @@ std::string sweep_csv(const Sweep& sweep, const SweepPlan& plan, const std::file
     const SweepCell& cell = sweep.cells[i];
     const Work& work = plan.works[plan.cells[i].evaluation];
     const std::string status = status_of(work, out).first;
-    std::string head = quoted(cell.name) + "," + status;
+    std::string head = csv_field(cell.name) + "," + status;
     for (std::size_t k = 0; k < sweep.axes.size(); ++k) {
-      head += "," + quoted(sweep.axes[k].values[cell.place[k]]);
+      head += "," + csv_field(sweep.axes[k].values[cell.place[k]]);
     }
     const auto file = RunPaths{out / work.name}.results();
     if (status != "done" || !std::filesystem::exists(file)) {

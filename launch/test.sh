@@ -2,7 +2,7 @@
 # usage: launch/test.sh [--help] [CTEST ARGUMENT…]      e.g. launch/test.sh -L unit
 #
 # Sets up what is missing, builds everything and runs the tests: all of them, or those that the
-# arguments given on to ctest choose (labels: unit parity distributed recovery slurm slow gpu).
+# arguments given on to ctest choose (labels: unit parity distributed recovery slurm slow gpu bench build).
 #   SOFTCOT_PRESET      the CMake preset: cpu (default), asan or cuda
 #   SOFTCOT_SLURM=0     leave out the tests on a private Slurm, whose packages root gets installed
 #   SOFTCOT_FIXTURES    another folder of numeric fixtures for the parity tests

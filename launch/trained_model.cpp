@@ -88,14 +88,7 @@ LoadedCheckpoint checkpoint_of(const std::filesystem::path& run_or_checkpoint,
     return read_checkpoint(run_or_checkpoint);
   }
   const auto folder = RunPaths{run_or_checkpoint}.checkpoints();
-  if (!step) return read_latest_checkpoint(folder);
-  for (const CheckpointEntry& entry : list_checkpoints(folder)) {
-    if (entry.complete && entry.step == *step) return read_checkpoint(entry.path);
-  }
-  fail(ExitCode::kCheckpoint, {.what = "no checkpoint of this step",
-                               .where = folder.string(),
-                               .expected = fmt::format("step {}", *step),
-                               .fix = "train to the end first"});
+  return step ? read_checkpoint_of_step(folder, *step) : read_latest_checkpoint(folder);
 }
 
 /// An adapter as if a run had trained it; on which backbone is known only if we wrote it.

@@ -24,7 +24,7 @@ void add_train(OptionSet& options, RunOptions& run) {
       .unit = "rows";
   options
       .add("train.accumulation", &train.accumulation,
-           "Pieces in which a rank computes its rows of one update; 0 makes pieces of some 1024 "
+           "Pieces in which a rank computes its rows of one update; 0 makes pieces of some 1280 "
            "tokens (on a GPU 4096), which bounds memory.",
            at_least(0))
       .unit = "pieces";

@@ -283,13 +283,4 @@ std::vector<std::byte> Hdf5File::image() const {
   return bytes;
 }
 
-std::string hdf5_version() {
-  const LibraryCall call;
-  unsigned major = 0;
-  unsigned minor = 0;
-  unsigned release = 0;
-  H5get_libversion(&major, &minor, &release);
-  return fmt::format("{}.{}.{}", major, minor, release);
-}
-
 }  // namespace softcot

@@ -170,7 +170,4 @@ class Hdf5File {
   bool lock_refused_ = false;
 };
 
-/// Version of the linked library, "1.10.8".
-std::string hdf5_version();
-
 }  // namespace softcot
