@@ -152,6 +152,7 @@ class Soak:
             data, lines = "", []
             for i, phase in enumerate((*LONG, "loop")):
                 points = [s for s in self.samples if s.phase == phase]
+                points = points[:: max(1, len(points) // 200)]
                 data += f"${field}{i} << EOD\n" + "".join(
                     f"{s.seconds / 60:.2f} {getattr(s, field) / divisor:.1f}\n" for s in points) + "EOD\n"
                 lines.append(f'${field}{i} with points pt 7 ps 0.15 title "{phase}"')
@@ -161,6 +162,7 @@ set output "{self.out / 'soak.svg'}"
 set multiplot layout 3,1
 set grid
 set yrange [0:*]
+set offsets 0, 0, graph 0.05, 0
 set key outside right
 {panel("resident MiB", "resident_kib", 1024)}
 {panel("open files", "files", 1)}
