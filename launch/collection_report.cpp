@@ -137,8 +137,8 @@ FolderReport report_collection(const fs::path& folder, InspectDepth depth) {
   for (const Member& member : members) {
     const std::string name = member.path.lexically_relative(folder).string();
     faults.watch(name, [&] {
-      for (const auto& [fact, value] : report_as(member.kind, member.path, depth).facts) {
-        if (fact == "removed") report.add(fact, name + "/" + value);
+      for (const std::string& each : report_as(member.kind, member.path, depth).removed()) {
+        report.add(kRemoved, name + "/" + each);
       }
     });
   }
@@ -151,9 +151,7 @@ FolderReport report_collection(const fs::path& folder, InspectDepth depth) {
                                : fmt::format("numbers of {} models are finite", members.size()));
     return report;
   }
-  for (const auto& [fact, value] : report.facts) {
-    if (fact == "removed") log_warning("removed: {}", value);
-  }
+  for (const std::string& each : report.removed()) log_warning("removed: {}", each);
   fail(faults.code(),
        {.what = fmt::format("{} of {} are not sound", faults.count(), members.size()),
         .where = folder.string(),

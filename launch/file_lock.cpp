@@ -65,6 +65,12 @@ std::optional<FileLock> FileLock::try_take(const std::filesystem::path& path, Ki
   return lock;
 }
 
+FileLock FileLock::take_or_refuse(const std::filesystem::path& path, Problem refusal) {
+  if (auto lock = try_take(path)) return std::move(*lock);
+  refusal.got = holder(path);
+  fail(ExitCode::kUsage, std::move(refusal));
+}
+
 FileLock FileLock::take(const std::filesystem::path& path) {
   FileLock lock(path);
   do {

@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "runtime/error.h"
+
 namespace softcot {
 
 /// The right to something that a lock file stands for. It ends with this object, or with the last
@@ -18,6 +20,8 @@ class FileLock {
   /// process. Throws as fail_write.
   static std::optional<FileLock> try_take(const std::filesystem::path& path,
                                           Kind kind = Kind::kExclusive);
+  /// The exclusive lock. Where others hold it, throws kUsage with `refusal`, which then says who.
+  static FileLock take_or_refuse(const std::filesystem::path& path, Problem refusal);
   /// The exclusive lock, waited for.
   static FileLock take(const std::filesystem::path& path);
   /// "held by host a, process 12": the last that the file names.

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "checkpoints/layout.h"
@@ -85,6 +84,14 @@ void FolderReport::add(const std::string& name, const std::string& value) {
   facts.emplace_back(name, value);
 }
 
+std::vector<std::string> FolderReport::removed() const {
+  std::vector<std::string> values;
+  for (const auto& [name, value] : facts) {
+    if (name == kRemoved) values.push_back(value);
+  }
+  return values;
+}
+
 FolderReport report_cache(const std::filesystem::path& folder, InspectDepth depth) {
   FolderReport report{.kind = "cache", .facts = {}};
   if (!depth.verify) {
@@ -101,7 +108,7 @@ FolderReport report_cache(const std::filesystem::path& folder, InspectDepth dept
     const CacheLock lock(folder);
     const CacheHealth before = verify_thought_cache(folder);
     repair_thought_cache(lock, before);
-    for (const CacheDamage& each : before.damaged) report.add("removed", each.file);
+    for (const CacheDamage& each : before.damaged) report.add(kRemoved, each.file);
   }
   const CacheHealth health = verify_thought_cache(folder);
   if (health.sound()) {
@@ -159,7 +166,7 @@ FolderReport report_run(const std::filesystem::path& folder, InspectDepth depth)
   report.add("results",
              std::filesystem::exists(paths.results()) ? paths.results().string() : "none");
   if (depth.repair) {
-    for (const std::string& removed : repair_run(folder)) report.add("removed", removed);
+    for (const std::string& removed : repair_run(folder)) report.add(kRemoved, removed);
   }
   if (!depth.verify) return report;
   const RunHealth health = verify_run(folder);
@@ -201,7 +208,7 @@ FolderReport report_written(const std::filesystem::path& folder, InspectDepth de
   if (depth.repair) {
     const CacheLock lock(folder);
     for (const std::string& removed : repair_lines(folder / "texts.jsonl", FirstLine::kHead)) {
-      report.add("removed", removed);
+      report.add(kRemoved, removed);
     }
   }
   if (depth.verify) {
@@ -230,20 +237,12 @@ FolderReport report_as(const FolderKind& kind, const std::filesystem::path& fold
                        InspectDepth depth) {
   if (!depth.repair) return kind.report(folder, depth);
   const auto work = work_folder_of(folder);
-  std::optional<FileLock> lock;
-  if (work) {
-    lock = FileLock::try_take(*work / kWorkLock);
-    if (!lock) {
-      fail(ExitCode::kUsage, {.what = "folder is in use",
-                              .where = work->string(),
-                              .got = FileLock::holder(*work / kWorkLock),
-                              .fix = "wait for that job"});
-    }
-  }
+  if (!work) return kind.report(folder, depth);
+  const auto lock = FileLock::take_or_refuse(
+      *work / kWorkLock,
+      {.what = "folder is in use", .where = work->string(), .fix = "wait for that job"});
   FolderReport report = kind.report(folder, depth);
-  const bool removed = std::any_of(report.facts.begin(), report.facts.end(),
-                                   [](const auto& fact) { return fact.first == "removed"; });
-  if (work && removed) remove_marks(*work);
+  if (!report.removed().empty()) remove_marks(*work);
   return report;
 }
 

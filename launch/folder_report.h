@@ -15,6 +15,8 @@ struct InspectDepth {
   bool repair = false;        ///< Remove what is damaged where it can be made again.
 };
 
+inline constexpr const char* kRemoved = "removed";
+
 /// What a folder is and what it holds, as rows of a table.
 struct FolderReport {
   std::string kind;  ///< "model", "cache", "written thoughts", "checkpoint", "run"; "sweep" or
@@ -22,6 +24,8 @@ struct FolderReport {
   std::vector<std::pair<std::string, std::string>> facts;
 
   void add(const std::string& name, const std::string& value);
+  /// What a repair has removed: the values that were added as kRemoved.
+  std::vector<std::string> removed() const;
 };
 
 /// One of the kinds.

@@ -67,13 +67,10 @@ RunFolder::RunFolder(const std::filesystem::path& folder, const OptionSet& optio
       options_(options.effective_config()),
       made_(!std::filesystem::exists(folder)) {
   make_folder(folder);
-  lock_ = FileLock::try_take(paths_.lock());
-  if (!lock_) {
-    fail(ExitCode::kUsage, {.what = "run folder is in use",
-                            .where = paths_.folder.string(),
-                            .got = FileLock::holder(paths_.lock()),
-                            .fix = "wait for that job, or give --run.folder another name"});
-  }
+  lock_ = FileLock::take_or_refuse(paths_.lock(),
+                                   {.what = "run folder is in use",
+                                    .where = paths_.folder.string(),
+                                    .fix = "wait for that job, or give --run.folder another name"});
   if (std::filesystem::exists(config_)) {
     const std::vector<ConfigDifference> differences = config_differences(config_, options);
     if (!differences.empty() && reuse == Reuse::kSameConfig) {

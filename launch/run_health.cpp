@@ -86,9 +86,8 @@ std::vector<FileDamage> damaged_checkpoints(const fs::path& folder, std::size_t&
   return damaged;
 }
 
-}  // namespace
-
-RunHealth verify_run(const fs::path& folder) {
+/// verify_run without evaluations on other tasks.
+RunHealth verify_own(const fs::path& folder) {
   RunHealth health;
   health.damaged = damaged_checkpoints(folder, health.checkpoints);
   if (const fs::path results = RunPaths{folder}.results(); fs::exists(results)) {
@@ -105,6 +104,13 @@ RunHealth verify_run(const fs::path& folder) {
       health.damaged.push_back({file, line, ExitCode::kInput});
     }
   }
+  return health;
+}
+
+}  // namespace
+
+RunHealth verify_run(const fs::path& folder) {
+  RunHealth health = verify_own(folder);
   for (const fs::path& transfer : transfers(folder)) {
     const RunHealth there = verify_run(transfer);
     health.lines += there.lines;
@@ -129,13 +135,9 @@ std::vector<std::string> repair_lines(const fs::path& file, FirstLine first) {
 
 std::vector<std::string> repair_run(const fs::path& folder) {
   const RunPaths paths{folder};
-  const auto lock = FileLock::try_take(paths.lock());
-  if (!lock) {
-    fail(ExitCode::kUsage, {.what = "run folder is in use",
-                            .where = folder.string(),
-                            .got = FileLock::holder(paths.lock()),
-                            .fix = "wait for that job"});
-  }
+  const auto lock = FileLock::take_or_refuse(
+      paths.lock(),
+      {.what = "run folder is in use", .where = folder.string(), .fix = "wait for that job"});
   std::vector<std::string> removed;
   for (const fs::path& transfer : transfers(folder)) {
     for (const std::string& each : repair_run(transfer)) {
@@ -143,7 +145,7 @@ std::vector<std::string> repair_run(const fs::path& folder) {
     }
   }
   remove_leftovers(paths.checkpoints());
-  for (const FileDamage& damage : verify_run(folder).damaged) {
+  for (const FileDamage& damage : verify_own(folder).damaged) {
     const fs::path path = folder / damage.file;
     if (damage.code != ExitCode::kCheckpoint && path != paths.results()) continue;
     fs::remove_all(path);

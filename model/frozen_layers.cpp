@@ -30,10 +30,8 @@ struct FrozenLayersFunction : torch::autograd::Function<FrozenLayersFunction> {
     const auto& way = trip->through;
     HostPass pass(inputs, trip->rows, trip->positions, way.shape, way.rope, way.epsilon, way.tp);
     trip->traces = way.memory.take(way.layers, way.shape, inputs.size(0));
-    std::int64_t index = 0;
-    for (const auto& layer : way.layers) {
-      pass.run(layer, index, &trip->traces[static_cast<std::size_t>(index)]);
-      ++index;
+    for (std::size_t i = 0; i < way.layers.size(); ++i) {
+      pass.run(way.layers[i], static_cast<std::int64_t>(i), &trip->traces[i]);
     }
     context->saved_data["trip"] = c10::IValue::make_capsule(trip);
     return pass.hidden();

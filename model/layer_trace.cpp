@@ -43,19 +43,22 @@ std::array<Part, 8> parts_of(const DecoderLayer& layer, const AttentionShape& sh
 
 }  // namespace
 
+at::Tensor TraceMemory::room(std::int64_t bytes) {
+  if (block_.defined() && block_.storage().use_count() > 1) return at::empty({bytes}, at::kByte);
+  if (!block_.defined() || block_.numel() < bytes) {
+    block_ = at::Tensor();  // Its memory goes before the larger one comes.
+    block_ = at::empty({bytes}, at::kByte);
+  }
+  return block_;
+}
+
 std::vector<LayerTrace> TraceMemory::take(const std::vector<DecoderLayer>& layers,
                                           const AttentionShape& shape, std::int64_t tokens) {
   std::int64_t bytes = 0;
   for (const DecoderLayer& layer : layers) {
     for (const Part& part : parts_of(layer, shape, tokens)) bytes += part.aligned_bytes(tokens);
   }
-  const bool in_use = block_.defined() && block_.storage().use_count() > 1;
-  at::Tensor block = block_;
-  if (in_use || !block.defined() || block.numel() < bytes) {
-    if (!in_use) block_ = block = at::Tensor();  // Its memory goes before the larger one comes.
-    block = at::empty({bytes}, at::kByte);
-    if (!in_use) block_ = block;
-  }
+  const at::Tensor block = room(bytes);
 
   std::vector<LayerTrace> traces;
   std::int64_t begin = 0;

@@ -23,8 +23,8 @@ struct LayerTrace {
   at::Tensor gate_up;             ///< [P, 2F], as multiplied
 };
 
-/// Where traces lie: one block, kept from step to step. Rows are of ever other lengths, and the
-/// system would map and zero other pages for each (docs/performance.md).
+/// Where traces lie: one block, kept from step to step. The lengths of rows change all the time,
+/// and the system would map and zero other pages for each (docs/performance.md).
 class TraceMemory {
  public:
   /// Room for the traces of `tokens` tokens through all layers: in the kept block, which grows if
@@ -33,6 +33,8 @@ class TraceMemory {
                                std::int64_t tokens);
 
  private:
+  at::Tensor room(std::int64_t bytes);
+
   at::Tensor block_;  // [bytes]
 };
 

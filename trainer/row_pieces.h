@@ -8,10 +8,9 @@
 namespace softcot {
 
 /// Tokens that a rank forwards and backwards at once unless told otherwise. On the host: matrix
-/// products as fast as any, at activations of 15 KB a token and layer for a frozen 135M
-/// model in bfloat16, 23 KB in float32. On a
-/// GPU: enough for its products, and for the host to be ahead of it; 24 GB of activations for an 8B
-/// model.
+/// products as fast as any, at activations of 15 KB a token and layer for a frozen 135M model in
+/// bfloat16, 23 KB in float32. On a GPU: enough for its products, and for the host to be ahead of
+/// it; 24 GB of activations for an 8B model.
 inline constexpr std::int64_t kHostTokensInFlight = 1280;
 inline constexpr std::int64_t kDeviceTokensInFlight = 4096;
 constexpr std::int64_t default_tokens_in_flight(bool on_host) {

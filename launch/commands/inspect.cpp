@@ -46,7 +46,7 @@ ExitCode run_inspect(Invocation& invocation) {
   if (json) {
     nlohmann::ordered_json object = {{"kind", report.kind}, {"path", folder.string()}};
     for (const auto& [name, value] : report.facts) {
-      if (name == "removed") {
+      if (name == kRemoved) {
         object[name].push_back(value);
       } else {
         object[name] = value;

@@ -71,12 +71,12 @@ class Rank {
     }
     Int kept = 0;
     for (const Piece& piece : pieces) kept = std::max(kept, kept_block(piece));
-    for (const Moment moment : {Moment::kUpdate, Moment::kSaving}) {
-      if (moment == Moment::kSaving && !host_) continue;
-      MemoryParts parts = moment == Moment::kUpdate ? update() : saving();
+    const auto beside_block = [kept](MemoryParts parts) {
       parts.activations += kept;
-      consider(moment, parts);
-    }
+      return parts;
+    };
+    consider(Moment::kUpdate, beside_block(update()));
+    if (host_) consider(Moment::kSaving, beside_block(saving()));
     return most;
   }
 
@@ -149,7 +149,7 @@ class Rank {
 
   /// Of what a piece keeps, that which lies in a host's heap.
   Int kept_in_heap(const Piece& piece) const {
-    if (!host_ || work_.frozen_backbone()) return 0;
+    if (!host_ || has_block()) return 0;
     Int sum = 0;
     for (const Int bytes : kept_) {
       if (piece.tokens * bytes < kHeapBlock) sum += piece.tokens * bytes;
@@ -157,16 +157,17 @@ class Rank {
     return sum * sizes_.layers;
   }
 
-  /// Of frozen layers on a host: it stays from step to step.
+  /// Whether what layers keep lies in one block, which stays from step to step.
+  bool has_block() const { return host_ && work_.frozen_backbone(); }
   Int kept_block(const Piece& piece) const {
-    return host_ && work_.frozen_backbone() ? piece.tokens * sizes_.layers * of_layer() : 0;
+    return has_block() ? piece.tokens * sizes_.layers * of_layer() : 0;
   }
 
   /// Bytes that a layer keeps of a token.
   Int of_layer() const { return std::accumulate(kept_.begin(), kept_.end(), Int{0}); }
 
   Int lost_in_heap(const Piece& piece) const {
-    if (!host_ || work_.frozen_backbone()) return 0;
+    if (!host_ || has_block()) return 0;
     const Int bytes = piece.tokens * sizes_.hidden * number_;
     return bytes < kHeapBlock ? kLostOfLayer * bytes * sizes_.layers : 0;
   }
@@ -216,8 +217,8 @@ class Rank {
   MemoryParts backward(const Piece& piece) const {
     MemoryParts parts = after_forward(piece);
     // Gradients of one layer; a host rotates its queries, keys and values again.
-    const Int numbers = 3 * sizes_.feed_forward + 2 * sizes_.hidden +
-                        (host_ && work_.frozen_backbone() ? sizes_.qkv : 0);
+    const Int numbers =
+        3 * sizes_.feed_forward + 2 * sizes_.hidden + (has_block() ? sizes_.qkv : 0);
     parts.activations +=
         (piece.tokens * numbers + piece.scored * sizes_.hidden) * number_ + widened();
     if (tp_ > 1) parts.communication = 2 * piece.tokens * sizes_.hidden * number_;
