@@ -141,12 +141,6 @@ std::vector<ChatPiece> render_chat(Family family, const std::vector<ChatMessage>
       messages, after);
 }
 
-std::string chat_text(const std::vector<ChatPiece>& pieces) {
-  std::string text;
-  for (const ChatPiece& piece : pieces) text += piece.text;
-  return text;
-}
-
 std::vector<std::int64_t> encode_chat(const Tokenizer& tokenizer,
                                       const std::vector<ChatPiece>& pieces) {
   std::vector<std::int64_t> ids;

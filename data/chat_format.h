@@ -37,9 +37,6 @@ enum class AfterChat {
 std::vector<ChatPiece> render_chat(Family family, const std::vector<ChatMessage>& messages,
                                    AfterChat after);
 
-/// All pieces joined.
-std::string chat_text(const std::vector<ChatPiece>& pieces);
-
 /// Words between two tokens are encoded as one text.
 /// @throws Error kInput if the tokenizer lacks a token or the words are not UTF-8.
 std::vector<std::int64_t> encode_chat(const Tokenizer& tokenizer,

@@ -71,10 +71,6 @@ std::vector<std::int64_t> EpochSampler::global_batch(std::int64_t step, std::int
   return batch;
 }
 
-std::int64_t EpochSampler::epoch_of(std::int64_t step, std::int64_t batch_rows) const {
-  return first_place(step, batch_rows) / rows_;
-}
-
 std::vector<std::int64_t> rank_share(std::span<const std::int64_t> indices, std::int64_t dp_rank,
                                      std::int64_t dp_size,
                                      std::span<const std::int64_t> token_counts) {

@@ -23,9 +23,6 @@ class EpochSampler {
   /// epoch.
   std::vector<std::int64_t> global_batch(std::int64_t step, std::int64_t batch_rows);
 
-  /// The epoch (from 0) of the first row of a step.
-  std::int64_t epoch_of(std::int64_t step, std::int64_t batch_rows) const;
-
  private:
   const std::vector<std::uint64_t>& order_of(std::int64_t epoch);
 

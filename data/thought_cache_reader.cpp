@@ -114,19 +114,6 @@ std::vector<float> ThoughtCache::read(std::span<const std::int64_t> indices) {
   return out;
 }
 
-std::vector<std::uint16_t> ThoughtCache::read_bfloat16(std::span<const std::int64_t> indices) {
-  if (layout().key.stored_type != ThoughtType::kBfloat16) {
-    fail(ExitCode::kInternal, {.what = "not a bfloat16 cache", .where = folder_.string()});
-  }
-  std::vector<std::uint16_t> out(indices.size() * row_size());
-  std::span<std::uint16_t> rest = out;
-  for (const std::int64_t index : indices) {
-    block_of(index).read_row<std::uint16_t>(row_in_block(index), thoughts_, rest.first(row_size()));
-    rest = rest.subspan(row_size());
-  }
-  return out;
-}
-
 std::uint64_t ThoughtCache::row_id(std::int64_t index) {
   return block_of(index).row_id(row_in_block(index));
 }

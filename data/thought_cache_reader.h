@@ -43,8 +43,6 @@ class ThoughtCache {
   /// kCache naming the file of a damaged block, kInternal for an index outside [0, R).
   void read(std::span<const std::int64_t> indices, std::span<float> out);
   std::vector<float> read(std::span<const std::int64_t> indices);
-  /// The stored bits; kInternal for a float32 cache.
-  std::vector<std::uint16_t> read_bfloat16(std::span<const std::int64_t> indices);
   /// What the writer gave as the row's id.
   std::uint64_t row_id(std::int64_t index);
 

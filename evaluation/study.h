@@ -11,12 +11,10 @@
 #include "evaluation/report_run.h"
 #include "evaluation/result_table.h"
 #include "evaluation/work_log.h"
+#include "runtime/settings.h"
 
 namespace softcot {
 
-/// Settings that decide a result, by option name, seeds left out. "thoughts.count" is N in training
-/// (of what is not trained: in use), "thoughts.eval-count" is there where evaluation had another N.
-using Settings = std::map<std::string, std::string>;
 /// Empty where there is no such setting.
 std::string value_of(const Settings& settings, const std::string& name);
 
@@ -35,6 +33,8 @@ struct StudyCell {
   std::size_t run = 0;     ///< Of Study::runs.
   std::string method;      ///< "softcot"
   std::string trained_on;  ///< A task; empty for a method that trains nothing.
+  /// What decides its results, seeds left out. "thoughts.count" is N in training (of what is not
+  /// trained: in use), "thoughts.eval-count" is there where evaluation had another N.
   Settings settings;
   std::string seeds;  ///< "training 41, evaluation 41": what cells of one line differ in.
   MethodSamples samples;

@@ -93,8 +93,10 @@ RunFolder::~RunFolder() {
   std::error_code ignored;  // What is not empty stays.
   std::filesystem::remove(paths_.folder / "samples", ignored);
   std::filesystem::remove(paths_.checkpoints(), ignored);
-  const std::filesystem::directory_iterator left(paths_.folder, ignored);
-  if (std::distance(begin(left), end(left)) > 1) return;  // more than the lock
+  std::filesystem::directory_iterator left(paths_.folder, ignored);
+  for (int count = 0; !ignored && left != end(left); left.increment(ignored)) {
+    if (++count > 1) return;  // more than the lock
+  }
   std::filesystem::remove(paths_.lock(), ignored);
   std::filesystem::remove(paths_.folder, ignored);
 }

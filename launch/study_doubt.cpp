@@ -7,14 +7,12 @@
 
 #include "launch/study_settings.h"
 #include "launch/suite.h"
-#include "runtime/atomic_file.h"
+#include "launch/work.h"
 
 namespace softcot {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::uint64_t kLongestMark = 64 << 10;  // bytes
 
 /// Whether results.json can have come from these samples.
 bool follows(const MethodResult& result, const MethodSamples& samples) {
@@ -68,20 +66,19 @@ std::string doubt_of(const RunRecord& record, const Settings& evaluation) {
 }
 
 std::string doubt_of_cell(const fs::path& folder) {
-  if (!fs::exists(folder / "cell.cfg") || !fs::exists(folder / "cell.done")) return "";
+  const auto done = read_done(folder);
+  if (!done || !fs::exists(folder / kWorkConfig)) return "";
   SuiteCell cell;
-  cell.settings = read_settings(folder / "cell.cfg");
+  cell.settings = read_settings(folder / kWorkConfig);
   for (const fs::path& other : sorted_folders(folder)) {
     const std::string name = other.filename().string();
-    if (!name.starts_with("on-") || !fs::exists(other / "cell.cfg")) continue;
-    Settings settings = read_settings(other / "cell.cfg");
+    if (!name.starts_with("on-") || !fs::exists(other / kWorkConfig)) continue;
+    Settings settings = read_settings(other / kWorkConfig);
     settings.erase("evaluate.trained");
     cell.transfers[name.substr(3)] = std::move(settings);
   }
-  std::string made = read_file(folder / "cell.done", kLongestMark);
-  made = made.substr(0, made.find('\n'));
-  if (made == cell.hash()) return "";
-  return fmt::format("cell.done is of the settings {}, cell.cfg of {}", made, cell.hash());
+  if (done->hash == cell.hash()) return "";
+  return fmt::format("cell.done is of the settings {}, cell.cfg of {}", done->hash, cell.hash());
 }
 
 }  // namespace softcot

@@ -11,7 +11,7 @@
 #include "launch/study_doubt.h"
 #include "launch/study_settings.h"
 #include "launch/sweep_record.h"
-#include "runtime/atomic_file.h"
+#include "launch/work.h"
 #include "runtime/error.h"
 #include "runtime/json_file.h"
 #include "runtime/log.h"
@@ -21,8 +21,6 @@ namespace softcot {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::uint64_t kLongestMark = 64 << 10;  // bytes
 
 /// What a folder of results is called, and what its suite says of it.
 struct Place {
@@ -72,7 +70,7 @@ class Reader {
     }
     const auto folders = sorted_folders(folder);
     const bool cells = std::any_of(folders.begin(), folders.end(), [](const fs::path& each) {
-      return fs::exists(each / "cell.cfg") && !each.filename().string().starts_with("on-");
+      return fs::exists(each / kWorkConfig) && !each.filename().string().starts_with("on-");
     });
     if (fs::exists(folder / "sweep.json")) {
       add_sweep(folder);
@@ -134,7 +132,7 @@ class Reader {
     if (fs::exists(folder / "result.json")) read_suite(folder, known, order);
     for (const fs::path& cell : sorted_folders(folder)) {
       const std::string name = cell.filename().string();
-      if (!fs::exists(cell / "cell.cfg")) continue;
+      if (!fs::exists(cell / kWorkConfig)) continue;
       if (!known.contains(name)) order.push_back(name);
     }
     for (const std::string& name : order) {
@@ -142,10 +140,8 @@ class Reader {
       place.cell = true;
       place.title = known[name].title;
       place.published = known[name].published;
-      if (fs::exists(folder / name / "cell.failed")) {
-        std::string text = read_file(folder / name / "cell.failed", kLongestMark);
-        std::replace(text.begin(), text.end(), '\n', ' ');
-        leave_out(place.name, "failed: " + text.substr(0, text.find_last_not_of(' ') + 1));
+      if (const auto failure = read_failure(folder / name)) {
+        leave_out(place.name, failure->text());
         continue;
       }
       add_run(place, &known);

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "data/benchmark.h"
+#include "launch/cell_problems.h"
 #include "launch/cell_settings.h"
 #include "launch/method.h"
 #include "launch/nearest_name.h"
@@ -21,8 +22,9 @@ namespace {
 class SuiteReader {
  public:
   SuiteReader(const std::filesystem::path& file, const Settings& overrides)
-      : file_(file), overrides_(overrides) {
-    for (const Assignment& assignment : read_config_file(file, problems_)) sort_in(assignment);
+      : file_(file), overrides_(overrides), problems_(file.string()) {
+    for (const Assignment& assignment : read_config_file(file, problems_.all()))
+      sort_in(assignment);
     for (const auto& [name, value] : overrides) require_free(name, "given beside the suite");
   }
 
@@ -36,8 +38,8 @@ class SuiteReader {
     for (const std::string& name : split_list(head("methods", ""))) add_entry(suite, name);
     for (const std::string& seed : split_list(head("seeds", "41"))) add_seed(seed);
     if (suite.entries.empty() || suite.tasks.empty()) {
-      problem("suite without methods or tasks", file_.string(),
-              "[suite] with methods = … and tasks = …");
+      problems_.add("suite without methods or tasks", file_.string(),
+                    "[suite] with methods = … and tasks = …");
     }
     require_used(suite);
     for (const SuiteEntry& entry : suite.entries) {
@@ -46,9 +48,10 @@ class SuiteReader {
     add_published(suite);
     std::set<std::string> folders;
     for (const SuiteCell& cell : suite.cells) {
-      if (!folders.insert(cell.folder()).second) problem("two cells in one folder", cell.folder());
+      if (!folders.insert(cell.folder()).second)
+        problems_.add("two cells in one folder", cell.folder());
     }
-    if (!problems_.empty()) throw OptionErrors(problems_);
+    problems_.throw_any();
     return suite;
   }
 
@@ -59,15 +62,6 @@ class SuiteReader {
     std::string origin;
   };
 
-  void problem(std::string what, std::string where, std::string expected = "",
-               std::string fix = "") {
-    problems_.push_back({.what = std::move(what),
-                         .where = std::move(where),
-                         .expected = std::move(expected),
-                         .got = "",
-                         .fix = std::move(fix)});
-  }
-
   void sort_in(const Assignment& assignment) {
     const auto dot = assignment.name.find('.');
     const std::string section = assignment.name.substr(0, dot);
@@ -75,7 +69,8 @@ class SuiteReader {
     if (section == "suite") {
       const std::set<std::string> keys = {"title", "source",   "methods",
                                           "tasks", "transfer", "seeds"};
-      if (!keys.contains(rest)) problem("unknown key of a suite", assignment.origin + ": " + rest);
+      if (!keys.contains(rest))
+        problems_.add("unknown key of a suite", assignment.origin + ": " + rest);
       head_[rest] = assignment.value;
     } else if (section == "published") {
       published_.push_back({rest, assignment.value, assignment.origin});
@@ -104,10 +99,10 @@ class SuiteReader {
                                                         {"train.seed", "seeds"}};
     const auto found = decided.find(option);
     if (found != decided.end()) {
-      problem("the suite decides this option", fmt::format("{}, {}", option, origin),
-              "it in [suite] " + found->second);
+      problems_.add("the suite decides this option", fmt::format("{}, {}", option, origin),
+                    "it in [suite] " + found->second);
     } else if (option == "evaluate.trained" || option.starts_with("run.")) {
-      problem("compare decides this option", fmt::format("{}, {}", option, origin));
+      problems_.add("compare decides this option", fmt::format("{}, {}", option, origin));
     }
   }
 
@@ -122,7 +117,7 @@ class SuiteReader {
       try {
         benchmark_of(task);
       } catch (const Error& error) {
-        problems_.push_back(error.problem());
+        problems_.add(error.problem());
       }
     }
     return tasks;
@@ -135,17 +130,18 @@ class SuiteReader {
     try {
       entry.title = method_of(entry.method).title;
     } catch (const Error& error) {
-      problems_.push_back(error.problem());
+      problems_.add(error.problem());
       return;
     }
     if (colon != std::string::npos && !is_plain_name(entry.variant)) {
-      problem("variant that cannot be a part of a folder's name", file_.string() + ": " + name,
-              "a name without \"/\"");
+      problems_.add("variant that cannot be a part of a folder's name",
+                    file_.string() + ": " + name, "a name without \"/\"");
       return;
     }
     if (!entry.variant.empty()) {
       if (!parts_["variant"].contains(normal_name(entry.variant))) {
-        problem("unknown variant of a method", name, "a section [variant." + entry.variant + "]");
+        problems_.add("unknown variant of a method", name,
+                      "a section [variant." + entry.variant + "]");
       }
       const std::string& title = parts_["variant"][normal_name(entry.variant)].title;
       entry.title += ", " + (title.empty() ? entry.variant : title);
@@ -157,7 +153,7 @@ class SuiteReader {
     std::uint64_t seed = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
     if (error != std::errc() || end != text.data() + text.size()) {
-      problem("not a seed", "suite.seeds: " + text, "whole numbers with commas between them");
+      problems_.add("not a seed", "suite.seeds: " + text, "whole numbers with commas between them");
     }
     seeds_.push_back(seed);
   }
@@ -175,8 +171,9 @@ class SuiteReader {
       for (const auto& [name, part] : parts) {
         if (used[kind].contains(name)) continue;
         const auto nearest = nearest_name(name, {used[kind].begin(), used[kind].end()});
-        problem(fmt::format("section for a {} that the suite does not have", kind), part.origin, "",
-                nearest ? fmt::format("did you mean [{}.{}]?", kind, *nearest) : "");
+        problems_.add(fmt::format("section for a {} that the suite does not have", kind),
+                      part.origin, "",
+                      nearest ? fmt::format("did you mean [{}.{}]?", kind, *nearest) : "");
       }
     }
   }
@@ -230,19 +227,8 @@ class SuiteReader {
 
   void check(const SuiteCell& cell, const Settings& settings, bool trains) {
     for (const Problem& found : check_cell_settings(settings, trains).problems) {
-      cell_problem(cell, found);
+      problems_.add_of_cell(cell.folder(), found);
     }
-  }
-
-  /// The same problem in many cells is told once.
-  void cell_problem(const SuiteCell& cell, Problem found) {
-    const auto same = [&](const Problem& known) {
-      return known.what == found.what && known.got == found.got && known.fix == found.fix;
-    };
-    if (std::any_of(problems_.begin(), problems_.end(), same)) return;
-    const std::string name = found.where.substr(0, found.where.find(", "));
-    found.where = fmt::format("{}, cell {}: {}", file_.string(), cell.folder(), name);
-    problems_.push_back(std::move(found));
   }
 
   void add_published(Suite& suite) {
@@ -261,9 +247,9 @@ class SuiteReader {
       const std::string& text = figure.value;
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), accuracy);
       if (known == suite.entries.end() || known_task == all_tasks.end()) {
-        problem("published figure of no cell", figure.origin, "TASK.METHOD = per cent");
+        problems_.add("published figure of no cell", figure.origin, "TASK.METHOD = per cent");
       } else if (error != std::errc() || end != text.data() + text.size()) {
-        problem("published figure is no number", figure.origin);
+        problems_.add("published figure is no number", figure.origin);
       } else {
         suite.published.push_back({known->name(), *known_task, accuracy});
       }
@@ -272,7 +258,7 @@ class SuiteReader {
 
   std::filesystem::path file_;
   Settings overrides_;
-  std::vector<Problem> problems_;
+  CellProblems problems_;
   Settings head_;
   Settings shared_;
   std::map<std::string, std::map<std::string, Part>> parts_;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <sstream>
 
 #include "evaluation/pooled_samples.h"
 #include "launch/method.h"
@@ -29,20 +28,6 @@ std::string thoughts_of(const SuiteCell& cell) {
   const std::string eval = setting(cell, "thoughts.eval-count", "0");
   if (eval == "0" || eval == train) return train;
   return method.trained() ? train + " / " + eval : eval;
-}
-
-/// Numbers in what a line of parameter_summary tells of: "30 × ([16, 576], [576, 16])" has 552,960.
-double numbers_in(const std::string& line) {
-  double sum = 0;
-  for (auto at = line.find('['); at != std::string::npos; at = line.find('[', at + 1)) {
-    double product = 1;
-    std::istringstream sizes(line.substr(at + 1, line.find(']', at) - at - 1));
-    for (std::string size; std::getline(sizes, size, ',');) product *= std::stod(size);
-    sum += product;
-  }
-  const auto times = line.find(" × ");
-  if (times == std::string::npos) return sum;
-  return sum * std::stod(line.substr(line.rfind(' ', times - 1) + 1));
 }
 
 struct Line {
@@ -86,6 +71,7 @@ std::vector<Line> lines_of(const Suite& suite, const std::filesystem::path& fold
     const std::string where = paths.results().string();
     const MethodResult first = comparison_from_json(json, where).rows.at(0);
     line.samples.quirks = first.quirks;
+    line.samples.skipped = first.skipped;
     pool_samples(line.samples, read_samples(paths.samples(first.method)));
     line.row.runs.push_back({run.string(), cell.hash(), provenance_from_json(json, where)});
     line.seeds += std::max<std::size_t>(1, first.over_seeds.count);
@@ -114,11 +100,11 @@ std::filesystem::path transfer_folder(const std::filesystem::path& cell, const s
 
 std::string SuiteRow::parameters() const {
   if (method_of(entry.method).full) return "all";
-  double count = 0;
-  if (!runs.empty()) {
-    for (const auto& line : runs[0].provenance.trained_parameters) count += numbers_in(line);
-  }
-  if (count == 0) return "";
+  if (runs.empty()) return "";
+  const auto& known = runs[0].provenance.parameters;
+  const auto trained = known.find("trained");
+  if (trained == known.end() || trained->second == 0) return "";
+  const auto count = static_cast<double>(trained->second);
   return count < 1e6 ? fmt::format("{:.0f}k", count / 1e3) : fmt::format("{:.2f}M", count / 1e6);
 }
 

@@ -13,8 +13,8 @@ std::string suite_csv(const SuiteTable& table) {
       "mcnemar_p,published_percent\n";
   const auto number = [](double value) { return fmt::format("{:.6g}", value); };
   for (const SuiteRow& row : table.rows) {
-    std::vector<std::string> fields = {row.task, row.entry.name(), row.trained_on, row.thoughts,
-                                       row.parameters()};
+    std::vector<std::string> fields = {row.task, csv_field(row.entry.name()), row.trained_on,
+                                       row.thoughts, row.parameters()};
     if (row.result) {
       const MethodResult& result = *row.result;
       fields.push_back(std::to_string(result.questions));

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "launch/cell_problems.h"
 #include "launch/cell_settings.h"
 #include "launch/method.h"
 #include "launch/nearest_name.h"
@@ -31,14 +32,10 @@ std::string label_of(const std::string& value) {
   return text;
 }
 
-std::string value_in(const Settings& settings, const std::string& name, const std::string& other) {
-  const auto found = settings.find(name);
-  return found == settings.end() ? other : found->second;
-}
-
 class SweepReader {
  public:
-  explicit SweepReader(OptionSet& options) : options_(options), file_(options.config().string()) {
+  explicit SweepReader(OptionSet& options)
+      : options_(options), file_(options.config().string()), problems_(file_) {
     for (const auto& [name, value] : given_settings(options)) {
       const bool of_file = options.origin(name).starts_with(file_ + ":");
       (of_file ? shared_ : overrides_)[name] = value;
@@ -57,13 +54,14 @@ class SweepReader {
     for (const SweepAxis& axis : axes_)
       count = std::min(count * axis.values.size(), kMostCells + 1);
     if (axes_.empty())
-      problem("sweep without axes", file_, "a section [axes] with option = values");
-    if (count > kMostCells) problem("too many cells", file_, fmt::format("at most {}", kMostCells));
-    if (!problems_.empty()) throw OptionErrors(problems_);
+      problems_.add("sweep without axes", file_, "a section [axes] with option = values");
+    if (count > kMostCells)
+      problems_.add("too many cells", file_, fmt::format("at most {}", kMostCells));
+    problems_.throw_any();
     for (std::size_t i = 0; i < count; ++i) add_cell(sweep, i);
     require_used();
-    for (Problem& found : problems_of_models(sweep)) problems_.push_back(std::move(found));
-    if (!problems_.empty()) throw OptionErrors(problems_);
+    for (Problem& found : problems_of_models(sweep)) problems_.add(std::move(found));
+    problems_.throw_any();
     return sweep;
   }
 
@@ -74,21 +72,12 @@ class SweepReader {
     bool used = false;
   };
 
-  void problem(std::string what, std::string where, std::string expected = "",
-               std::string fix = "") {
-    problems_.push_back({.what = std::move(what),
-                         .where = std::move(where),
-                         .expected = std::move(expected),
-                         .got = "",
-                         .fix = std::move(fix)});
-  }
-
   void sort_in(const Assignment& assignment) {
     const auto dot = assignment.name.find('.');
     const std::string section = assignment.name.substr(0, dot);
     const std::string rest = dot == std::string::npos ? "" : assignment.name.substr(dot + 1);
     if (section == "sweep") {
-      if (rest != "title") problem("unknown key of a sweep", assignment.origin + ": " + rest);
+      if (rest != "title") problems_.add("unknown key of a sweep", assignment.origin + ": " + rest);
       title_ = assignment.value;
     } else if (section == "axes") {
       add_axis(rest, assignment);
@@ -100,7 +89,8 @@ class SweepReader {
       require_known(option, assignment.origin);
       require_free(option, assignment.origin);
       if (option == kMethod || option == kTask) {
-        problem("the sweep decides this option", fmt::format("{}, {}", option, assignment.origin));
+        problems_.add("the sweep decides this option",
+                      fmt::format("{}, {}", option, assignment.origin));
       }
       part.settings[option] = assignment.value;
     } else if (section == "run") {
@@ -114,11 +104,14 @@ class SweepReader {
     SweepAxis axis{option->name, split_list(assignment.value), {}};
     require_free(axis.option, assignment.origin);
     const bool place = axis.option == "thoughts.cache" || axis.option.starts_with("parallel.");
-    if (place) problem("an axis that changes no result", assignment.origin + ": " + axis.option);
-    if (axis.values.empty()) problem("axis without values", assignment.origin + ": " + axis.option);
+    if (place)
+      problems_.add("an axis that changes no result", assignment.origin + ": " + axis.option);
+    if (axis.values.empty())
+      problems_.add("axis without values", assignment.origin + ": " + axis.option);
     for (auto value = axis.values.begin(); value != axis.values.end(); ++value) {
       if (std::find(axis.values.begin(), value, *value) != value) {
-        problem("value twice", fmt::format("{}: {} of {}", assignment.origin, *value, axis.option));
+        problems_.add("value twice",
+                      fmt::format("{}: {} of {}", assignment.origin, *value, axis.option));
       }
     }
     axes_.push_back(std::move(axis));
@@ -132,7 +125,7 @@ class SweepReader {
       if (!each.section().empty()) names.push_back(each.name);
     }
     const auto nearest = nearest_name(name, names);
-    problem(
+    problems_.add(
         "unknown option", fmt::format("{}, {}", name, origin), "",
         nearest ? fmt::format("did you mean {}?", *nearest) : "softcot sweep --help lists them");
     return nullptr;
@@ -141,10 +134,10 @@ class SweepReader {
   /// What the sweep itself decides; and, beside the file, its axes.
   void require_free(const std::string& option, const std::string& origin, bool beside = false) {
     if (option == "evaluate.methods") {
-      problem("the sweep decides this option", fmt::format("{}, {}", option, origin),
-              "it as train.method");
+      problems_.add("the sweep decides this option", fmt::format("{}, {}", option, origin),
+                    "it as train.method");
     } else if (option == "evaluate.trained" || option.starts_with("run.")) {
-      problem("the sweep decides this option", fmt::format("{}, {}", option, origin));
+      problems_.add("the sweep decides this option", fmt::format("{}, {}", option, origin));
     }
     if (beside) beside_.emplace_back(option, origin);
   }
@@ -215,12 +208,13 @@ class SweepReader {
     try {
       const Method& method = method_of(cell.method);
       const bool thoughts = method.placeholders || method.written;
-      if (thoughts && value_in(settings, "thoughts.count", "") == "0") {
-        cell.method = method.lora ? "lora" : "zero_shot_cot";
+      const auto count = settings.find("thoughts.count");
+      if (count != settings.end() && count->second == "0") {
+        if (thoughts) cell.method = method.lora ? "lora" : "zero_shot_cot";
+        settings.erase(count);
       }
-      if (value_in(settings, "thoughts.count", "") == "0") settings.erase("thoughts.count");
     } catch (const Error& error) {
-      cell_problem(cell, error.problem());
+      problems_.add_of_cell(cell.name, error.problem());
       return;
     }
     const bool trains = method_of(cell.method).trained();
@@ -229,25 +223,15 @@ class SweepReader {
     settings.erase(kMethod);
     if (trains) settings[kMethod] = cell.method;
     CheckedSettings checked = check_cell_settings(settings, trains);
-    for (const Problem& found : checked.problems) cell_problem(cell, found);
+    for (const Problem& found : checked.problems) problems_.add_of_cell(cell.name, found);
     cell.settings = std::move(checked.values);
-  }
-
-  /// The same problem in many cells is told once.
-  void cell_problem(const SweepCell& cell, Problem found) {
-    const auto same = [&](const Problem& known) {
-      return known.what == found.what && known.got == found.got && known.fix == found.fix;
-    };
-    if (std::any_of(problems_.begin(), problems_.end(), same)) return;
-    const std::string name = found.where.substr(0, found.where.find(", "));
-    found.where = fmt::format("{}, cell {}: {}", file_, cell.name, name);
-    problems_.push_back(std::move(found));
   }
 
   void require_used() {
     for (const auto& [kind, parts] : parts_) {
       for (const auto& [name, part] : parts) {
-        if (!part.used) problem(fmt::format("section for a {} of no cell", kind), part.origin);
+        if (!part.used)
+          problems_.add(fmt::format("section for a {} of no cell", kind), part.origin);
         for (const auto& [option, value] : part.settings) require_no_axis(option, part.origin);
       }
     }
@@ -258,14 +242,14 @@ class SweepReader {
   void require_no_axis(const std::string& option, const std::string& origin) {
     const auto is_it = [&](const SweepAxis& axis) { return axis.option == option; };
     if (std::any_of(axes_.begin(), axes_.end(), is_it)) {
-      problem("an axis decides this option", fmt::format("{}, {}", option, origin), "",
-              "leave it out here, or in [axes]");
+      problems_.add("an axis decides this option", fmt::format("{}, {}", option, origin), "",
+                    "leave it out here, or in [axes]");
     }
   }
 
   OptionSet& options_;
   std::string file_;
-  std::vector<Problem> problems_;
+  CellProblems problems_;
   std::string title_;
   Settings shared_;
   Settings overrides_;

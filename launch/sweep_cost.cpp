@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <map>
 #include <string>
-#include <thread>
 
 #include "data/benchmark.h"
 #include "launch/method.h"
 #include "model/model_config.h"
+#include "runtime/processors.h"
 
 namespace softcot {
 namespace {
@@ -39,8 +39,7 @@ struct Texts {
 class Estimator {
  public:
   explicit Estimator(int jobs)
-      : flops_(kFlopsOfCore *
-               std::max(1.0, static_cast<double>(std::thread::hardware_concurrency()) / jobs)) {}
+      : flops_(kFlopsOfCore * std::max(1.0, static_cast<double>(usable_processors()) / jobs)) {}
 
   WorkCost cost(SweepPart part, const Settings& settings) {
     switch (part) {

@@ -13,11 +13,16 @@ namespace {
 
 constexpr const char* kDone = "cell.done";
 constexpr const char* kFailed = "cell.failed";
+constexpr std::size_t kLongestMark = 64 << 10;  // bytes
 
 /// The first two lines of a mark; nothing where there is none. Another process may take it away.
 std::optional<std::pair<std::string, std::string>> read_mark(const std::filesystem::path& path) {
-  std::ifstream text(path);
-  if (!text) return std::nullopt;
+  std::ifstream file(path);
+  if (!file) return std::nullopt;
+  std::string bytes(kLongestMark, '\0');
+  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  bytes.resize(static_cast<std::size_t>(file.gcount()));
+  std::istringstream text(bytes);
   std::pair<std::string, std::string> lines;
   std::getline(text, lines.first);
   std::getline(text, lines.second);
@@ -42,6 +47,10 @@ std::string config_text(const Settings& settings) {
     text += name.substr(dot + 1) + " = " + value + "\n";
   }
   return text;
+}
+
+std::string WorkFailure::text() const {
+  return fmt::format("failed: {} {}: {}", step, status, reason);
 }
 
 std::optional<WorkDone> read_done(const std::filesystem::path& folder) {
@@ -86,7 +95,7 @@ std::optional<std::string> why_missing(const std::filesystem::path& folder,
   const auto done = read_done(folder);
   if (done && done->hash == hash) return std::nullopt;
   if (const auto failure = read_failure(folder)) {
-    return fmt::format("failed: {} {}: {}", failure->step, failure->status, failure->reason);
+    return failure->text();
   }
   return done ? "made under other settings" : "not run";
 }

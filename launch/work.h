@@ -8,10 +8,9 @@
 #include <utility>
 #include <vector>
 
-namespace softcot {
+#include "runtime/settings.h"
 
-/// Values of options by their full names.
-using Settings = std::map<std::string, std::string>;
+namespace softcot {
 
 /// The settings as a config file that the commands read.
 std::string config_text(const Settings& settings);
@@ -48,6 +47,8 @@ struct WorkFailure {
   std::string step;
   int status = 0;  ///< Its exit status; of a mark that cannot be read, that of an internal error.
   std::string reason;
+
+  std::string text() const;  ///< "failed: train 137: error[…] …"
 };
 
 // Files in a work's folder.

@@ -34,6 +34,12 @@ Tokenizer tiny(const std::vector<std::string>& specials) {
                                           test::tiny_tokenizer_json(specials).dump()));
 }
 
+std::string chat_text(const std::vector<ChatPiece>& pieces) {
+  std::string text;
+  for (const ChatPiece& piece : pieces) text += piece.text;
+  return text;
+}
+
 std::string render(Family family, const std::vector<ChatMessage>& messages,
                    AfterChat after = AfterChat::kGenerationPrompt) {
   return chat_text(render_chat(family, messages, after));

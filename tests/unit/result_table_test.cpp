@@ -10,40 +10,17 @@
 
 #include "runtime/error.h"
 #include "runtime/json_file.h"
+#include "support/compared_methods.h"
 #include "support/fixtures.h"
 
 namespace softcot {
 namespace {
 
+using test::answering;
+using test::sample;
+using test::two_methods;
 using testing::AllOf;
 using testing::HasSubstr;
-
-Sample sample(const std::string& id, std::int64_t index, bool correct, double nll,
-              std::int64_t tokens) {
-  Sample made;
-  made.question_id = id;
-  made.sample_index = index;
-  made.strict = made.flexible = {correct ? "1" : "0", correct};
-  made.new_tokens = 10 * tokens;
-  made.finish = correct ? "stop" : "length";
-  made.answer_nll = nll;
-  made.target_tokens = tokens;
-  return made;
-}
-
-// Zero-shot loses 1.5 nats a token and SoftCoT 1.2 on every question; each solves what it solves.
-std::vector<MethodSamples> two_methods() {
-  MethodSamples zero{"zero_shot_cot", "Zero-shot CoT", {}};
-  MethodSamples soft{"softcot", "SoftCoT", {}};
-  for (int i = 0; i < 20; ++i) {
-    const std::string id = "q" + std::to_string(i);
-    const std::int64_t tokens = 10 + i;
-    zero.samples.push_back(sample(id, 0, i < 4, 1.5 * static_cast<double>(tokens), tokens));
-    soft.samples.push_back(
-        sample(id, 0, i < 3 || i >= 12, 1.2 * static_cast<double>(tokens), tokens));
-  }
-  return {zero, soft};
-}
 
 TEST(ResultTable, ComparesTwoMethodsOnTheSameQuestions) {
   const Comparison comparison = compare_methods(two_methods(), {});
@@ -151,34 +128,6 @@ TEST(ResultTable, ResultsFileGivesBackTheComparison) {
   EXPECT_THROW(comparison_from_json(damaged, "x"), Error);
 }
 
-TEST(SelfConsistency, CurvesOfVotesAndOfAnyRightSample) {
-  const auto answers = [](const std::vector<std::string>& given, const std::string& right) {
-    std::vector<VotingAnswer> votes;
-    for (const std::string& answer : given) {
-      if (answer.empty()) {
-        votes.push_back({std::nullopt, false});
-      } else {
-        votes.push_back({answer, answer == right});
-      }
-    }
-    return votes;
-  };
-  // The vote is right in the first question alone; in the third a tie goes to the first answer.
-  const std::vector<std::vector<VotingAnswer>> questions = {
-      answers({"7", "3", "7", "7"}, "7"), answers({"1", "2", "2", ""}, "1"),
-      answers({"4", "5", "5", "4"}, "5"), answers({"", "", "", ""}, "9")};
-  const SelfConsistency curves = self_consistency(questions, VoteRule::kStrict, 0);
-  ASSERT_EQ(curves.majority.size(), 4u);
-  EXPECT_DOUBLE_EQ(curves.majority[0], (3.0 / 4 + 1.0 / 4 + 2.0 / 4) / 4);
-  EXPECT_DOUBLE_EQ(curves.majority[3], 1.0 / 4);
-  EXPECT_DOUBLE_EQ(curves.pass[0], curves.majority[0]);
-  EXPECT_DOUBLE_EQ(curves.pass[3], 3.0 / 4);
-  // Three of four, all choices: the first question is right in all; the second where 1 and a single
-  // 2 are chosen, which tie; the third where both 5 are.
-  EXPECT_DOUBLE_EQ(curves.majority[2], (1 + 2.0 / 4 + 2.0 / 4) / 4);
-  EXPECT_EQ(self_consistency(questions, VoteRule::kStrict, 0).majority, curves.majority);
-}
-
 TEST(ResultTable, SeveralSeedsAndSamplesAreToldApart) {
   auto methods = two_methods();
   MethodSamples& soft = methods[1];
@@ -212,124 +161,6 @@ TEST(ResultTable, SeveralSeedsAndSamplesAreToldApart) {
   EXPECT_EQ(format_csv(back), format_csv(named));
   EXPECT_THAT(format_csv(named), HasSubstr("softcot,\"Soft, \"\"quoted\"\" | <b>CoT\",20,80,1.2,"));
   EXPECT_THAT(format_markdown(named), HasSubstr("| Soft, \"quoted\" \\| \\<b>CoT | 20 | 1.2000 |"));
-}
-
-TEST(SelfConsistency, DrawnChoicesComeNearToAllOfThem) {
-  // 8 of 13 are right and the others agree among themselves: a vote of k is right where more than
-  // half of k are, and at even halves where a right one comes first. 13 over 5 is above 256.
-  std::vector<VotingAnswer> samples;
-  for (int i = 0; i < 13; ++i)
-    samples.push_back(i < 8 ? VotingAnswer{"1", true} : VotingAnswer{"2"});
-  const std::vector<std::vector<VotingAnswer>> questions(400, samples);
-  const SelfConsistency curves = self_consistency(questions, VoteRule::kStrict, 0);
-  const auto choose = [](int n, int k) {
-    return std::exp(std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1));
-  };
-  double at_least_three = 0;
-  for (int right = 3; right <= 5; ++right)
-    at_least_three += choose(8, right) * choose(5, 5 - right);
-  EXPECT_NEAR(curves.majority[4], at_least_three / choose(13, 5), 0.01);
-  EXPECT_NEAR(curves.majority[0], 8.0 / 13, 1e-12);
-  EXPECT_DOUBLE_EQ(curves.majority[12], 1);
-}
-
-/// One method under the quirks that are named, with K samples a question of these texts.
-MethodSamples answering(const std::vector<std::vector<std::string>>& texts,
-                        const std::vector<std::string>& references,
-                        const std::vector<std::string>& quirks) {
-  MethodSamples method{"softcot", "SoftCoT", {}};
-  method.quirks = quirks_of<ScoringQuirks>(quirks);
-  for (std::size_t q = 0; q < texts.size(); ++q) {
-    for (std::size_t k = 0; k < texts[q].size(); ++k) {
-      Sample made;
-      made.question_id = "q" + std::to_string(q);
-      made.sample_index = static_cast<std::int64_t>(k);
-      made.reference = references[q];
-      made.text = texts[q][k];
-      extract_answers(made, AnswerType::kNumber);
-      method.samples.push_back(made);
-    }
-  }
-  return method;
-}
-
-TEST(ScoringQuirks, ReferenceExtractorIsTheHeadline) {
-  // The announced answer is right; the last number is not.
-  const std::vector<std::vector<std::string>> texts = {{"The answer is 5. I checked it 3 times."}};
-  for (const auto& [quirk, votes_right] :
-       {std::pair("strict", 1u), std::pair("reference_extractor", 0u)}) {
-    const auto comparison = compare_methods(std::vector{answering(texts, {"5"}, {quirk})}, {});
-    const MethodResult& row = comparison.rows[0];
-    const auto headline = extractor_name(headline_of(comparison.options, row.quirks));
-    EXPECT_EQ(row.accuracy.at(std::string(headline)).value, votes_right);
-    EXPECT_EQ(row.over_seeds.mean, votes_right);
-    EXPECT_THAT(format_table(comparison), HasSubstr(votes_right == 1 ? "100.0 ±" : "0.0 ±"));
-    EXPECT_THAT(format_csv(comparison), HasSubstr(quirk));
-  }
-}
-
-TEST(ScoringQuirks, ALostSignMakesWrongRightAndRightWrong) {
-  const std::vector<std::vector<std::string>> texts = {{"The answer is -5."},
-                                                       {"The answer is -5."}};
-  const auto accuracy = [&](const std::string& quirk) {
-    const auto rows =
-        compare_methods(std::vector{answering(texts, {"-5", "-5"}, {quirk})}, {}).rows;
-    return rows[0].accuracy.at("flexible").value;
-  };
-  EXPECT_EQ(accuracy("strict"), 1);
-  EXPECT_EQ(accuracy("lost_sign"), 0);
-  const auto other = compare_methods(std::vector{answering(texts, {"5", "-5"}, {"lost_sign"})}, {});
-  EXPECT_EQ(other.rows[0].accuracy.at("flexible").value, 0.5);
-}
-
-TEST(ScoringQuirks, SamplesWithoutAnAnswerVoteOnce) {
-  // Strict: 7 wins with one vote. With the quirk "no answer" came first and ties with it.
-  const std::vector<std::vector<std::string>> texts = {{"no idea", "none", "The answer is 7."}};
-  const auto last = [&](const std::string& quirk) {
-    const auto rows = compare_methods(std::vector{answering(texts, {"7"}, {quirk})}, {}).rows;
-    return rows[0].voting->majority.back();
-  };
-  EXPECT_EQ(last("strict"), 1);
-  EXPECT_EQ(last("none_votes_once"), 0);
-  // 5 and 5.0 are one answer under either rule.
-  const std::vector<std::vector<std::string>> same = {
-      {"The answer is 6.", "The answer is 5.", "The answer is 5.0."}};
-  for (const char* quirk : {"strict", "none_votes_once", "reference"}) {
-    const auto rows = compare_methods(std::vector{answering(same, {"5"}, {quirk})}, {}).rows;
-    EXPECT_EQ(rows[0].voting->majority.back(), 1) << quirk;
-  }
-}
-
-TEST(ScoringQuirks, BothWaysOfScoringStandInOneTable) {
-  auto methods = two_methods();
-  for (std::size_t i = 0; i < 2; ++i) {
-    MethodSamples again = methods[i];
-    again.method += "-reference";
-    again.title += " (reference scoring)";
-    again.quirks = quirks_of<ScoringQuirks>({"reference"});
-    again.baseline = "zero_shot_cot-reference";
-    for (Sample& each : again.samples) {
-      each.reference = "5";
-      each.as_reference = {"5", true};
-    }
-    methods.push_back(again);
-  }
-  const Comparison comparison = compare_methods(methods, {});
-  ASSERT_EQ(comparison.rows.size(), 4u);
-  EXPECT_FALSE(comparison.rows[2].contrast) << "a baseline of its own";
-  EXPECT_EQ(comparison.rows[3].baseline, "zero_shot_cot-reference");
-  EXPECT_EQ(comparison.rows[3].contrast->seeds.at(0).only_left, 0u);
-  EXPECT_EQ(comparison.rows[1].contrast->seeds.at(0).only_left, 8u);
-  const std::string table = format_table(comparison);
-  EXPECT_THAT(table, HasSubstr("SoftCoT (reference"));
-  EXPECT_THAT(table, HasSubstr("\nscoring)"));
-  EXPECT_THAT(table, HasSubstr("only Zero-shot CoT (reference scoring) right 0"));
-  EXPECT_THAT(table, HasSubstr("flexible, but reference for Zero-shot"));
-  EXPECT_THAT(format_markdown(comparison), HasSubstr("± 0.0 (reference) |"));
-  const Comparison back = comparison_from_json(results_to_json(comparison, {}), "results.json");
-  EXPECT_EQ(back.rows[3].quirks, comparison.rows[3].quirks);
-  EXPECT_EQ(back.rows[3].baseline, "zero_shot_cot-reference");
-  EXPECT_EQ(format_table(back), table);
 }
 
 TEST(ResultTable, McNemarLooksAtAsManySamplesAsBothHave) {

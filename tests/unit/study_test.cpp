@@ -168,7 +168,7 @@ TEST(Study, ReadsASuiteWithItsTitlesPublishedFiguresAndMarks) {
   EXPECT_EQ(study.title, "What people read");
   EXPECT_THAT(labels(study), ElementsAre("Zero-shot CoT", "SoftCoT", "N = 8"));
   EXPECT_THAT(study.left_out,
-              ElementsAre(Field(&LeftOut::reason, "failed: train 6 error[6] not enough memory")));
+              ElementsAre(Field(&LeftOut::reason, "failed: train 6: error[6] not enough memory")));
   EXPECT_THAT(study_markdown(study), AllOf(HasSubstr("published %"), HasSubstr("81.03"),
                                            HasSubstr("Published: A paper.")));
   write(out / "softcot-gsm8k-seed41/cell.cfg", "[train]\nmethod = softcot\nsteps = 6\n");
