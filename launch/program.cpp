@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <initializer_list>
+#include <memory>
 #include <new>
 
 #include "launch/command.h"
@@ -18,6 +19,16 @@
 
 namespace softcot {
 namespace {
+
+/// Where memory has run out, MPI still needs some to end the other ranks with our exit code.
+class MemoryReserve {
+ public:
+  void release() { bytes_.reset(); }
+
+ private:
+  std::unique_ptr<std::byte[]> bytes_{
+      new std::byte[8 << 20]};  // Never touched: address space alone.
+};
 
 int first_number(std::initializer_list<const char*> variables, int otherwise) {
   for (const char* variable : variables) {
@@ -105,7 +116,8 @@ ExitCode dispatch(Invocation& invocation, const std::string& name,
   return find_command(name, commands).run(invocation);
 }
 
-int report_failure(Invocation& invocation) {
+int report_failure(Invocation& invocation, MemoryReserve& reserve) {
+  reserve.release();
   const Failure failure = describe_exception();
   const int status = static_cast<int>(failure.code);
   if (may_report_failure(invocation.rank())) {
@@ -156,10 +168,12 @@ int Invocation::local_size() const {
 }
 
 int run_program(int argc, char** argv, std::span<const Command> commands) {
+  MemoryReserve reserve;
   open_missing_standard_streams();
   use_host_pool();
   bound_kept_products();
-  std::signal(SIGPIPE, SIG_IGN);  // A closed pipe is seen where the write fails.
+  std::signal(SIGPIPE, SIG_IGN);  // A closed pipe is seen where the write fails,
+  std::signal(SIGCHLD, SIG_DFL);  // and how a child ended, whatever our parent ignores.
   std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   const std::string name = arguments.empty() ? "--help" : arguments.front();
   if (!arguments.empty()) arguments.erase(arguments.begin());
@@ -170,7 +184,7 @@ int run_program(int argc, char** argv, std::span<const Command> commands) {
     if (invocation.size() > 1 && invocation.has_world()) invocation.world().abort(0);
     return static_cast<int>(ExitCode::kOk);
   } catch (...) {
-    return report_failure(invocation);
+    return report_failure(invocation, reserve);
   }
 }
 

@@ -17,6 +17,7 @@ namespace {
 
 void require_same_options(Communicator& world, const std::map<std::string, std::string>& values) {
   require_same(world, SOFTCOT_VERSION, "the version of softcot");
+  require_same(world, hash_file("/proc/self/exe"), "the program's file");
   Hasher all;
   for (const auto& [name, value] : values) {
     for (const auto* text : {&name, &value}) {

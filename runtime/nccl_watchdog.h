@@ -70,6 +70,7 @@ class NcclWatchdog {
     Group* group;
     FlightEntry call;
     bool timed_out;
+    nccl::Result error;
   };
 
   nccl::Result call(Group& group, const std::function<nccl::Result()>& function);

@@ -31,8 +31,9 @@ void NcclWatchdog::watch() {
     try {
       fault = find_fault();
     } catch (const std::exception& error) {
-      // The device itself has failed: the owner's thread is told so by its next call.
-      log_warning("collectives are not watched any more: {}", error.what());
+      // The device itself has failed: whoever waits for a collective waits in vain.
+      failure_ = Problem{.what = "the device failed under a collective", .got = error.what()};
+      changed_.notify_all();
       return;
     }
     if (fault) {
@@ -65,9 +66,9 @@ std::optional<NcclWatchdog::Fault> NcclWatchdog::find_fault() {
     }
     FlightEntry last{.group = group.name, .sequence = group.next};
     if (!pending.empty()) last = pending.front().call;
-    if (nccl::is_error(group.error)) return Fault{&group, last, false};
+    if (nccl::is_error(group.error)) return Fault{&group, last, false, group.error};
     if (!pending.empty() && pending.front().deadline < Clock::now()) {
-      return Fault{&group, last, true};
+      return Fault{&group, last, true, group.error};
     }
   }
   if (ended) changed_.notify_all();
@@ -97,7 +98,7 @@ Problem NcclWatchdog::describe(const Fault& fault) const {
       .fix = "look for the rank that stopped or failed first; "};
   if (!fault.timed_out) {
     problem.expected.clear();
-    problem.got = fmt::format("{}; {}", library_.call().GetErrorString(group.error), who);
+    problem.got = fmt::format("{}; {}", library_.call().GetErrorString(fault.error), who);
   }
   problem.fix += folder.empty() ? "--parallel.flight-records DIR writes down what each has called"
                                 : fmt::format("{} has what each called last", folder.string());

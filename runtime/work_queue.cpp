@@ -2,6 +2,8 @@
 
 #include <mpi.h>
 
+#include <exception>
+
 #include "runtime/error.h"
 
 namespace softcot {
@@ -12,6 +14,7 @@ struct WorkQueue::Impl {
   std::int64_t alone = 0;
   std::int64_t* counter = nullptr;
   MPI_Win window = MPI_WIN_NULL;
+  int exceptions = std::uncaught_exceptions();
 };
 
 WorkQueue::WorkQueue(const ProcessWorld& world) : impl_(std::make_unique<Impl>()) {
@@ -32,7 +35,7 @@ WorkQueue::WorkQueue(const ProcessWorld& world) : impl_(std::make_unique<Impl>()
 }
 
 WorkQueue::~WorkQueue() {
-  if (!impl_->shared) return;
+  if (!impl_->shared || std::uncaught_exceptions() > impl_->exceptions) return;
   MPI_Win_unlock_all(impl_->window);
   MPI_Win_free(&impl_->window);
 }

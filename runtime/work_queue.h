@@ -8,9 +8,10 @@
 namespace softcot {
 
 /// Hands out the numbers 0, 1, 2 … once each over all ranks of the job: dynamic sharing of work
-/// whose pieces differ in cost. Making and destroying it is collective over the world; next() is
-/// not, and does not wait for other ranks where they share memory; between nodes it may have to
-/// wait until rank 0 calls MPI, as it does for its own next piece. Throws kResources where MPI
+/// whose pieces differ in cost. Making and destroying it is collective over the world, unless an
+/// exception destroys it: then the job ends, and nobody waits for the others. next() is not
+/// collective, and does not wait for other ranks where they share memory; between nodes it may have
+/// to wait until rank 0 calls MPI, as it does for its own next piece. Throws kResources where MPI
 /// cannot share a counter.
 class WorkQueue {
  public:

@@ -56,6 +56,7 @@ class Precompute {
     if (world_.rank() == 0) lock.emplace(folder);
     groups_.world->barrier();
     const ThoughtCacheWriter writer(folder, key);
+    groups_.world->barrier();  // All have read the manifest before it is taken away.
     const auto blocks = missing_blocks(writer, lock, *groups_.world);
     const auto total = writer.layout().block_count();
     log_info("{}: {} rows × {} thoughts × {} in {}", split.name, key.rows, key.thoughts, key.width,
