@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "runtime/error.h"
+#include "runtime/hash.h"
 
 namespace softcot {
 namespace {
@@ -148,14 +149,30 @@ std::int64_t longest_common_prefix(std::span<const Row> rows) {
   return length;
 }
 
+std::string content_hash(std::span<const Row> rows) {
+  Hasher hasher;
+  for (const Row& row : rows) {
+    hasher.add(static_cast<std::uint64_t>(row.id.size()));
+    hasher.add(row.id);
+    for (const std::int64_t number :
+         {row.thoughts.begin, row.thoughts.count, row.target_begin, row.length()}) {
+      hasher.add(static_cast<std::uint64_t>(number));
+    }
+    hasher.add(std::as_bytes(std::span(row.ids)));
+  }
+  return hasher.hex();
+}
+
 bool row_fits(const Row& row, std::int64_t max_tokens, OnLongRow policy) {
   if (row.length() <= max_tokens) return true;
   if (policy == OnLongRow::kSkip) return false;
-  fail(ExitCode::kInput, {.what = "row longer than the limit",
-                          .where = row.id,
-                          .expected = fmt::format("at most {} tokens", max_tokens),
-                          .got = std::to_string(row.length()),
-                          .fix = "raise the limit, or leave long rows out (on_long_row = skip)"});
+  fail(ExitCode::kInput,
+       {.what = "row longer than the limit",
+        .where = row.id,
+        .expected = fmt::format("at most {} tokens", max_tokens),
+        .got = std::to_string(row.length()),
+        .fix = "raise --data.max-length, or leave the backbone's long rows out with "
+               "--data.on-long-row skip"});
 }
 
 }  // namespace softcot

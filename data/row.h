@@ -91,6 +91,9 @@ class RowBuilder {
 /// thought or first target. 0 for no rows.
 std::int64_t longest_common_prefix(std::span<const Row> rows);
 
+/// Hash of all rows in their order: what a training or an evaluation over them depends on.
+std::string content_hash(std::span<const Row> rows);
+
 enum class OnLongRow {
   kFail,  ///< Error kInput naming the row.
   kSkip,  ///< It is left out, and the caller counts and reports it.

@@ -31,6 +31,13 @@ const Estimate* nll_change(const MethodResult& result) {
   return there ? &result.contrast->nll->relative : nullptr;
 }
 
+std::string skipped_text(const MethodResult& result) {
+  if (result.skipped == 0) return "";
+  return fmt::format(
+      "{} left out: longer than data.max-length.",
+      result.skipped == 1 ? "1 question is" : fmt::format("{} questions are", result.skipped));
+}
+
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
   std::string out = "\"";

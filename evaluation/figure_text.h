@@ -25,6 +25,9 @@ std::string nll_text(const MethodResult& result);
 /// The relative change of the NLL against the baseline; null where nothing was compared.
 const Estimate* nll_change(const MethodResult& result);
 
+/// "3 questions are left out: longer than data.max-length."; empty where none is.
+std::string skipped_text(const MethodResult& result);
+
 /// A field of a CSV file (RFC 4180).
 std::string csv_field(const std::string& text);
 

@@ -7,10 +7,10 @@
 #include <sstream>
 #include <utility>
 
+#include "evaluation/figure_text.h"
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
 #include "runtime/json_file.h"
-#include "runtime/sealed_json.h"
 
 namespace softcot {
 namespace {
@@ -90,8 +90,8 @@ RunSteps read_steps(const std::filesystem::path& metrics) {
   RunSteps run;
   for (std::string text; std::getline(lines, text);) {
     const auto line = parse_json_or_null(text);
-    const bool whole = line.is_object() && line.contains("step") &&
-                       line["step"].is_number_integer() && json_seal(text) != JsonSeal::kBroken;
+    const bool whole =
+        line.is_object() && line.contains("step") && line["step"].is_number_integer();
     if (!whole) {
       ++run.unreadable;
       continue;
@@ -138,6 +138,9 @@ RunRecord read_run(const std::filesystem::path& folder) {
     const nlohmann::json json = read_json_file(path);
     run.comparison = comparison_from_json(json, path.string());
     run.provenance = provenance_from_json(json, path.string());
+    for (const MethodResult& row : run.comparison->rows) {
+      if (row.skipped > 0) run.remarks.push_back(row.title + ": " + skipped_text(row));
+    }
   }
   if (there("samples")) read_sample_files(folder / "samples", run);
   if (!found) {

@@ -21,6 +21,8 @@ struct RunStep {
   std::optional<double> tokens_per_second;
   std::optional<double> heldout_loss;
   std::optional<double> seconds;  ///< That its update took.
+
+  bool operator==(const RunStep&) const = default;
 };
 
 /// Everything a report needs of a run folder. Parts that the run has not made yet are empty.

@@ -197,6 +197,7 @@ MethodResult result_of(const MethodSamples& method, const Scored& own,
   result.quirks = method.quirks;
   result.baseline = method.baseline.empty() ? options.baseline : method.baseline;
   result.questions = questions.size();
+  result.skipped = method.skipped;
   result.nll_per_token = nll_of(questions, options.bootstrap);
   for (const Extractor extractor : kExtractors) {
     result.accuracy[std::string(extractor_name(extractor))] = accuracy_of(questions, extractor);

@@ -27,6 +27,7 @@ struct MethodSamples {
   std::size_t seeds = 1;
   ScoringQuirks quirks = {};  ///< Under which they are read and counted.
   std::string baseline = {};  ///< The method they are compared with; empty for the comparison's.
+  std::size_t skipped = 0;    ///< Questions that it was not asked, as their rows are too long.
 };
 
 /// How often a method was right, over questions (a question's value is the mean of its samples).
@@ -59,6 +60,7 @@ struct MethodResult {
   ScoringQuirks quirks;
   std::string baseline;  ///< Of `contrast`.
   std::size_t questions = 0;
+  std::size_t skipped = 0;  ///< Besides them: MethodSamples::skipped.
   std::size_t samples = 0;
   std::optional<Estimate> nll_per_token;     ///< Nats; 95 % interval over questions.
   std::map<std::string, Accuracy> accuracy;  ///< By extractor name: all three.

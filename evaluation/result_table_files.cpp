@@ -117,7 +117,12 @@ std::string format_markdown(const Comparison& comparison) {
                                                      percent(found->second.standard_error), by);
     out += row.contrast ? fmt::format(" {:.3g} |\n", row.contrast->mcnemar_p) : " – |\n";
   }
-  return out + voting_markdown(comparison);
+  out += voting_markdown(comparison);
+  for (const MethodResult& row : comparison.rows) {
+    if (row.skipped == 0) continue;
+    out += fmt::format("\n{}: {}\n", markdown_cell(row.title), skipped_text(row));
+  }
+  return out;
 }
 
 }  // namespace softcot

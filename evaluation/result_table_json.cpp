@@ -60,6 +60,7 @@ Json to_json(const MethodResult& row) {
                {"samples", row.samples},
                {"mean_new_tokens", row.mean_new_tokens},
                {"truncated", row.truncated}};
+  if (row.skipped > 0) json["skipped_questions"] = row.skipped;
   if (row.quirks != ScoringQuirks{}) json["compat"] = quirk_list(row.quirks);
   json["baseline"] = row.baseline;
   if (row.nll_per_token) json["nll_per_token"] = to_json(*row.nll_per_token);
@@ -156,6 +157,7 @@ MethodResult to_row(const Reader& reader, const std::string& baseline) {
   row.method = reader.get<std::string>("method");
   row.title = reader.get<std::string>("title");
   row.questions = reader.get<std::size_t>("questions");
+  if (reader.has("skipped_questions")) row.skipped = reader.get<std::size_t>("skipped_questions");
   row.samples = reader.get<std::size_t>("samples");
   row.mean_new_tokens = reader.get<double>("mean_new_tokens");
   row.truncated = reader.get<std::size_t>("truncated");
@@ -242,6 +244,16 @@ Comparison comparison_from_json(const nlohmann::json& json, const std::string& w
   for (std::size_t i = 0; i < methods.size(); ++i) {
     const std::string place = where + " method " + std::to_string(i);
     comparison.rows.push_back(to_row({methods[i], place}, comparison.options.baseline));
+  }
+  for (const MethodResult& row : comparison.rows) {
+    if (!row.contrast || !row.contrast->nll) continue;
+    const auto baseline =
+        std::find_if(comparison.rows.begin(), comparison.rows.end(),
+                     [&](const MethodResult& other) { return other.method == row.baseline; });
+    const bool alone = baseline == comparison.rows.end();
+    if (!row.nll_per_token || !(alone || baseline->nll_per_token)) {
+      reader.refuse("methods", "an nll_per_token of each method with an nll_difference");
+    }
   }
   return comparison;
 }

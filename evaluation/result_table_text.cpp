@@ -200,7 +200,7 @@ std::string format_table(const Comparison& comparison) {
           by_seed(contrast, &Discordance::only_right), contrast.mcnemar_p);
     }
     if (words.back() == ',') words.back() = '.';
-    out += paragraph(words + over_seeds(row));
+    out += paragraph(words + over_seeds(row) + (row.skipped > 0 ? " " + skipped_text(row) : ""));
   }
   return out;
 }

@@ -19,6 +19,8 @@ namespace softcot {
 struct ExtractedAnswer {
   std::optional<std::string> answer;
   bool correct = false;
+
+  bool operator==(const ExtractedAnswer&) const = default;
 };
 
 /// One generated continuation of one question.
@@ -41,6 +43,7 @@ struct Sample {
   std::int64_t target_tokens = 0;
 
   const ExtractedAnswer& read_by(Extractor extractor) const;
+  bool operator==(const Sample&) const = default;
 };
 
 /// Fills the three extracted answers from `text` and `reference`.

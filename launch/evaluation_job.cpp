@@ -45,10 +45,11 @@ EvaluationJob::EvaluationJob(const RunOptions& run, const ProcessGroups& groups)
   provenance_.versions["softcot"] = SOFTCOT_VERSION;
 }
 
-void EvaluationJob::run(const Contestant& contestant) {
+std::size_t EvaluationJob::run(const Contestant& contestant) {
   open_backbone();
   if (contestant.method->written) provenance_.prompt_hash = prompt_.written_hash();
   auto questions = questions_of(contestant);
+  const std::size_t skipped = split_.records.size() - questions.size();
   const SampleParts parts{run_.folder / "samples", contestant.name, sample_key(contestant)};
   const bool first = groups_.world->rank() == 0;
   if (first) {
@@ -82,11 +83,11 @@ void EvaluationJob::run(const Contestant& contestant) {
   if (log) log->flush();
   log.reset();
   const auto new_tokens = reduce_scalar(*groups_.world, work.new_tokens, ReduceOp::kSum);
-  if (!first) return;
+  if (!first) return skipped;
   parts.merge();
   const auto all = static_cast<std::int64_t>(questions.size()) * options.seeds * options.samples;
   const auto rows = all - static_cast<std::int64_t>(completed.size());
-  if (rows <= 0) return;
+  if (rows <= 0) return skipped;
   append_work(RunPaths{run_.folder}.work(),
               {.command = "evaluate",
                .method = contestant.name,
@@ -98,6 +99,7 @@ void EvaluationJob::run(const Contestant& contestant) {
                .threads = at::get_num_threads(),
                .device = backbone_->device().is_cpu() ? "cpu" : "cuda",
                .machine = {}});
+  return skipped;
 }
 
 /// The backbone as it was given: full fine-tuning of another contestant is undone.
@@ -118,6 +120,7 @@ void EvaluationJob::open_trained(const Contestant& contestant) {
   trained_.emplace(load_trained(trained_folder(run_), backbone_->config(), step));
   require_trained_with(*trained_, "method", method.name, trained_->method());
   require_backbone(*trained_, backbone_hash_);
+  require_tokenizer(*trained_, text_.tokenizer);
   provenance_.trained_on = task_of_run(trained_folder(run_));
   log_info("{} from {}, trained on {}, evaluated on {}", method.title,
            trained_->checkpoint.string(), provenance_.trained_on, run_.data.task);
@@ -131,9 +134,8 @@ void EvaluationJob::note_trained() {
   const bool full = method_of(trained_->method()).full;
   provenance_.parameters["trained"] =
       full ? backbone_->parameters() : trained_->parts.parameter_count();
-  const auto thoughts = trained_->identity.find("thoughts");
-  if (thoughts != trained_->identity.end() && thoughts->contains("dataset_hash")) {
-    provenance_.data_hashes["trained on"] = thoughts->at("dataset_hash").get<std::string>();
+  if (const auto rows = trained_->identity.find("rows"); rows != trained_->identity.end()) {
+    provenance_.data_hashes["trained on"] = rows->at("hash").get<std::string>();
   }
 }
 
@@ -274,15 +276,14 @@ std::string EvaluationJob::sample_key(const Contestant& contestant) const {
   const auto options = question_options(contestant);
   const auto& generation = options.generation;
   std::string key = fmt::format(
-      "{} {} {} {} {} {} {} {} {} {} {} {} {}", method.name, backbone_hash_,
-      toString(run_.model.load.dtype), prompt_.content_hash(), split_.content_hash(),
-      run_.data.max_length, method.placeholders ? run_.thoughts.count_in_evaluation() : 0,
+      "{} {} {} {} {} {} {} {} {} {} {} {} {} {}", method.name, backbone_hash_,
+      text_.tokenizer.content_hash(), toString(run_.model.load.dtype), prompt_.content_hash(),
+      content_hash(rows_), run_.data.max_length,
+      method.placeholders ? run_.thoughts.count_in_evaluation() : 0,
       trained_ ? trained_->content_hash : "", generation.max_new_tokens,
       generation.sampling.temperature, generation.sampling.top_p, options.seed, kExtractorVersion);
   if (options.seeds > 1) key += fmt::format(" {}", options.samples);
-  if (method.written) {
-    for (const Row& row : rows_) key += hash_bytes(std::as_bytes(std::span(row.ids)));
-  }
+  if (method.projection) key += " " + provenance_.data_hashes.at("thoughts");
   if (contestant.quirks != ScoringQuirks{}) key += " " + quirks_name(contestant.quirks);
   return hash_bytes(key);
 }

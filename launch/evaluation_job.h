@@ -25,9 +25,9 @@ class EvaluationJob {
   /// over the world.
   EvaluationJob(const RunOptions& run, const ProcessGroups& groups);
 
-  /// Answers what the contestant's sample file lacks: afterwards it holds all samples. Collective
-  /// over the world.
-  void run(const Contestant& contestant);
+  /// Answers what the contestant's sample file lacks: afterwards it holds all samples. Returns how
+  /// many questions are left out as too long. Collective over the world.
+  std::size_t run(const Contestant& contestant);
 
   /// What the contestants so far were made from.
   const Provenance& provenance() const { return provenance_; }

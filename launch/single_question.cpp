@@ -108,6 +108,7 @@ void answer_question(Invocation& invocation, RunOptions& run, const SingleQuesti
     thinking = load_thinking(run, question, prompt, text.config);
     const TrainedRun& trained = thinking->trained;
     require_backbone(trained, model_hash(text.path, *groups.world));
+    require_tokenizer(trained, text.tokenizer);
     const at::NoGradGuard no_grad;
     at::Tensor states;
     if (trained.parts.projection) states = states_of(run, *thinking, record, prompt, groups);

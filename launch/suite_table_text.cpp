@@ -61,12 +61,24 @@ std::string format_grid(const Grid& grid) {
   return out;
 }
 
+/// "gsm8k, SoftCoT: 3 questions are left out …" for each row of which some are.
+std::vector<std::string> skipped_lines(const SuiteTable& table) {
+  std::vector<std::string> lines;
+  for (const SuiteRow& row : table.rows) {
+    if (!row.result || row.result->skipped == 0) continue;
+    lines.push_back(
+        fmt::format("{}, {}: {}", row.task, row.entry.title, skipped_text(*row.result)));
+  }
+  return lines;
+}
+
 }  // namespace
 
 std::string format_suite(const Suite& suite, const SuiteTable& table) {
   std::string out = suite.title + "\n";
   for (const Grid& grid : suite_grids(suite, table)) out += "\n" + format_grid(grid);
   out += "\n" + paragraph(kWords);
+  for (const std::string& line : skipped_lines(table)) out += paragraph(line);
   if (!suite.source.empty()) out += paragraph("paper: " + suite.source);
   for (const MissingCell& cell : table.missing) {
     out += paragraph(fmt::format("missing: {}: {}", cell.folder, cell.reason));
@@ -78,6 +90,7 @@ std::string suite_markdown(const Suite& suite, const SuiteTable& table) {
   std::string out = "# " + suite.title + "\n";
   for (const Grid& grid : suite_grids(suite, table)) out += "\n" + markdown_grid(grid);
   out += fmt::format("\n{}\n", kWords);
+  for (const std::string& line : skipped_lines(table)) out += "\n" + markdown_cell(line) + "\n";
   if (!suite.source.empty()) out += "\npaper: " + suite.source + "\n";
   if (!table.missing.empty()) out += "\n## Missing\n\n";
   for (const MissingCell& cell : table.missing) {

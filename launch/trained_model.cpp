@@ -114,26 +114,30 @@ std::string trained_hash(const LoadedCheckpoint& checkpoint) {
 }  // namespace
 
 nlohmann::json run_identity(const RunOptions& run, const std::optional<ThoughtCacheKey>& key,
-                            const PromptTemplate& prompt, const std::string& backbone_hash,
+                            const PromptTemplate& prompt, const TextModel& backbone,
+                            const std::string& backbone_hash, const TrainingContents& contents,
                             const std::vector<Stage>& stages,
                             const std::optional<TrainedRun>& initial) {
   const Method& method = method_of(run.method);
   const auto& train = run.train;
-  nlohmann::json identity = {
-      {"method", method.name},
-      {"backbone", {{"hash", backbone_hash}, {"dtype", toString(run.model.load.dtype)}}},
-      {"prompt_hash", prompt.content_hash()},
-      {"max_length", run.data.max_length},
-      {"train",
-       {{"steps", train.steps},
-        {"epochs", train.steps > 0 ? 0.0 : train.epochs},
-        {"batch", train.batch},
-        {"learning_rate", train.optimizer.learning_rate},
-        {"weight_decay", train.optimizer.weight_decay},
-        {"clip", train.optimizer.clip},
-        {"schedule", schedule_name(train.schedule.kind)},
-        {"warmup_steps", train.schedule.warmup_steps},
-        {"seed", train.seed}}}};
+  nlohmann::json identity = {{"method", method.name},
+                             {"backbone",
+                              {{"hash", backbone_hash},
+                               {"tokenizer", backbone.tokenizer.content_hash()},
+                               {"dtype", toString(run.model.load.dtype)}}},
+                             {"prompt_hash", prompt.content_hash()},
+                             {"rows", {{"count", contents.rows}, {"hash", contents.hash}}},
+                             {"max_length", run.data.max_length},
+                             {"train",
+                              {{"steps", train.steps},
+                               {"epochs", train.steps > 0 ? 0.0 : train.epochs},
+                               {"batch", train.batch},
+                               {"learning_rate", train.optimizer.learning_rate},
+                               {"weight_decay", train.optimizer.weight_decay},
+                               {"clip", train.optimizer.clip},
+                               {"schedule", schedule_name(train.schedule.kind)},
+                               {"warmup_steps", train.schedule.warmup_steps},
+                               {"seed", train.seed}}}};
   if (method.placeholders) identity["placeholders"] = run.thoughts.count;
   if (run.data.quirks != TrainingQuirks{}) identity["compat"] = quirks_name(run.data.quirks);
   if (key) {
@@ -290,6 +294,13 @@ void require_backbone(const TrainedRun& trained, const std::string& hash) {
   if (!trained.identity.contains("backbone")) return;  // an adapter that another program made
   require_trained_with(trained, "backbone", hash,
                        trained.identity.at("backbone").at("hash").get<std::string>());
+}
+
+void require_tokenizer(const TrainedRun& trained, const Tokenizer& tokenizer) {
+  const auto& backbone = trained.identity.value("backbone", nlohmann::json::object());
+  if (!backbone.contains("tokenizer")) return;  // an adapter does not say
+  require_trained_with(trained, "tokenizer", tokenizer.content_hash(),
+                       backbone.at("tokenizer").get<std::string>());
 }
 
 void require_assistant(const TrainedRun& trained, const std::string& hash, std::int64_t layers) {

@@ -12,6 +12,7 @@
 #include "data/prompt.h"
 #include "data/row.h"
 #include "data/thought_cache_key.h"
+#include "launch/run_data.h"
 #include "launch/run_options.h"
 #include "model/trained_parts.h"
 #include "trainer/curriculum.h"
@@ -28,12 +29,19 @@ struct TrainedRun {
   std::string method() const { return identity.at("method").get<std::string>(); }
 };
 
+/// The rows that a run trains on, those of all stages of a curriculum.
+struct TrainingContents {
+  std::int64_t rows = 0;  ///< Of the first stage.
+  std::string hash;
+};
+
 /// What decides the outcome of a training run, as its checkpoints record it: a resume must agree in
 /// all of it. Ranks and switches that only save work are not part of it.
 /// `key` is that of the training rows' thoughts, for methods with an assistant; `stages` are those
 /// of Coconut's curriculum; `initial` is the adapter that the training begins with.
 nlohmann::json run_identity(const RunOptions& run, const std::optional<ThoughtCacheKey>& key,
-                            const PromptTemplate& prompt, const std::string& backbone_hash,
+                            const PromptTemplate& prompt, const TextModel& backbone,
+                            const std::string& backbone_hash, const TrainingContents& contents,
                             const std::vector<Stage>& stages,
                             const std::optional<TrainedRun>& initial = {});
 
@@ -79,6 +87,7 @@ void require_trained_with(const TrainedRun& trained, const std::string& what,
                           const std::string& now, const std::string& then);
 /// That of a model's hash, and for the assistant of the layers it ran with.
 void require_backbone(const TrainedRun& trained, const std::string& hash);
+void require_tokenizer(const TrainedRun& trained, const Tokenizer& tokenizer);
 void require_assistant(const TrainedRun& trained, const std::string& hash, std::int64_t layers);
 
 }  // namespace softcot

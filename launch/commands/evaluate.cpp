@@ -77,12 +77,12 @@ ExitCode run_evaluate(Invocation& invocation) {
   std::vector<MethodSamples> samples;
   const RunPaths paths{run.folder};
   for (const Contestant& contestant : all_contestants(run)) {
-    job.run(contestant);
+    const std::size_t skipped = job.run(contestant);
     if (world.rank() != 0) continue;
     samples.push_back({contestant.name, contestant.title,
                        read_samples(paths.samples(contestant.name)),
                        static_cast<std::size_t>(contestant.greedy ? 1 : run.evaluate.seeds),
-                       contestant.quirks, contestant.baseline});
+                       contestant.quirks, contestant.baseline, skipped});
   }
   if (world.rank() != 0) return ExitCode::kOk;
   ComparisonOptions how;

@@ -17,6 +17,7 @@
 #include "launch/threads.h"
 #include "launch/trained_model.h"
 #include "runtime/error.h"
+#include "runtime/hash.h"
 #include "runtime/log.h"
 #include "runtime/stop_signal.h"
 #include "runtime/time_limit.h"
@@ -59,11 +60,9 @@ TrainingRows open_rows(const Sources& from, const Split& split, std::int64_t sta
   return {key, std::move(rows.rows), std::move(thoughts)};
 }
 
-/// The stages of a run over so many rows; one unless the method has a curriculum.
-std::vector<Stage> stages_of(const RunOptions& run, const Split& split) {
+/// The stages of Coconut. An epoch goes over all questions: each stage may leave out others.
+std::vector<Stage> curriculum_stages(const RunOptions& run, const Split& split) {
   const auto rows = static_cast<std::int64_t>(split.records.size());
-  const std::int64_t total = total_steps(run.train, rows);
-  if (!method_of(run.method).coconut) return {{0, total}};
   std::size_t longest = 0;
   for (const Record& record : split.records) {
     longest = std::max(longest, record.rationale_steps.size());
@@ -73,9 +72,36 @@ std::vector<Stage> stages_of(const RunOptions& run, const Split& split) {
          {.what = "a stage of Coconut beyond the rationales' steps",
           .where = "coconut.max-stage",
           .expected = fmt::format("at most {}, the steps of the longest", longest),
-          .got = std::to_string(run.coconut.max_stage)});
+          .got = std::to_string(run.coconut.max_stage),
+          .fix = fmt::format("give --coconut.max-stage {}", longest)});
   }
-  return Curriculum(run.coconut).schedule(total, rows, run.train.batch);
+  return Curriculum(run.coconut).schedule(total_steps(run.train, rows), rows, run.train.batch);
+}
+
+/// What is trained on, stage by stage; one stage unless the method has a curriculum.
+struct StagedRows {
+  std::vector<Stage> stages;
+  std::deque<TrainingRows> rows;  ///< Of each stage.
+
+  TrainingContents contents() const {
+    Hasher hasher;
+    for (const TrainingRows& each : rows) hasher.add(content_hash(each.rows));
+    return {static_cast<std::int64_t>(rows.front().rows.size()), hasher.hex()};
+  }
+};
+
+StagedRows open_stages(const Sources& from, const Split& split) {
+  StagedRows made;
+  if (method_of(from.run.method).coconut) {
+    made.stages = curriculum_stages(from.run, split);
+    for (const Stage& stage : made.stages) {
+      made.rows.push_back(open_rows(from, split, stage.number));
+    }
+  } else {
+    const auto& rows = made.rows.emplace_back(open_rows(from, split, 0)).rows;
+    made.stages = {{0, total_steps(from.run.train, static_cast<std::int64_t>(rows.size()))}};
+  }
+  return made;
 }
 
 }  // namespace
@@ -126,14 +152,15 @@ ExitCode run_train(Invocation& invocation) {
   const Sources heldout_sources{run, heldout_builder, assistant, assistant_hash, prompt};
   const Split train = train_split(run.data);
   const auto eval = eval_split(run.data);
-  const auto schedule = stages_of(run, train);
-  std::deque<TrainingRows> rows;
+  StagedRows staged = open_stages(sources, train);
+  std::deque<TrainingRows> heldout;
   std::vector<TrainStage> stages;
-  for (const Stage& stage : schedule) {
-    stages.push_back({stage, &rows.emplace_back(open_rows(sources, train, stage.number)).thoughts});
+  for (std::size_t i = 0; i < staged.stages.size(); ++i) {
+    const Stage& stage = staged.stages[i];
+    stages.push_back({stage, &staged.rows[i].thoughts});
     if (!eval) continue;
     stages.back().heldout =
-        &rows.emplace_back(open_rows(heldout_sources, *eval, stage.number)).thoughts;
+        &heldout.emplace_back(open_rows(heldout_sources, *eval, stage.number)).thoughts;
   }
 
   // 3. The frozen backbone and what is trained beside it.
@@ -142,7 +169,7 @@ ExitCode run_train(Invocation& invocation) {
   SoftPromptModel model(backbone, run.train.work);
   if (parts.lora) model.set_lora(&*parts.lora);
   if (!parts.lora && !backbone.trains_weights()) {
-    model.share_prefix(shared_prefix(rows.front().rows));  // nothing in it is trained
+    model.share_prefix(shared_prefix(staged.rows.front().rows));  // nothing in it is trained
   }
   log_info("{}: training {} parameters, {} frozen", method_of(run.method).title,
            parts.parameter_count(), backbone.trains_weights() ? 0 : backbone.parameters());
@@ -153,7 +180,8 @@ ExitCode run_train(Invocation& invocation) {
                  {.metrics = paths.metrics(),
                   .checkpoints = paths.checkpoints(),
                   .tensorboard = run.train.tensorboard ? paths.tensorboard() : ""},
-                 run_identity(run, rows.front().key, prompt, backbone_hash, schedule, adapter));
+                 run_identity(run, staged.rows.front().key, prompt, text, backbone_hash,
+                              staged.contents(), staged.stages, adapter));
   if (run.resume) loop.resume();
   if (folder) {
     count_restart(run.folder, "train", [&] { return static_cast<std::uint64_t>(loop.step()); });
@@ -175,8 +203,8 @@ ExitCode run_train(Invocation& invocation) {
                                .machine = {}});
   }
   if (end == TrainEnd::kStopped) return ExitCode::kStopped;
-  log_info("trained {} steps; next: softcot evaluate --run.folder {}", loop.total(),
-           run.folder.string());
+  log_info("trained {} steps; next: softcot evaluate with the same options and --run.folder {}",
+           loop.total(), run.folder.string());
   return ExitCode::kOk;
 }
 

@@ -134,6 +134,36 @@ TEST_P(MethodsResume, GoesOnToTheSameNumbersAndIsEvaluated) {
   EXPECT_EQ(answer.status, 0) << answer.err;
 }
 
+TEST_P(MethodsResume, OtherRowsOrAnotherTokenizerAreRefused) {
+  JobOptions crash;
+  crash.environment["SOFTCOT_CRASH_AT"] = "train.step#3";
+  ASSERT_EQ(run_softcot(train("other"), crash).status, 128 + SIGKILL);
+  expect_refused(train("other", {"--resume", "--data.limit", "20"}), 5,
+                 {"rows.count", "expected 20, got 24"});
+
+  // One word of one rationale, under the same name.
+  const auto questions = project_->path("train.jsonl");
+  const std::string before = slurp(questions);
+  std::string edited = before;
+  const auto sum = edited.find('=');
+  edited[edited.find_last_of("0123456789", sum)] ^= 1;
+  spill(questions, edited);
+  expect_refused(train("other", {"--resume"}), 5, {"rows.hash"});
+  spill(questions, before);
+  ASSERT_EQ(run_softcot(train("other", {"--resume"})).status, 0);
+
+  // Two pieces of text change their numbers.
+  const auto tokenizer = project_->path("backbone") / "tokenizer.json";
+  const std::string vocabulary = slurp(tokenizer);
+  auto json = nlohmann::json::parse(vocabulary);
+  std::swap(json["model"]["vocab"]["x"], json["model"]["vocab"]["y"]);
+  spill(tokenizer, json.dump());
+  expect_refused(train("other", {"--resume"}), 5, {"backbone.tokenizer"});
+  expect_refused(project_->call_in(name("other"), "evaluate", {"--method", GetParam().method}), 5,
+                 {"another tokenizer"});
+  spill(tokenizer, vocabulary);
+}
+
 INSTANTIATE_TEST_SUITE_P(Methods, MethodsResume, ::testing::ValuesIn(variants()),
                          [](const auto& parameter) { return std::string(parameter.param.name); });
 

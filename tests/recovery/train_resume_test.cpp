@@ -220,8 +220,8 @@ TEST_F(TrainResume, AWriterThatDiesAmongRanksChangesNothing) {
 
 TEST_F(TrainResume, OtherNumbersOfReplicasSeeTheSameRows) {
   const std::string run = new_run();
-  ASSERT_EQ(train(run, kAlone, {}, crash_after(5)).status, kKilled);
-  ASSERT_NE(train(run, {2, 1}, {"--resume"}, crash_after(5)).status, 0);
+  ASSERT_NE(train(run, {2, 1}, {}, crash_after(5)).status, 0);
+  ASSERT_NE(train(run, {4, 1}, {"--resume"}, crash_after(5)).status, 0);
   finish(run, kAlone);
   const TrainOutcome& expected = whole(kAlone);
   const TrainOutcome got = outcome_of(run);
@@ -232,7 +232,7 @@ TEST_F(TrainResume, OtherNumbersOfReplicasSeeTheSameRows) {
     largest = std::max(largest, std::abs(got.losses[i] / expected.losses[i] - 1));
   }
   EXPECT_LT(largest, 1e-5);
-  std::cout << "1 → 2 → 1 replicas: losses differ by " << largest << " relative\n";
+  std::cout << "2 → 4 → 1 replicas: losses differ by " << largest << " relative\n";
 }
 
 TEST_F(TrainResume, AnotherRunIsRefusedAndNothingChanges) {

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <fstream>
 
+#include "support/files.h"
 #include "support/job.h"
 #include "support/tiny_tokenizer.h"
 
@@ -74,6 +76,19 @@ void make_tiny_model(const std::filesystem::path& folder, const std::string& fix
     }
   }
   write_text(folder / "tokenizer.json", tiny_tokenizer_json(special_tokens_of(fixture)).dump());
+}
+
+void put_float(const std::filesystem::path& weights, const std::string& tensor, std::size_t element,
+               float value) {
+  std::string bytes = slurp(weights);
+  std::uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  const auto description = nlohmann::json::parse(bytes.substr(sizeof header, header)).at(tensor);
+  ASSERT_EQ(description["dtype"], "F32");
+  const std::size_t begin = description["data_offsets"][0];
+  std::memcpy(bytes.data() + sizeof header + header + begin + element * sizeof value, &value,
+              sizeof value);
+  spill(weights, bytes);
 }
 
 void write_questions(const std::filesystem::path& file, int first, int count) {

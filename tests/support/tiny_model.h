@@ -12,6 +12,10 @@ namespace softcot::test {
 /// a byte-level tokenizer with the special tokens of its family: ChatML for Llama's architecture.
 void make_tiny_model(const std::filesystem::path& folder, const std::string& fixture);
 
+/// Changes one number of a float32 tensor in a safetensors file.
+void put_float(const std::filesystem::path& weights, const std::string& tensor, std::size_t element,
+               float value);
+
 /// Writes `count` short sums as GSM8K lines, of different lengths; the first is sum number `first`,
 /// and sums of different numbers differ.
 void write_questions(const std::filesystem::path& file, int first, int count);

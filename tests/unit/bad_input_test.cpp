@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstring>
 #include <fstream>
 #include <limits>
 #include <memory>
@@ -22,25 +21,13 @@ using ::testing::IsEmpty;
 
 using Words = std::vector<std::string>;
 
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+
 void edit_json(const std::filesystem::path& file,
                const std::function<void(nlohmann::json&)>& edit) {
   nlohmann::json json = nlohmann::json::parse(slurp(file));
   edit(json);
   spill(file, json.dump());
-}
-
-/// Makes one float of a float32 tensor no number.
-void put_nan(const std::filesystem::path& weights, const std::string& tensor, std::size_t element) {
-  std::string bytes = slurp(weights);
-  std::uint64_t header = 0;
-  std::memcpy(&header, bytes.data(), sizeof header);
-  const auto description = nlohmann::json::parse(bytes.substr(sizeof header, header)).at(tensor);
-  ASSERT_EQ(description["dtype"], "F32");
-  const std::size_t begin = description["data_offsets"][0];
-  const float nan = std::numeric_limits<float>::quiet_NaN();
-  std::memcpy(bytes.data() + sizeof header + header + begin + element * sizeof nan, &nan,
-              sizeof nan);
-  spill(weights, bytes);
 }
 
 class BadInput : public ::testing::Test {
@@ -212,7 +199,7 @@ TEST_F(BadInput, RowLongerThanTheLimit) {
 
 TEST_F(BadInput, CacheOfAnotherAssistantNumberOrPrompt) {
   const std::string assistant = copy_of("assistant", "other-assistant");
-  put_nan(assistant + "/model.safetensors", "model.norm.weight", 0);
+  put_float(assistant + "/model.safetensors", "model.norm.weight", 0, kNaN);
   std::string prompts = slurp(shared_->path("prompts.txt"));
   prompts.replace(prompts.find("Make {n} notes"), 4, "Give");
   spill(shared_->path("other.txt"), prompts);
@@ -246,7 +233,7 @@ TEST_F(BadInput, UnfinishedAndDamagedCaches) {
 
 TEST_F(BadInput, LossThatIsNoNumberNamesStepAndRows) {
   const std::string model = copy_of("backbone", "nan");
-  put_nan(model + "/model.safetensors", "model.embed_tokens.weight", '~' * 64 + 5);
+  put_float(model + "/model.safetensors", "model.embed_tokens.weight", '~' * 64 + 5, kNaN);
   std::string questions = slurp(shared_->path("train.jsonl"));
   // One question brings the token whose embedding is no number.
   questions.replace(questions.find("Tom has 9 "), 9, "Tom has ~");
@@ -268,7 +255,8 @@ TEST_F(BadInput, LossThatIsNoNumberNamesStepAndRows) {
 
 TEST_F(BadInput, AnswersAreNotMadeOfWhatIsNoNumber) {
   const std::string model = copy_of("backbone", "nan-answers");
-  put_nan(model + "/model.safetensors", "lm_head.weight", 64 * 300 + 5);  // of a token never met
+  put_float(model + "/model.safetensors", "lm_head.weight", 64 * 300 + 5,
+            kNaN);  // of a token never met
   for (const int count : {0, 2}) {
     expect_refused(shared_->call_in("run", "evaluate",
                                     {"--model", model, "--evaluate.methods", "zero_shot_cot"}),
@@ -288,7 +276,7 @@ TEST_F(BadInput, AnswersAreNotMadeOfWhatIsNoNumber) {
 
 TEST_F(BadInput, ThoughtsThatAreNoNumbersAreNotCached) {
   const std::string model = copy_of("assistant", "nan-assistant");
-  put_nan(model + "/model.safetensors", "model.norm.weight", 3);
+  put_float(model + "/model.safetensors", "model.norm.weight", 3, kNaN);
   const auto caches = shared_->path("nan-caches");
   expect_refused(precompute({"--assistant", model, "--thoughts.cache", caches}), 7, {"not finite"});
   for (const std::string& name : names_below(caches)) {

@@ -105,7 +105,9 @@ TEST(ResultTable, TextFitsAHundredColumnsAndShowsTheFigures) {
 TEST(ResultTable, ResultsFileGivesBackTheComparison) {
   const test::TemporaryFolder folder;
   const auto path = folder.path() / "results.json";
-  const Comparison comparison = compare_methods(two_methods(), {});
+  auto methods = two_methods();
+  methods[1].skipped = 3;
+  const Comparison comparison = compare_methods(methods, {});
   const Provenance provenance{.config_hash = "c0",
                               .prompt_hash = "p0",
                               .model_hashes = {{"backbone", "b0"}},
@@ -117,6 +119,11 @@ TEST(ResultTable, ResultsFileGivesBackTheComparison) {
   const Provenance made_of = provenance_from_json(json, path.string());
   EXPECT_EQ(results_to_json(back, made_of).dump(), results_to_json(comparison, provenance).dump());
   EXPECT_EQ(made_of.model_hashes.at("backbone"), "b0");
+  EXPECT_FALSE(json["methods"][0].contains("skipped_questions"));
+  EXPECT_EQ(json["methods"][1]["skipped_questions"], 3);
+  const std::string said = "3 questions are left out: longer than data.max-length.";
+  EXPECT_THAT(format_markdown(back), HasSubstr("\nSoftCoT: " + said));
+  EXPECT_EQ(format_table(back), format_table(comparison));
 
   for (const char* key : {"schema", "baseline", "methods", "bootstrap", "headline_extractor"}) {
     nlohmann::json damaged = json;

@@ -241,8 +241,8 @@ SuiteRow row(const std::string& title, const std::string& task, const std::strin
                                      .prompt_hash = "p",
                                      .model_hashes = {{"backbone", "b"}},
                                      .versions = {},
-                                     .trained_parameters = {"projection.weight [576, 576]",
-                                                            "projection.bias [576]"}}});
+                                     .trained_parameters = {},
+                                     .parameters = {{"trained", 332352}}}});
   return row;
 }
 
@@ -276,7 +276,9 @@ std::size_t columns(const std::string& line) {
 
 TEST(SuiteTables, FitATerminal) {
   const Suite suite = wide_suite();
-  const std::string text = format_suite(suite, wide_table(suite));
+  SuiteTable table = wide_table(suite);
+  table.rows[1].result->skipped = 3;
+  const std::string text = format_suite(suite, table);
   std::istringstream lines(text);
   std::size_t widest = 0;
   for (std::string line; std::getline(lines, line);) {
@@ -289,6 +291,8 @@ TEST(SuiteTables, FitATerminal) {
                           HasSubstr("32 / 16"), HasSubstr("332k"), HasSubstr("0.00012"),
                           HasSubstr("Transfer, accuracy %"),
                           HasSubstr("missing: lora-aqua-seed41: failed: train 3")));
+  EXPECT_THAT(text, HasSubstr("\ngsm8k, LoRA: 3 questions are left out"));
+  EXPECT_THAT(suite_markdown(suite, table), HasSubstr("\ngsm8k, LoRA: 3 questions are left out"));
 }
 
 TEST(SuiteTables, AMatrixHasEachTaskInItsColumn) {
