@@ -5,6 +5,7 @@
 
 #include "runtime/atomic_file.h"
 #include "runtime/json_file.h"
+#include "runtime/log.h"
 #include "runtime/sealed_json.h"
 
 namespace softcot {
@@ -26,10 +27,12 @@ std::map<std::string, std::string> read_prompts(const std::filesystem::path& fil
   std::ifstream lines(file);
   for (std::string text; std::getline(lines, text);) {
     const auto line = parse_json_or_null(text);
-    if (!line.is_object() || !line.contains("prompt_hash") || !line.contains("prompt")) continue;
-    if (json_seal(text) == JsonSeal::kBroken) continue;
-    if (!line["prompt_hash"].is_string() || !line["prompt"].is_string()) continue;
-    texts.emplace(line["prompt_hash"].get<std::string>(), line["prompt"].get<std::string>());
+    try {
+      texts.emplace(require<std::string>(line, "prompt_hash", file.string()),
+                    require<std::string>(line, "prompt", file.string()));
+    } catch (const Error&) {
+      log_warning("{}: a torn or damaged prompt is left out", file.string());
+    }
   }
   return texts;
 }

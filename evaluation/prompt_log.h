@@ -19,7 +19,8 @@ struct PromptText {
 /// rank 0. Throws as AtomicFile does.
 void write_prompts(const std::filesystem::path& file, const std::vector<PromptText>& prompts);
 
-/// Texts by prompt hash; empty where there is no file. Lines that cannot be read are left out.
+/// Texts by prompt hash; empty where there is no file. Lines that cannot be read are left out with
+/// a warning.
 std::map<std::string, std::string> read_prompts(const std::filesystem::path& file);
 
 }  // namespace softcot

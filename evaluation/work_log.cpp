@@ -4,12 +4,12 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "runtime/gpus.h"
 #include "runtime/host_name.h"
 #include "runtime/json_file.h"
 #include "runtime/log.h"
+#include "runtime/processors.h"
 #include "runtime/sealed_json.h"
 
 namespace softcot {
@@ -25,8 +25,8 @@ std::string this_machine(const std::string& device) {
     break;
   }
   const std::string gpu = device == "cuda" ? first_gpu_model() : "";
-  return fmt::format("{}, {}, {} cores{}{}", host_name(), processor,
-                     std::thread::hardware_concurrency(), gpu.empty() ? "" : ", ", gpu);
+  return fmt::format("{}, {}, {} cores{}{}", host_name(), processor, usable_processors(),
+                     gpu.empty() ? "" : ", ", gpu);
 }
 
 }  // namespace
@@ -49,9 +49,8 @@ std::vector<WorkRecord> read_work(const std::filesystem::path& path) {
   std::ifstream file(path);
   for (std::string text; std::getline(file, text);) {
     const auto line = parse_json_or_null(text);
-    if (!line.is_object()) continue;
-    if (json_seal(text) == JsonSeal::kBroken) {
-      log_warning("{}: a damaged record of work is left out", path.string());
+    if (!line.is_object()) {
+      log_warning("{}: a torn or damaged record of work is left out", path.string());
       continue;
     }
     const std::string where = path.string();

@@ -20,6 +20,8 @@ struct WorkRecord {
   int threads = 1;      ///< Of each rank.
   std::string device;   ///< "cpu", "cuda".
   std::string machine;  ///< Host, processor, cores and GPU of rank 0; filled in by append_work.
+
+  bool operator==(const WorkRecord&) const = default;
 };
 
 /// Adds a line; what cannot be written is warned about and no reason to stop. Local, rank 0.

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "checkpoints/layout.h"
@@ -60,13 +62,14 @@ std::vector<fs::path> line_files(const fs::path& folder) {
   return files;
 }
 
-/// Of evaluations on other tasks, by name.
+/// Of evaluations on other tasks, by name. Links are not followed: what they lead to belongs to
+/// another run.
 std::vector<fs::path> transfers(const fs::path& folder) {
   std::vector<fs::path> found;
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(folder, none)) {
-    const std::string name = entry.path().filename().string();
-    if (entry.is_directory() && name.starts_with("on-")) found.push_back(entry.path());
+    const bool own = entry.symlink_status(none).type() == fs::file_type::directory;
+    if (own && entry.path().filename().string().starts_with("on-")) found.push_back(entry.path());
   }
   std::sort(found.begin(), found.end());
   return found;
@@ -86,23 +89,45 @@ std::vector<FileDamage> damaged_checkpoints(const fs::path& folder, std::size_t&
   return damaged;
 }
 
+/// What is wrong with results, in words: contents, or that they are of more samples than there are
+/// lines after the head of the method's file, of those that there are. A file that was cut at the
+/// end of a line has no other sign.
+std::string damage_of_results(const fs::path& results,
+                              const std::map<fs::path, std::size_t>& lines) {
+  const std::string where = results.string();
+  try {
+    const auto rows =
+        optional<std::vector<nlohmann::json>>(read_json_file(results), "methods", {}, where);
+    for (const auto& row : rows) {
+      const auto file = "samples/" + require<std::string>(row, "method", where) + ".jsonl";
+      const auto samples = require<std::size_t>(row, "samples", where);
+      const auto found = lines.find(file);
+      if (found == lines.end() || found->second > samples) continue;
+      return fmt::format("of {} samples, {} has {}", samples, file,
+                         std::max<std::size_t>(found->second, 1) - 1);
+    }
+  } catch (const Error& error) {
+    return error.problem().got.empty() ? error.problem().what : error.problem().got;
+  }
+  return "";
+}
+
 /// verify_run without evaluations on other tasks.
 RunHealth verify_own(const fs::path& folder) {
   RunHealth health;
   health.damaged = damaged_checkpoints(folder, health.checkpoints);
-  if (const fs::path results = RunPaths{folder}.results(); fs::exists(results)) {
-    try {
-      read_json_file(results);
-    } catch (const Error& error) {
-      health.damaged.push_back({results.filename(), error.problem().got, ExitCode::kInput});
-    }
-  }
+  std::map<fs::path, std::size_t> lines_of;
   for (const fs::path& file : line_files(folder)) {
     const LinesHealth lines = look_at_lines(folder / file);
+    lines_of[file] = lines.lines;
     health.lines += lines.lines - lines.damaged.size();
     for (const std::string& line : lines.damaged) {
       health.damaged.push_back({file, line, ExitCode::kInput});
     }
+  }
+  if (const fs::path results = RunPaths{folder}.results(); fs::exists(results)) {
+    const std::string damage = damage_of_results(results, lines_of);
+    if (!damage.empty()) health.damaged.push_back({results.filename(), damage, ExitCode::kInput});
   }
   return health;
 }
@@ -144,19 +169,18 @@ std::vector<std::string> repair_run(const fs::path& folder) {
       removed.push_back((transfer.filename() / each).string());
     }
   }
-  remove_leftovers(paths.checkpoints());
-  for (const FileDamage& damage : verify_own(folder).damaged) {
-    const fs::path path = folder / damage.file;
-    if (damage.code != ExitCode::kCheckpoint && path != paths.results()) continue;
-    fs::remove_all(path);
-    removed.push_back(damage.file.string());
-  }
   for (const fs::path& file : line_files(folder)) {
     remove_abandoned((folder / file).parent_path());
     const bool samples = file.parent_path() == "samples";
     const auto lines =
         repair_lines(folder / file, samples ? FirstLine::kHead : FirstLine::kOneOfMany);
     removed.insert(removed.end(), lines.begin(), lines.end());
+  }
+  remove_leftovers(paths.checkpoints());
+  // Lines are whole by now: what is left to find are checkpoints, and results of more samples.
+  for (const FileDamage& damage : verify_own(folder).damaged) {
+    fs::remove_all(folder / damage.file);
+    removed.push_back(damage.file.string());
   }
   return removed;
 }

@@ -25,7 +25,7 @@ struct RunHealth {
 };
 
 /// Reads every byte of a run's checkpoints, results and lines, of evaluations on other tasks too. A
-/// torn last line is damage too.
+/// torn last line is damage too, and so are results of more samples than there are.
 RunHealth verify_run(const std::filesystem::path& folder);
 
 /// Removes damaged checkpoints, results and lines, and what dead writers left. Returns what, in

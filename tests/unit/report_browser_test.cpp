@@ -1,5 +1,5 @@
-// Pages of runs whose every text attacks the page, in a real browser: SOFTCOT_BROWSER names a
-// Chromium.
+// Pages of runs whose every text attacks the page, in a real browser: a Chromium that
+// SOFTCOT_BROWSER names, or else the first on PATH.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -32,11 +32,20 @@ constexpr const char* kAttack = R"(</script><script>document.title='taken'</scri
 &lt;script&gt;document.title='taken'&lt;/script&gt; &#60;b&#62; \u003cscript\u003e --><!-- <![CDATA[
 <a href="javascript:document.title='taken'">taken</a><object data=taken><math><b>taken</b>)";
 
+/// Empty where there is none.
+std::string chromium() {
+  if (const char* named = std::getenv("SOFTCOT_BROWSER")) return named;
+  const std::string found =
+      run_child({"sh", "-c",
+                 "command -v chromium || command -v chromium-browser || command -v google-chrome"})
+          .out;
+  return found.substr(0, found.find('\n'));
+}
+
 class ReportBrowser : public ::testing::Test {
  protected:
   void SetUp() override {
-    browser_ = std::getenv("SOFTCOT_BROWSER");
-    if (browser_ == nullptr) GTEST_SKIP() << "SOFTCOT_BROWSER names no Chromium";
+    if (browser_.empty()) GTEST_SKIP() << "no Chromium: none on PATH, none in SOFTCOT_BROWSER";
     std::string line = kAttack;  // a configuration's values and a folder's name are one line
     std::erase(line, '\n');
     Made made = with({{"model.path", line.substr(0, line.find('#'))}});
@@ -80,7 +89,7 @@ class ReportBrowser : public ::testing::Test {
     }
   }
 
-  const char* browser_ = nullptr;
+  const std::string browser_ = chromium();
   TemporaryFolder folder_;
 };
 

@@ -73,40 +73,16 @@ TEST(Sampler, PositionsAreSpreadEvenly) {
 TEST(Sampler, SharesAreDisjointAndTogetherTheBatch) {
   std::vector<std::int64_t> batch(23);
   std::iota(batch.begin(), batch.end(), 100);
-  std::vector<std::int64_t> tokens;
-  for (std::int64_t i = 0; i < 23; ++i) tokens.push_back((i * 37) % 101);
-  for (const auto& counts : {std::vector<std::int64_t>{}, tokens}) {
-    for (const std::int64_t dp : {1, 2, 3, 4, 8, 23}) {
-      std::vector<std::int64_t> joined;
-      for (std::int64_t rank = 0; rank < dp; ++rank) {
-        const auto share = rank_share(batch, rank, dp, counts);
-        EXPECT_FALSE(share.empty());
-        EXPECT_TRUE(std::is_sorted(share.begin(), share.end()));  // The batch's order.
-        if (counts.empty()) {
-          EXPECT_LE(static_cast<std::int64_t>(share.size()), (23 + dp - 1) / dp);
-          EXPECT_GE(static_cast<std::int64_t>(share.size()), 23 / dp);
-        }
-        joined.insert(joined.end(), share.begin(), share.end());
-      }
-      std::sort(joined.begin(), joined.end());
-      EXPECT_EQ(joined, batch) << dp;
+  for (const std::int64_t dp : {1, 2, 3, 4, 8, 23}) {
+    std::vector<std::int64_t> joined;
+    for (std::int64_t rank = 0; rank < dp; ++rank) {
+      const auto share = rank_share(batch, rank, dp);
+      EXPECT_LE(static_cast<std::int64_t>(share.size()), (23 + dp - 1) / dp);
+      EXPECT_GE(static_cast<std::int64_t>(share.size()), 23 / dp);
+      joined.insert(joined.end(), share.begin(), share.end());
     }
+    EXPECT_EQ(joined, batch) << dp;
   }
-}
-
-TEST(Sampler, TokenCountsBalanceTheShares) {
-  const std::vector<std::int64_t> batch = {0, 1, 2, 3, 4, 5, 6, 7};
-  const std::vector<std::int64_t> tokens = {900, 100, 100, 100, 300, 200, 100, 200};
-  std::vector<std::int64_t> sums;
-  for (const std::int64_t rank : {0, 1}) {
-    std::int64_t sum = 0;
-    for (const std::int64_t row : rank_share(batch, rank, 2, tokens)) sum += tokens[row];
-    sums.push_back(sum);
-  }
-  EXPECT_EQ(sums, (std::vector<std::int64_t>{1000, 1000}));
-  // Rows without tokens do not all go to one replica.
-  const std::vector<std::int64_t> none(8, 0);
-  EXPECT_EQ(rank_share(batch, 3, 4, none).size(), 2U);
 }
 
 TEST(Sampler, AnotherNumberOfReplicasSeesTheSameData) {
@@ -132,8 +108,6 @@ TEST(Sampler, RefusesWhatIsNoBatch) {
   EXPECT_THROW(sampler.global_batch(0, 0), Error);
   EXPECT_THROW(sampler.global_batch(std::numeric_limits<std::int64_t>::max(), 2), Error);
   EXPECT_THROW(rank_share(std::vector<std::int64_t>{1, 2}, 2, 2), Error);
-  EXPECT_THROW(rank_share(std::vector<std::int64_t>{1, 2}, 0, 2, std::vector<std::int64_t>{1}),
-               Error);
 }
 
 }  // namespace

@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 
 #include <cstdlib>
+#include <set>
 
 #include "support/files.h"
 #include "support/job.h"
 #include "support/tiny_model.h"
+#include "support/victim.h"
 
 namespace softcot::test {
 namespace {
@@ -42,23 +44,30 @@ TEST(WrittenFiles, KeepTheUmaskAndNothingOfTheEnvironment) {
   run(project.call_in("run", "train", {"--train.steps", "2"}));
   run(project.call_in("run", "evaluate", {"--evaluate.max-new-tokens", "4"}));
   run({"report", project.path("run"), "--out", project.path("report")});
+  run({"export", "--run.folder", project.path("run"), "--out", project.path("export")});
+  run(Victim(project, Victim::Kind::kSweep).call(project.path(".")));
   const char* variable = std::getenv("PATH");
   ASSERT_NE(variable, nullptr);
   const std::string path = variable;
   std::size_t files = 0;
-  for (const char* folder : {"caches", "run", "report"}) {
+  std::set<std::string> names;
+  for (const char* folder : {"caches", "run", "report", "export", "sweep"}) {
     for (const auto& entry : fs::recursive_directory_iterator(project.path(folder))) {
       struct stat info {};
       ASSERT_EQ(stat(entry.path().c_str(), &info), 0);
       EXPECT_EQ(info.st_mode & 07777, entry.is_directory() ? 0750 : 0640) << entry.path();
       if (!entry.is_regular_file()) continue;
       ++files;
+      names.insert(entry.path().filename());
       const std::string bytes = slurp(entry.path());
       EXPECT_EQ(bytes.find(kSecret), std::string::npos) << entry.path();
       EXPECT_EQ(bytes.find(path), std::string::npos) << entry.path();
     }
   }
-  EXPECT_GT(files, 20U);
+  EXPECT_GT(files, 50U);
+  for (const char* name : {"cell.log", "cell.cfg", "sweep.json", "soft_prompt.safetensors"}) {
+    EXPECT_TRUE(names.contains(name)) << name;
+  }
 }
 
 }  // namespace
