@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxJsonBytes = 64u << 20;
 constexpr std::uint64_t kMaxDoneBytes = 1024;
-constexpr const char* kUseAnother = "resume from another checkpoint";
+constexpr const char* kUseAnother =
+    "use another checkpoint; softcot inspect RUN --repair removes what is damaged";
 
 [[noreturn]] void refuse(const fs::path& where, std::string what, std::string expected = {},
                          std::string got = {}) {
@@ -160,7 +161,8 @@ LoadedCheckpoint read_latest_checkpoint(const fs::path& folder) {
        {.what = count == 0 ? "there is no checkpoint" : "no checkpoint is usable",
         .where = folder.string(),
         .got = count == 0 ? "" : fmt::format("{} that are not whole", count),
-        .fix = "start without --resume in another run folder"});
+        .fix = count == 0 ? "is this the right run folder? softcot train makes checkpoints in it"
+                          : "train anew in another run folder"});
 }
 
 }  // namespace softcot

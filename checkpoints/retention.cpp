@@ -59,7 +59,9 @@ void remove_unfinished(const fs::path& folder, RetentionReport& report) {
     if (is_leftover(files->path())) unfinished.push_back(files->path());
   }
   for (const CheckpointEntry& entry : list_checkpoints(folder)) {
-    if (!entry.complete) unfinished.push_back(entry.path);
+    if (entry.complete) continue;
+    log_warning("{} was never finished: it is removed", entry.path.string());
+    unfinished.push_back(entry.path);
   }
   for (const fs::path& path : unfinished) report.leftovers += remove_folder(path, report) ? 1 : 0;
 }

@@ -50,7 +50,8 @@ class AsdivFile {
                             .where = where(offset),
                             .expected = std::move(expected),
                             .got = std::move(got),
-                            .fix = "check that data.task names the benchmark of this file"});
+                            .fix = "give the XML file of ASDiv 1.0; check that data.task names the "
+                                   "benchmark of this file"});
   }
 
  private:

@@ -23,7 +23,8 @@ std::string read_text(const std::filesystem::path& path) {
   if (error || !stream) {
     fail(ExitCode::kUsage, {.what = "prompt file cannot be read",
                             .where = path.string(),
-                            .fix = "name one of configs/prompts or your own"});
+                            .fix = "call softcot from its checkout, where the default lies, or "
+                                   "give --prompts.file FILE"});
   }
   if (size > kMaxBytes) {
     fail(ExitCode::kUsage, {.what = "prompt file is too large",

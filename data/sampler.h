@@ -34,12 +34,8 @@ class EpochSampler {
 
 /// What replica `dp_rank` of `dp_size` takes of a global batch, in the batch's order. The shares of
 /// all replicas are disjoint and together the batch; tensor-parallel ranks of a replica ask with
-/// the same `dp_rank`. With no `token_counts`, contiguous shares whose sizes differ by at most one;
-/// else one count ≥ 0 for each index, and shares whose sums are balanced (the longest rows first,
-/// each to the least loaded replica). Every share holds a row as long as there are as many rows as
-/// replicas.
+/// the same `dp_rank`. They are contiguous and differ in size by at most one row.
 std::vector<std::int64_t> rank_share(std::span<const std::int64_t> indices, std::int64_t dp_rank,
-                                     std::int64_t dp_size,
-                                     std::span<const std::int64_t> token_counts = {});
+                                     std::int64_t dp_size);
 
 }  // namespace softcot

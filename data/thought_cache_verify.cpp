@@ -26,7 +26,10 @@ bool passes(CacheHealth& health, const std::string& file, Check&& check) {
     check();
     return true;
   } catch (const Error& error) {
-    health.damaged.push_back({file, error.what()});
+    Problem problem = error.problem();
+    problem.where.clear();  // The file is named beside it,
+    problem.fix.clear();    // and all damage has one remedy.
+    health.damaged.push_back({file, describe(problem)});
     return false;
   }
 }

@@ -147,11 +147,13 @@ SampleLog::SampleLog(std::filesystem::path path, std::string key) : path_(std::m
   Contents contents;
   if (std::filesystem::exists(path_)) contents = read_contents(path_);
   if (contents.whole_bytes > 0 && contents.key != key) {
-    fail(ExitCode::kUsage, {.what = "these samples were made under other settings",
-                            .where = path_.string(),
-                            .expected = key,
-                            .got = contents.key,
-                            .fix = "choose another run folder, or remove the file"});
+    fail(ExitCode::kUsage,
+         {.what = "these samples were made under other settings, or from another checkpoint",
+          .where = path_.string(),
+          .expected = key,
+          .got = contents.key,
+          .fix = "remove the file to answer again, or give --run.folder NEW and "
+                 "--evaluate.trained with the run that was trained"});
   }
   descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail_write(errno, path_);

@@ -82,12 +82,11 @@ void leave_job() {
 
 namespace {
 
-/// Names options as a file does, not as a command line.
+/// Names an option as a file does, not as a command line.
 Problem without_dashes(Problem problem) {
-  for (std::string* text : {&problem.where, &problem.fix}) {
-    const auto dashes = text->find("--");
-    if (dashes != std::string::npos) text->erase(dashes, 2);
-  }
+  constexpr std::string_view kNearest = "did you mean ";
+  if (problem.where.starts_with("--")) problem.where.erase(0, 2);
+  if (problem.fix.starts_with(std::string(kNearest) + "--")) problem.fix.erase(kNearest.size(), 2);
   return problem;
 }
 

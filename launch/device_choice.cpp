@@ -38,7 +38,7 @@ at::Device choose_device(const ProcessWorld& world, DeviceChoice choice) {
          {.what = "no GPU",
           .where = fmt::format("rank {}", world.rank()),
           .expected = "one for each rank",
-          .got = fmt::format("{} here, none for some rank", mine.size()),
+          .got = mine.empty() ? "none" : fmt::format("{} here, none for some rank", mine.size()),
           .fix = "ask the batch system for GPUs, or give --parallel.device cpu"});
   }
   std::vector<std::vector<std::string>> visible;

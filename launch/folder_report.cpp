@@ -248,7 +248,9 @@ FolderReport report_as(const FolderKind& kind, const std::filesystem::path& fold
 
 FolderReport report_folder(const std::filesystem::path& folder, InspectDepth depth) {
   if (!std::filesystem::is_directory(folder)) {
-    fail(ExitCode::kUsage, {.what = "no such folder", .where = folder.string()});
+    const bool there = std::filesystem::exists(folder);
+    fail(ExitCode::kUsage,
+         {.what = there ? "not a folder" : "no such folder", .where = folder.string()});
   }
   if (const auto kind = kind_of(folder)) return report_as(*kind, folder, depth);
   return report_collection(folder, depth);

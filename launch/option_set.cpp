@@ -168,11 +168,13 @@ std::vector<Assignment> OptionSet::gather(const std::vector<std::string>& argume
 bool OptionSet::assign(const Assignment& assignment, std::vector<Problem>& problems) {
   Option* option = find(assignment.name);
   if (option == nullptr) return true;  // Reported when it was read.
-  if (!survives_config_file(assignment.value)) {
+  // What belongs to no section is given anew at each call.
+  if (!option->section().empty() && !survives_config_file(assignment.value)) {
     problems.push_back({.what = "value cannot be written in a config file",
                         .where = fmt::format("{}, {}", option->name, assignment.origin),
                         .expected = "no '#', line break or outer space",
-                        .got = assignment.value});
+                        .got = assignment.value,
+                        .fix = "give the file or folder another name"});
     return false;
   }
   if (!option->binding.assign(assignment.value)) {
@@ -190,7 +192,11 @@ void OptionSet::read(const std::vector<std::string>& arguments,
   for (const Assignment& assignment : gather(arguments, environment, problems)) {
     if (!assign(assignment, problems)) illegal.insert(find(assignment.name)->name);
   }
+  // What stands in a file that could not be read is not missing.
+  const auto unread = [](const Problem& problem) { return problem.what == kUnreadConfig; };
+  const bool incomplete = std::any_of(problems.begin(), problems.end(), unread);
   for (const Option& option : options_) {
+    if (incomplete) break;
     const bool missing = option.binding.text().empty() && illegal.count(option.name) == 0;
     if (!option.required || help_asked_ || !uses(option) || !missing) continue;
     const bool nameless = option.name == argument_;

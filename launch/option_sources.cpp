@@ -45,9 +45,11 @@ std::vector<Assignment> read_config_file(const std::filesystem::path& path,
   std::error_code ignored;
   std::ifstream file(path);
   if (!file || std::filesystem::is_directory(path, ignored)) {
-    problems.push_back({.what = "config file cannot be read",
+    problems.push_back({.what = kUnreadConfig,
                         .where = path.string(),
-                        .fix = "give --config the path of a config file"});
+                        .got = std::filesystem::exists(path, ignored)
+                                   ? "a folder, or no right to read it"
+                                   : "no such file"});
     return assignments;
   }
   std::string section;
@@ -133,7 +135,8 @@ std::vector<Assignment> read_command_line(
       } else if (argument.name.empty() || (argument_seen && !argument.several)) {
         problems.push_back({.what = "unexpected argument",
                             .where = option.value.front(),
-                            .fix = "options are written --section.key value"});
+                            .fix = "options are written --section.key value, switches --name, "
+                                   "--name on or --name off"});
       } else {
         argument_seen = true;
         assignments.push_back({argument.name, option.value.front(), origin});

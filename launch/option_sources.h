@@ -10,6 +10,9 @@
 
 namespace softcot {
 
+/// What is said of a config file that cannot be read.
+inline constexpr const char* kUnreadConfig = "config file cannot be read";
+
 /// The assignments of a config file, in order: `[section]` lines, `key = value` lines, comments
 /// after
 /// `#`. Names are "section.key". A line that is neither, or a key given twice, is a problem; so is

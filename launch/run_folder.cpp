@@ -74,14 +74,14 @@ RunFolder::RunFolder(const std::filesystem::path& folder, const OptionSet& optio
   if (std::filesystem::exists(config_)) {
     const std::vector<ConfigDifference> differences = config_differences(config_, options);
     if (!differences.empty() && reuse == Reuse::kSameConfig) {
-      fail(ExitCode::kUsage, {.what = "run folder belongs to another configuration",
-                              .where = folder.string(),
-                              .got = describe(differences),
-                              .fix = "give --run.folder a new name, or --resume to go on in it"});
+      fail(ExitCode::kUsage,
+           {.what = "run folder was made with other options",
+            .where = folder.string(),
+            .got = describe(differences),
+            .fix = "give --run.folder a new name, or --resume with the options of before"});
     }
     if (!differences.empty()) {
-      log_warning("{} goes on under another configuration: {}", folder.string(),
-                  describe(differences));
+      log_warning("{} was made with other options: {}", folder.string(), describe(differences));
     }
   }
   make_folder(paths_.folder / "samples");

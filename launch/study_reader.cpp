@@ -34,18 +34,6 @@ struct Place {
   std::string only = {};
 };
 
-std::string one_line(const Error& error) {
-  const Problem& problem = error.problem();
-  std::string text = problem.what;
-  if (!problem.where.empty()) text += ": " + problem.where;
-  if (!problem.expected.empty()) text += fmt::format(" (expected {}", problem.expected);
-  if (!problem.got.empty()) {
-    text += fmt::format("{}got {}", problem.expected.empty() ? " (" : ", ", problem.got);
-  }
-  if (!problem.expected.empty() || !problem.got.empty()) text += ")";
-  return text;
-}
-
 /// A path in a file of results leads to no other place than the folder of that file.
 std::string inside(std::string path, const std::string& where) {
   if (stays_below(path)) return path;
@@ -190,7 +178,9 @@ class Reader {
       }
       add_record(place, read_run(place.results));
     } catch (const Error& error) {
-      leave_out(place.name, one_line(error));
+      Problem problem = error.problem();
+      problem.fix.clear();
+      leave_out(place.name, describe(problem));
     }
   }
 

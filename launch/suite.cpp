@@ -29,6 +29,7 @@ class SuiteReader {
   }
 
   Suite read() {
+    if (!std::filesystem::exists(file_)) problems_.throw_any();
     Suite suite;
     suite.title = head("title", "");
     suite.source = head("source", "");
@@ -70,7 +71,8 @@ class SuiteReader {
       const std::set<std::string> keys = {"title", "source",   "methods",
                                           "tasks", "transfer", "seeds"};
       if (!keys.contains(rest))
-        problems_.add("unknown key of a suite", assignment.origin + ": " + rest);
+        problems_.add("unknown key of a suite", assignment.origin + ": " + rest,
+                      "title, source, methods, tasks, transfer or seeds");
       head_[rest] = assignment.value;
     } else if (section == "published") {
       published_.push_back({rest, assignment.value, assignment.origin});
@@ -117,10 +119,16 @@ class SuiteReader {
       try {
         benchmark_of(task);
       } catch (const Error& error) {
-        problems_.add(error.problem());
+        add_of(key, error.problem());
       }
     }
     return tasks;
+  }
+
+  /// What is wrong with an item of a list in [suite].
+  void add_of(const std::string& key, Problem problem) {
+    problem.where = fmt::format("{}, [suite] {}", file_.string(), key);
+    problems_.add(std::move(problem));
   }
 
   void add_entry(Suite& suite, const std::string& name) {
@@ -130,7 +138,7 @@ class SuiteReader {
     try {
       entry.title = method_of(entry.method).title;
     } catch (const Error& error) {
-      problems_.add(error.problem());
+      add_of("methods", error.problem());
       return;
     }
     if (colon != std::string::npos && !is_plain_name(entry.variant)) {

@@ -77,7 +77,8 @@ class SweepReader {
     const std::string section = assignment.name.substr(0, dot);
     const std::string rest = dot == std::string::npos ? "" : assignment.name.substr(dot + 1);
     if (section == "sweep") {
-      if (rest != "title") problems_.add("unknown key of a sweep", assignment.origin + ": " + rest);
+      if (rest != "title")
+        problems_.add("unknown key of a sweep", assignment.origin + ": " + rest, "title");
       title_ = assignment.value;
     } else if (section == "axes") {
       add_axis(rest, assignment);
@@ -105,7 +106,8 @@ class SweepReader {
     require_free(axis.option, assignment.origin);
     const bool place = axis.option == "thoughts.cache" || axis.option.starts_with("parallel.");
     if (place)
-      problems_.add("an axis that changes no result", assignment.origin + ": " + axis.option);
+      problems_.add("an axis that changes no result", assignment.origin + ": " + axis.option, "",
+                    "set it in its own section, not in [axes]");
     if (axis.values.empty())
       problems_.add("axis without values", assignment.origin + ": " + axis.option);
     for (auto value = axis.values.begin(); value != axis.values.end(); ++value) {

@@ -13,12 +13,9 @@ void add_train(OptionSet& options, RunOptions& run) {
   options.add("train.method", &run.method,
               fmt::format("What is trained (docs/methods.md): {}.",
                           fmt::join(method_names(/*trained_only=*/true), ", ")));
-  options
-      .add("train.steps", &train.steps, "Updates of the projection, 0 to go by epochs.",
-           at_least(0))
-      .unit = "steps";
-  options
-      .add("train.epochs", &train.epochs, "Passes over the questions, when steps is 0.", above(0))
+  options.add("train.steps", &train.steps, "Updates, 0 to go by epochs.", at_least(0)).unit =
+      "steps";
+  options.add("train.epochs", &train.epochs, "Passes over the rows, when steps is 0.", above(0))
       .unit = "epochs";
   options.add("train.batch", &train.batch, "Rows of one update, over all ranks.", at_least(1))
       .unit = "rows";
@@ -43,7 +40,7 @@ void add_train(OptionSet& options, RunOptions& run) {
   options.add("train.clip", &train.optimizer.clip, "Largest norm of the gradient, 0 for no limit.",
               at_least(0));
   options.add("train.seed", &train.seed,
-              "Decides the projection's first weights and the order of the questions.",
+              "Decides the first weights of what is trained and the order of the questions.",
               any_number());
   options
       .add("train.eval-every", &train.evaluate_every,

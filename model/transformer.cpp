@@ -24,12 +24,15 @@ constexpr std::array kOutput = {LoraTarget::kOutput};
 constexpr std::array kGateUp = {LoraTarget::kGate, LoraTarget::kUp};
 constexpr std::array kDown = {LoraTarget::kDown};
 
-ModelConfig first_layers(ModelConfig config, std::int64_t layers) {
+ModelConfig first_layers(ModelConfig config, std::int64_t layers,
+                         const std::filesystem::path& folder) {
   if (layers == 0) return config;
   if (layers < 0 || layers > config.layers) {
-    fail(ExitCode::kUsage, {.what = "the model has not so many layers",
+    fail(ExitCode::kUsage, {.what = "more layers than the model has",
+                            .where = folder.string(),
                             .expected = "1 to " + std::to_string(config.layers),
-                            .got = std::to_string(layers)});
+                            .got = std::to_string(layers),
+                            .fix = "lower the option layers of this model; 0 takes all"});
   }
   config.layers = layers;
   return config;
@@ -43,7 +46,7 @@ std::int64_t bytes_of(const at::Tensor& tensor) {
 
 Transformer::Transformer(const std::filesystem::path& folder, const LoadOptions& options,
                          Communicator& tp)
-    : config_(first_layers(read_model_config(folder), options.layers)),
+    : config_(first_layers(read_model_config(folder), options.layers, folder)),
       dtype_(options.dtype),
       device_(options.device),
       tp_(tp),

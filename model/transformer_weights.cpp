@@ -72,10 +72,11 @@ void Transformer::for_each_weight(
 
 void Transformer::train_weights() {
   if (dtype_ != at::kFloat) {
-    fail(ExitCode::kUsage, {.what = "full fine-tuning moves float32 weights",
+    fail(ExitCode::kUsage, {.what = "full fine-tuning needs float32 weights",
                             .where = "model.dtype",
                             .expected = "float32",
-                            .got = toString(dtype_)});
+                            .got = "bfloat16",
+                            .fix = "give --dtype float32"});
   }
   if (plan_.kv_heads() * tp_.size() != config_.kv_heads) {
     fail(ExitCode::kUsage, {.what = "full fine-tuning cannot share a KV head among ranks",

@@ -26,8 +26,8 @@ std::string one_line(const std::string& text) {
 
 }  // namespace
 
-std::string format_error(ExitCode code, const Problem& problem) {
-  std::string line = fmt::format("error[{}] {}", static_cast<int>(code), one_line(problem.what));
+std::string describe(const Problem& problem) {
+  std::string line = one_line(problem.what);
   if (!problem.where.empty()) line += ": " + one_line(problem.where);
   const std::string expected = one_line(problem.expected);
   const std::string got = one_line(problem.got);
@@ -40,6 +40,10 @@ std::string format_error(ExitCode code, const Problem& problem) {
   }
   if (!problem.fix.empty()) line += " — " + one_line(problem.fix);
   return line;
+}
+
+std::string format_error(ExitCode code, const Problem& problem) {
+  return fmt::format("error[{}] {}", static_cast<int>(code), describe(problem));
 }
 
 Error::Error(ExitCode code, Problem problem)

@@ -41,8 +41,10 @@ class Error : public std::runtime_error {
   Problem problem_;
 };
 
-/// "error[3] what: where (expected E, got G) — fix", on one line: control characters in any part
-/// are escaped, and parts longer than 300 bytes are cut.
+/// "what: where (expected E, got G) — fix", on one line: control characters in any part are
+/// escaped, and parts longer than 300 bytes are cut.
+std::string describe(const Problem& problem);
+/// The same after "error[3] ".
 std::string format_error(ExitCode code, const Problem& problem);
 
 [[noreturn]] void fail(ExitCode code, Problem problem);

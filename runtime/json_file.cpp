@@ -34,7 +34,9 @@ std::string line_and_column(std::string_view text, std::size_t at) {
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
   const std::size_t start =
       before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
-  return fmt::format("line {} column {}", line, std::max<std::size_t>(at - start, 1));
+  const std::string column = fmt::format("column {}", std::max<std::size_t>(at - start, 1));
+  const bool one_line = text.find('\n') == std::string_view::npos;
+  return one_line ? column : fmt::format("line {} {}", line, column);
 }
 
 }  // namespace

@@ -48,7 +48,12 @@ constexpr const char* kind_wanted() {
     return std::is_signed_v<T> ? "a whole number" : "a whole number, not negative";
   }
   if constexpr (std::is_floating_point_v<T>) return "a number";
-  return "a list of such values";
+  if constexpr (requires { typename T::value_type; }) {
+    if constexpr (std::is_integral_v<typename T::value_type>) return "a list of whole numbers";
+    if constexpr (std::is_floating_point_v<typename T::value_type>) return "a list of numbers";
+    if constexpr (std::is_same_v<typename T::value_type, std::string>) return "a list of strings";
+  }
+  return "a list";
 }
 
 template <typename T>

@@ -17,9 +17,9 @@ class NcclWatchdog;
 /// Without mpirun or srun it is rank 0 of 1 and MPI is never touched.
 class ProcessWorld {
  public:
-  /// Starts MPI when the process was launched as a rank of an MPI job. `timeout` is that of every
-  /// group made later. Call once, at the start of `main`. Throws kUsage when started by a launcher
-  /// that this MPI cannot talk to (each rank would think itself alone).
+  /// Starts MPI when the process was launched as a rank of an MPI job. Call once, at the start of
+  /// `main`. Throws kUsage when started by a launcher that this MPI cannot talk to (each rank would
+  /// think itself alone).
   static ProcessWorld start(int& argc, char**& argv);
 
   ProcessWorld(ProcessWorld&&) noexcept;

@@ -22,14 +22,14 @@ struct StepMetrics {
 };
 
 /// `metrics.jsonl`: one JSON object a line, whole lines only, in order of steps. Local; one rank
-/// writes. What cannot be written is warned about once and does not stop the training.
+/// writes. A line that cannot be written is warned about once and does not stop the training.
 class MetricsLog {
  public:
   /// An empty path writes nothing.
   explicit MetricsLog(std::filesystem::path path);
 
   /// Forgets what a run that goes on from `step` writes again: the lines of later updates, and
-  /// those of `step` that are not its update's.
+  /// those of `step` that are not its update's. Throws kResources where that cannot be written.
   void drop_from_step(std::int64_t step);
   void write(const StepMetrics& metrics);
   /// The held-out loss before the first update, and before that of a later `stage` of a curriculum.

@@ -24,7 +24,7 @@ class TensorboardLog {
   explicit TensorboardLog(std::filesystem::path folder);
 
   /// Forgets the events after `step` in the files that are there, all of them at step 0: they
-  /// belong to updates that a resume makes again.
+  /// belong to updates that a resume makes again. Throws kResources where that cannot be written.
   void drop_from_step(std::int64_t step);
   /// One event of all values of a step, by tag ("train/loss"), at `wall_time` [s since 1970].
   void write(std::int64_t step, const std::map<std::string, double>& values, double wall_time);

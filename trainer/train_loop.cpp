@@ -122,7 +122,10 @@ TrainEnd TrainLoop::run(const std::function<bool()>& stop) {
     if (step_ < total() && stop_agreed(stop)) {
       save();
       require_frozen();
-      log_warning("stopped at step {} of {} on request, checkpoint saved", step_, total());
+      log_warning(
+          "stopped at step {} of {} on request, checkpoint saved; the same call with --resume goes "
+          "on",
+          step_, total());
       return TrainEnd::kStopped;
     }
     if (ends_stage() || due(options_.checkpoint_every)) save();
@@ -198,7 +201,14 @@ bool TrainLoop::stop_agreed(const std::function<bool()>& stop) const {
 
 double TrainLoop::evaluate() {
   const auto batches = now().heldout->all(kHeldoutBatch, groups_.dp_index, groups_.mesh.dp());
-  return heldout_loss(model_, parts_, batches, *groups_.dp);
+  try {
+    return heldout_loss(model_, parts_, batches, *groups_.dp);
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::kNumerics) throw;
+    Problem problem = error.problem();
+    problem.where = fmt::format("after step {}", step_);
+    fail(ExitCode::kNumerics, problem);
+  }
 }
 
 /// The held-out loss before the stage's first update. In a curriculum the rows of each stage are
@@ -249,7 +259,10 @@ void TrainLoop::resume() {
       check_compatible(identity_, loaded.state.metadata, loaded.path.string());
     }
   }
-  if (reduce_scalar(*groups_.world, found, ReduceOp::kMax) == 0) return;
+  if (reduce_scalar(*groups_.world, found, ReduceOp::kMax) == 0) {
+    log_info("no checkpoint in {}: training starts at step 0", files_.checkpoints.string());
+    return;
+  }
   step_ =
       reduce_scalar(*groups_.world, static_cast<std::int64_t>(loaded.state.step), ReduceOp::kMax);
   optimizer_.load([&](const std::string& name, at::Tensor& whole) {

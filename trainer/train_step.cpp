@@ -105,8 +105,7 @@ double heldout_loss(const SoftPromptModel& model, const TrainedParts& parts,
     fail(ExitCode::kNumerics,
          {.what = "held-out loss is not finite",
           .got = fmt::format("{}", nll),
-          .fix = "softcot inspect MODEL --check-finite looks into the weights; the last checkpoint "
-                 "is from before"});
+          .fix = "softcot inspect MODEL --check-finite looks into the weights"});
   }
   return nll / static_cast<double>(targets);
 }

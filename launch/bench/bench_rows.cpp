@@ -15,8 +15,10 @@ BenchRows BenchRows::read(const RunOptions& run) {
   const RowBuilder backbone(rows.backbone_text.tokenizer, rows.backbone_text.family, rows.prompt);
   const RowBuilder assistant(rows.assistant_text.tokenizer, rows.assistant_text.family,
                              rows.prompt);
-  rows.backbone = backbone_rows(backbone, rows.split, run.thoughts.count, run.data).rows;
-  rows.assistant = assistant_rows(assistant, rows.split, run.thoughts.count, run.data);
+  SplitRows kept = backbone_rows(backbone, rows.split, run.thoughts.count, run.data);
+  std::vector<Row> all = assistant_rows(assistant, rows.split, run.thoughts.count, run.data);
+  rows.backbone = std::move(kept.rows);
+  for (const std::int64_t record : kept.records) rows.assistant.push_back(std::move(all[record]));
   return rows;
 }
 

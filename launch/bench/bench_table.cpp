@@ -11,15 +11,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-bool answered(const Comparison& comparison, const Json& line) {
+bool answered(const Matchup& comparison, const Json& line) {
   return line.is_object() && line.contains(comparison.figure);
 }
 
-double figure_of(const Comparison& comparison, const Json& line) {
+double figure_of(const Matchup& comparison, const Json& line) {
   return comparison.scale * line[comparison.figure].get<double>();
 }
 
-std::vector<double> figures(const Comparison& comparison, const Answers& answers) {
+std::vector<double> figures(const Matchup& comparison, const Answers& answers) {
   std::vector<double> found;
   for (const Json& line : answers) {
     if (answered(comparison, line)) found.push_back(figure_of(comparison, line));
@@ -29,7 +29,7 @@ std::vector<double> figures(const Comparison& comparison, const Answers& answers
 
 /// softcot against contender `c`, in each repetition in which both answered.
 std::vector<double> ratios(const ContestResult& result, std::size_t c) {
-  const Comparison& comparison = result.comparison;
+  const Matchup& comparison = result.comparison;
   std::vector<double> found;
   for (std::size_t r = 0; r < result.answers[0].size(); ++r) {
     const Json& ours = result.answers[0][r];
@@ -58,7 +58,7 @@ std::string with_spread(const std::vector<double>& values) {
 
 /// What the repetition in the middle says besides.
 std::string remark_of(const ContestResult& result) {
-  const Comparison& comparison = result.comparison;
+  const Matchup& comparison = result.comparison;
   std::vector<const Json*> lines;
   for (const Json& line : result.answers[0]) {
     if (answered(comparison, line)) lines.push_back(&line);
@@ -87,7 +87,7 @@ std::string bench_markdown(const BenchSetting& setting, const std::vector<Contes
       "| --- | --- | --- | --- | --- | --- | --- |\n",
       setting.workload, setting.machine, setting.version, setting.repeats);
   for (const ContestResult& result : results) {
-    const Comparison& comparison = result.comparison;
+    const Matchup& comparison = result.comparison;
     const std::string begin =
         fmt::format("| {}, {} | {} | {} |", comparison.title, comparison.unit, comparison.dtype,
                     with_spread(figures(comparison, result.answers[0])));
@@ -109,7 +109,7 @@ Json bench_json(const BenchSetting& setting, const std::vector<ContestResult>& r
               {"repeats", setting.repeats},
               {"comparisons", Json::array()}};
   for (const ContestResult& result : results) {
-    const Comparison& comparison = result.comparison;
+    const Matchup& comparison = result.comparison;
     Json contenders = Json::array();
     for (std::size_t c = 0; c < result.answers.size(); ++c) {
       Json contender = {{"name", comparison.contenders[c].name}};

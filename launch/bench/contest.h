@@ -22,7 +22,7 @@ struct Contender {
 };
 
 /// One line of the table: softcot beside others.
-struct Comparison {
+struct Matchup {
   std::string part = {};    ///< BenchOptions::part_names() has it.
   std::string title = {};   ///< "training step, batch 4"
   std::string dtype = {};   ///< "bfloat16", "float32"
@@ -40,17 +40,17 @@ struct Comparison {
 using Answers = std::vector<nlohmann::ordered_json>;
 
 struct ContestResult {
-  Comparison comparison;
+  Matchup comparison;
   std::vector<Answers> answers;  ///< As its contenders.
 };
 
 /// What `bench all` measures under these options. `rows` names a file of BenchRows::lines().
-std::vector<Comparison> plan_contest(const RunOptions& run, const BenchOptions& bench,
-                                     const std::filesystem::path& rows);
+std::vector<Matchup> plan_contest(const RunOptions& run, const BenchOptions& bench,
+                                  const std::filesystem::path& rows);
 
 /// Runs all contenders bench.repeats times, in turn, each in a process of its own; a command that
 /// several comparisons ask for runs once in a turn. Says how far it is. Their output goes to `log`.
-std::vector<ContestResult> hold_contest(const std::vector<Comparison>& comparisons,
+std::vector<ContestResult> hold_contest(const std::vector<Matchup>& comparisons,
                                         std::int64_t repeats, const std::filesystem::path& log);
 
 /// `bench all`: plans, runs, prints the table and writes bench.md and bench.json. kInternal when

@@ -41,7 +41,7 @@ std::string above_weights(const Json& line) {
 class Plan {
  public:
   Plan(const RunOptions& run, const BenchOptions& bench, std::filesystem::path rows,
-       std::string dtype, std::vector<Comparison>& comparisons)
+       std::string dtype, std::vector<Matchup>& comparisons)
       : run_(run),
         bench_(bench),
         rows_(std::move(rows)),
@@ -97,7 +97,7 @@ class Plan {
     const auto figure = [&](std::int64_t batch, const std::string& title, const std::string& name,
                             double ours, double theirs) {
       const std::int64_t most = std::min<std::int64_t>(batch, 8);
-      Comparison comparison{
+      Matchup comparison{
           .title = title,
           .figure = name,
           .unit = "tokens/s",
@@ -111,8 +111,8 @@ class Plan {
       return comparison;
     };
     const std::string with = tokens + " tokens with their prompt";
-    Comparison single = figure(1, "decoding, batch 1, after the first token",
-                               "tokens_per_second_after_first", 4, 13);
+    Matchup single = figure(1, "decoding, batch 1, after the first token",
+                            "tokens_per_second_after_first", 4, 13);
     single.remark = of_memory_bandwidth;
     add("decode", single);
     add("decode", figure(1, "decoding, batch 1, " + with, "tokens_per_second", 4, 13));
@@ -130,12 +130,12 @@ class Plan {
       contender.name = fmt::format("{} answers each", samples);
       return contender;
     };
-    Comparison comparison{.title = "prompt tokens read for 8 questions, 8 answers each",
-                          .figure = "prompt_tokens",
-                          .unit = "tokens",
-                          .lower_is_better = true,
-                          .once = true,
-                          .contenders = {answers(8), answers(1)}};
+    Matchup comparison{.title = "prompt tokens read for 8 questions, 8 answers each",
+                       .figure = "prompt_tokens",
+                       .unit = "tokens",
+                       .lower_is_better = true,
+                       .once = true,
+                       .contenders = {answers(8), answers(1)}};
     comparison.contenders[1].name = "1 answer each";
     add("samples", comparison);
   }
@@ -157,7 +157,7 @@ class Plan {
   static int threads() { return usable_processors(); }
   static int half_threads() { return std::max(1, threads() / 2); }
 
-  void add(const std::string& part, Comparison comparison) {
+  void add(const std::string& part, Matchup comparison) {
     const auto& parts = bench_.parts;
     if (std::find(parts.begin(), parts.end(), part) == parts.end()) return;
     comparison.part = part;
@@ -256,14 +256,14 @@ class Plan {
   const BenchOptions& bench_;
   std::filesystem::path rows_;
   std::string dtype_;
-  std::vector<Comparison>& comparisons_;
+  std::vector<Matchup>& comparisons_;
 };
 
 }  // namespace
 
-std::vector<Comparison> plan_contest(const RunOptions& run, const BenchOptions& bench,
-                                     const std::filesystem::path& rows) {
-  std::vector<Comparison> comparisons;
+std::vector<Matchup> plan_contest(const RunOptions& run, const BenchOptions& bench,
+                                  const std::filesystem::path& rows) {
+  std::vector<Matchup> comparisons;
   for (const std::string& dtype : bench.dtypes) {
     Plan plan(run, bench, rows, dtype, comparisons);
     plan.train();

@@ -37,11 +37,11 @@ Json run_contender(const Contender& contender, const std::filesystem::path& log)
 /// Runs that are wanted, each once in a turn.
 class Turns {
  public:
-  Turns(const std::vector<Comparison>& comparisons, std::int64_t repeats,
+  Turns(const std::vector<Matchup>& comparisons, std::int64_t repeats,
         const std::filesystem::path& log)
       : log_(log) {
     std::set<std::vector<std::string>> seen;
-    for (const Comparison& comparison : comparisons) {
+    for (const Matchup& comparison : comparisons) {
       const std::int64_t times = comparison.once ? 1 : repeats;
       for (const Contender& contender : comparison.contenders) {
         if (!contender.missing.empty() || !seen.insert(contender.words).second) continue;
@@ -53,7 +53,7 @@ class Turns {
 
   void next_turn() { said_.clear(); }
 
-  Json answer_of(const Comparison& comparison, const Contender& contender) {
+  Json answer_of(const Matchup& comparison, const Contender& contender) {
     if (!contender.missing.empty()) return {};
     const auto known = said_.find(contender.words);
     if (known != said_.end()) return known->second;
@@ -85,10 +85,10 @@ class Turns {
 
 }  // namespace
 
-std::vector<ContestResult> hold_contest(const std::vector<Comparison>& comparisons,
+std::vector<ContestResult> hold_contest(const std::vector<Matchup>& comparisons,
                                         std::int64_t repeats, const std::filesystem::path& log) {
   std::vector<ContestResult> results;
-  for (const Comparison& comparison : comparisons) {
+  for (const Matchup& comparison : comparisons) {
     results.push_back({comparison, std::vector<Answers>(comparison.contenders.size())});
   }
   Turns turns(comparisons, repeats, log);

@@ -1,9 +1,12 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "launch/bench/bench_clock.h"
 #include "launch/bench/measure.h"
 #include "launch/bench/necessary_flops.h"
 #include "launch/trained_model.h"
+#include "runtime/error.h"
 #include "runtime/stopwatch.h"
 #include "trainer/metrics.h"
 #include "trainer/train_data.h"
@@ -34,11 +37,22 @@ std::vector<TrainBatch> share_of(const BenchPlace& place, std::int64_t begin,
   return batches;
 }
 
+/// Rows and batch must leave something to time after the warm-up.
+void require_timed_rows(std::int64_t rows, std::int64_t batch, const BenchOptions& bench) {
+  const std::int64_t least = (bench.steps > 0 ? 1 : 2) * batch;
+  if (rows >= least) return;
+  fail(ExitCode::kUsage, {.what = "nothing to time after the first batch, which warms up",
+                          .where = "bench.rows and the questions of data.file",
+                          .expected = fmt::format("at least {}", least),
+                          .got = std::to_string(rows)});
+}
+
 }  // namespace
 
 nlohmann::ordered_json measure_train(const BenchPlace& place) {
   const auto& rows = place.rows.backbone;
   const std::int64_t size = place.run.train.batch;
+  require_timed_rows(static_cast<std::int64_t>(rows.size()), size, place.bench);
   const std::int64_t width = place.rows.assistant_text.config.hidden;
   const auto thoughts =
       at::randn({static_cast<std::int64_t>(rows.size()), place.run.thoughts.count, width});

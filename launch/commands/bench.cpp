@@ -15,15 +15,6 @@
 namespace softcot {
 namespace {
 
-/// Rows and batch must leave something to time after the warm-up.
-void require_timed_rows(const RunOptions& run, const BenchOptions& bench) {
-  if (bench.part != "train" || bench.rows >= (bench.steps > 0 ? 1 : 2) * run.train.batch) return;
-  fail(ExitCode::kUsage, {.what = "nothing to time after the first batch, which warms up",
-                          .where = "bench.rows",
-                          .expected = fmt::format("at least {}", 2 * run.train.batch),
-                          .got = std::to_string(bench.rows)});
-}
-
 nlohmann::ordered_json measure(const BenchPlace& place) {
   const std::string& part = place.bench.part;
   if (part == "train") return measure_train(place);
@@ -97,7 +88,6 @@ ExitCode run_bench(Invocation& invocation) {
   options.add_example("softcot bench all --peers --model DIR --data.file train.jsonl",
                       "the table of docs/performance.md, beside Transformers and llama.cpp");
   if (!invocation.read(options)) return ExitCode::kOk;
-  require_timed_rows(run, bench);
   if (options.origin("assistant.dtype") == "default") {
     run.assistant.load.dtype = run.model.load.dtype;
   }

@@ -149,9 +149,11 @@ void require_planned(const RunOptions& run) {
           .got = run.method});
   }
   if (method.full && run.model.load.dtype != at::kFloat) {
-    fail(ExitCode::kUsage, {.what = "full fine-tuning moves float32 weights",
+    fail(ExitCode::kUsage, {.what = "full fine-tuning needs float32 weights",
                             .where = "model.dtype",
-                            .expected = "float32"});
+                            .expected = "float32",
+                            .got = "bfloat16",
+                            .fix = "give --dtype float32"});
   }
 }
 
