@@ -134,7 +134,17 @@ std::vector<std::pair<std::string, double>> DatasetLine::numbers_by_name(const c
 
 std::string DatasetLine::text_or_number(const char* key) const {
   const nlohmann::json& value = require(key, "a text or a number");
-  return value.is_number() ? value.dump() : text(key);
+  if (!value.is_number()) return text(key);
+  // JSON's fractions and large numbers are read as doubles, which keep 15 digits.
+  constexpr std::ptrdiff_t kExactDigits = 15;
+  std::string number = value.dump();
+  const auto mantissa = std::string_view(number).substr(0, number.find('e'));
+  const auto digits = std::count_if(mantissa.begin(), mantissa.end(),
+                                    [](unsigned char c) { return std::isdigit(c) != 0; });
+  if (value.is_number_float() && digits > kExactDigits) {
+    wrong_kind(key, "a text, or a number of at most 15 digits", number);
+  }
+  return number;
 }
 
 std::vector<std::string> DatasetLine::texts(const char* key) const {

@@ -4,11 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
 #include "data/benchmark_lines.h"
 #include "data/tokenizer_text.h"
+#include "runtime/atomic_file.h"
 #include "runtime/error.h"
 
 namespace softcot {
@@ -17,22 +16,16 @@ namespace {
 constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
 
 std::string read_text(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  std::ifstream stream(path, std::ios::binary);
-  if (error || !stream) {
-    fail(ExitCode::kUsage, {.what = "prompt file cannot be read",
-                            .where = path.string(),
-                            .fix = "call softcot from its checkout, where the default lies, or "
-                                   "give --prompts.file FILE"});
+  std::string text;
+  try {
+    text = read_file(path, kMaxBytes);
+  } catch (const Error& error) {
+    Problem problem = error.problem();
+    problem.what = "prompt file cannot be read";
+    problem.fix =
+        "call softcot from its checkout, where the default lies, or give --prompts.file FILE";
+    fail(ExitCode::kUsage, problem);
   }
-  if (size > kMaxBytes) {
-    fail(ExitCode::kUsage, {.what = "prompt file is too large",
-                            .where = path.string(),
-                            .expected = fmt::format("at most {} bytes", kMaxBytes),
-                            .got = fmt::format("{} bytes", size)});
-  }
-  std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
   if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
   if (const std::size_t bad = find_invalid_utf8(text); bad != std::string::npos) {
     fail(ExitCode::kUsage, {.what = "prompt file is not valid UTF-8",

@@ -24,7 +24,9 @@ void write_prompts(const std::filesystem::path& file, const std::vector<PromptTe
 
 std::map<std::string, std::string> read_prompts(const std::filesystem::path& file) {
   std::map<std::string, std::string> texts;
-  std::ifstream lines(file);
+  std::error_code ignored;
+  std::ifstream lines;  // A pipe of that name would hang the run.
+  if (std::filesystem::is_regular_file(file, ignored)) lines.open(file);
   for (std::string text; std::getline(lines, text);) {
     const auto line = parse_json_or_null(text);
     try {

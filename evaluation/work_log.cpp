@@ -46,7 +46,9 @@ void append_work(const std::filesystem::path& path, WorkRecord record) {
 
 std::vector<WorkRecord> read_work(const std::filesystem::path& path) {
   std::vector<WorkRecord> records;
-  std::ifstream file(path);
+  std::error_code ignored;
+  std::ifstream file;  // A pipe of that name would hang the run.
+  if (std::filesystem::is_regular_file(path, ignored)) file.open(path);
   for (std::string text; std::getline(file, text);) {
     const auto line = parse_json_or_null(text);
     if (!line.is_object()) {

@@ -49,6 +49,7 @@ std::size_t EvaluationJob::run(const Contestant& contestant) {
   open_backbone();
   if (contestant.method->written) provenance_.prompt_hash = prompt_.written_hash();
   auto questions = questions_of(contestant);
+  require_same(*groups_.world, content_hash(rows_), "the questions");
   const std::size_t skipped = split_.records.size() - questions.size();
   const SampleParts parts{run_.folder / "samples", contestant.name, sample_key(contestant)};
   const bool first = groups_.world->rank() == 0;
@@ -102,6 +103,18 @@ std::size_t EvaluationJob::run(const Contestant& contestant) {
   return skipped;
 }
 
+void EvaluationJob::check(const Contestant& contestant) const {
+  const Method& method = *contestant.method;
+  if (!method.trained()) return;
+  const TrainedRun trained = load_contestant(contestant);
+  if (!method.projection) return;
+  const TextModel assistant = TextModel::open(assistant_of(run_).path);
+  const auto key = thought_key(run_, assistant, model_hash(assistant.path, *groups_.world), prompt_,
+                               split_, run_.thoughts.count_in_evaluation());
+  require_assistant(trained, key.assistant_hash, key.assistant_layers);
+  open_thoughts(run_, key);
+}
+
 /// The backbone as it was given: full fine-tuning of another contestant is undone.
 void EvaluationJob::open_backbone() {
   if (backbone_ && !(trained_ && method_of(trained_->method()).full)) return;
@@ -110,17 +123,22 @@ void EvaluationJob::open_backbone() {
   provenance_.parameters["backbone"] = backbone_->parameters();
 }
 
+TrainedRun EvaluationJob::load_contestant(const Contestant& contestant) const {
+  std::optional<std::uint64_t> step;
+  if (contestant.stage) step = static_cast<std::uint64_t>(contestant.stage->end);
+  TrainedRun trained = load_trained(trained_folder(run_), text_.config, step);
+  require_trained_with(trained, "method", contestant.method->name, trained.method());
+  require_backbone(trained, backbone_hash_);
+  require_tokenizer(trained, text_.tokenizer);
+  return trained;
+}
+
 /// What the contestant was trained to, if it was; of full fine-tuning into the backbone itself.
 void EvaluationJob::open_trained(const Contestant& contestant) {
   trained_.reset();
   const Method& method = *contestant.method;
   if (!method.trained()) return;
-  std::optional<std::uint64_t> step;
-  if (contestant.stage) step = static_cast<std::uint64_t>(contestant.stage->end);
-  trained_.emplace(load_trained(trained_folder(run_), backbone_->config(), step));
-  require_trained_with(*trained_, "method", method.name, trained_->method());
-  require_backbone(*trained_, backbone_hash_);
-  require_tokenizer(*trained_, text_.tokenizer);
+  trained_.emplace(load_contestant(contestant));
   provenance_.trained_on = task_of_run(trained_folder(run_));
   log_info("{} from {}, trained on {}, evaluated on {}", method.title,
            trained_->checkpoint.string(), provenance_.trained_on, run_.data.task);
@@ -283,6 +301,9 @@ std::string EvaluationJob::sample_key(const Contestant& contestant) const {
       trained_ ? trained_->content_hash : "", generation.max_new_tokens,
       generation.sampling.temperature, generation.sampling.top_p, options.seed, kExtractorVersion);
   if (options.seeds > 1) key += fmt::format(" {}", options.samples);
+  for (const Record& record : split_.records) {
+    key += fmt::format(" {}", answer_type_name(record.type));
+  }
   if (method.projection) key += " " + provenance_.data_hashes.at("thoughts");
   if (contestant.quirks != ScoringQuirks{}) key += " " + quirks_name(contestant.quirks);
   return hash_bytes(key);

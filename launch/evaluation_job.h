@@ -25,6 +25,10 @@ class EvaluationJob {
   /// over the world.
   EvaluationJob(const RunOptions& run, const ProcessGroups& groups);
 
+  /// Throws what run() would for a contestant that is not there or does not fit: before hours of
+  /// another's answers. Collective over the world.
+  void check(const Contestant& contestant) const;
+
   /// Answers what the contestant's sample file lacks: afterwards it holds all samples. Returns how
   /// many questions are left out as too long. Collective over the world.
   std::size_t run(const Contestant& contestant);
@@ -35,6 +39,7 @@ class EvaluationJob {
  private:
   void open_backbone();
   void open_trained(const Contestant& contestant);
+  TrainedRun load_contestant(const Contestant& contestant) const;
   std::vector<Question> questions_of(const Contestant& contestant);
   std::int64_t opening_of(const SoftRow& row) const;
   SplitRows rows_of(const Contestant& contestant, std::int64_t thoughts) const;

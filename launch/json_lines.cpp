@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdio>
+#include <iostream>
 #include <utility>
 
 #include "launch/standard_output.h"
@@ -27,7 +29,13 @@ JsonLineReader::JsonLineReader(std::istream& stream, std::string name)
 bool JsonLineReader::next() {
   std::string text;
   do {
-    if (!std::getline(stream_, text)) return false;
+    if (!std::getline(stream_, text)) {
+      // C++ streams take an error of standard input for its end.
+      if (&stream_ == &std::cin && std::ferror(stdin) != 0) {
+        fail(ExitCode::kInput, {.what = "cannot be read to its end", .where = where()});
+      }
+      return false;
+    }
     ++line_;
   } while (text.find_first_not_of(" \t\r") == std::string::npos);
   object_ = parse_json_object(text, where());
@@ -37,7 +45,8 @@ bool JsonLineReader::next() {
 std::string JsonLineReader::where() const { return fmt::format("{}, line {}", name_, line_); }
 
 void write_json_line(const nlohmann::ordered_json& object) {
-  write_standard_output(object.dump() + "\n");
+  write_standard_output(object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+                        "\n");
 }
 
 }  // namespace softcot

@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <cctype>
 #include <set>
 #include <stdexcept>
 
@@ -16,8 +17,9 @@ namespace {
 
 /// A value that a config file could not give back: the run's saved configuration would be wrong.
 bool survives_config_file(const std::string& value) {
+  const auto is_space = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
   return value.find_first_of("#\n\r") == std::string::npos &&
-         (value.empty() || (value.front() != ' ' && value.back() != ' '));
+         (value.empty() || (!is_space(value.front()) && !is_space(value.back())));
 }
 
 Problem illegal_value(const Option& option, const Assignment& assignment) {

@@ -4,8 +4,9 @@
 
 #include <boost/program_options.hpp>
 #include <cctype>
-#include <fstream>
 #include <sstream>
+
+#include "runtime/atomic_file.h"
 
 namespace softcot {
 namespace {
@@ -42,14 +43,19 @@ bool is_option(const std::string& text) {
 std::vector<Assignment> read_config_file(const std::filesystem::path& path,
                                          std::vector<Problem>& problems) {
   std::vector<Assignment> assignments;
-  std::error_code ignored;
-  std::ifstream file(path);
-  if (!file || std::filesystem::is_directory(path, ignored)) {
+  constexpr std::uint64_t kLongestConfig = 1 << 20;  // bytes
+  std::istringstream file;
+  try {
+    file.str(read_file(path, kLongestConfig));
+  } catch (const Error& error) {
+    const Problem& problem = error.problem();
     problems.push_back({.what = kUnreadConfig,
                         .where = path.string(),
-                        .got = std::filesystem::exists(path, ignored)
-                                   ? "a folder, or no right to read it"
-                                   : "no such file"});
+                        .got = problem.got.empty() ? problem.what : problem.got});
+    return assignments;
+  }
+  if (file.view().find('\0') != std::string_view::npos) {
+    problems.push_back({.what = kUnreadConfig, .where = path.string(), .got = "no text"});
     return assignments;
   }
   std::string section;

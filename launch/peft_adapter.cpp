@@ -276,7 +276,9 @@ void write_peft_adapter(const std::filesystem::path& folder, const Lora& lora,
   write_safetensors(folder / kTensorsName, views,
                     {{"format", "pt"}, {kBackboneHash, origin.backbone_hash}});
   write_file_atomically(folder / kConfigName,
-                        config_json(lora.options(), origin.base).dump(2) + "\n");
+                        config_json(lora.options(), origin.base)
+                                .dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
+                            "\n");
 }
 
 void settle_adapter(const OptionSet& options, LoraChoice& lora) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <initializer_list>
 #include <memory>
 #include <new>
@@ -90,6 +91,16 @@ Failure describe_exception() {
     return single_failure(error.code(), error.problem());
   } catch (const std::bad_alloc&) {
     return single_failure(ExitCode::kResources, no_memory);
+  } catch (const std::filesystem::filesystem_error& error) {
+    // Mostly a path that leads nowhere or may not be seen; else the disk behind it.
+    const bool disk = error.code() == std::errc::io_error ||
+                      error.code() == std::errc::no_space_on_device ||
+                      error.code() == std::errc::too_many_files_open;
+    return single_failure(disk ? ExitCode::kResources : ExitCode::kUsage,
+                          {.what = "path cannot be used",
+                           .where = error.path1().string(),
+                           .got = error.code().message(),
+                           .fix = "check its spelling, and that you may see what is in it"});
   } catch (const std::exception& error) {
     const std::string text = error.what();
     // LibTorch has no type of its own for a failed allocation on the CPU.
@@ -172,7 +183,8 @@ int run_program(int argc, char** argv, std::span<const Command> commands) {
   open_missing_standard_streams();
   use_host_pool();
   bound_kept_products();
-  std::signal(SIGPIPE, SIG_IGN);  // A closed pipe is seen where the write fails,
+  std::signal(SIGPIPE, SIG_IGN);  // A closed pipe, and a file
+  std::signal(SIGXFSZ, SIG_IGN);  // that may grow no more, are seen where the write fails,
   std::signal(SIGCHLD, SIG_DFL);  // and how a child ended, whatever our parent ignores.
   std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   const std::string name = arguments.empty() ? "--help" : arguments.front();

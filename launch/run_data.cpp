@@ -177,9 +177,9 @@ std::filesystem::path cache_folder(const RunOptions& run, const ThoughtCacheKey&
 }
 
 std::string model_hash(const std::filesystem::path& folder, Communicator& world) {
-  const std::string hash =
-      world.rank() == 0 ? SafetensorsFolder::open(folder).content_hash() : std::string();
-  return broadcast_bytes(world, hash, 0);
+  std::string hash = SafetensorsFolder::open(folder).content_hash();
+  require_same(world, hash, fmt::format("what stands in {}", folder.string()));
+  return hash;
 }
 
 LastToken last_token(const DataOptions& data) {

@@ -73,7 +73,8 @@ ThoughtCacheKey thought_key(const RunOptions& run, const TextModel& assistant,
                             const Split& split, std::int64_t thoughts);
 std::filesystem::path cache_folder(const RunOptions& run, const ThoughtCacheKey& key);
 
-/// Hash of a model folder's config and weights, read by one rank. Collective over `world`.
+/// Hash of a model folder's config and weights. Every rank reads its own: under one path machines
+/// may have different files, which is kUsage. Collective over `world`.
 std::string model_hash(const std::filesystem::path& folder, Communicator& world);
 
 /// How training rows end.

@@ -28,7 +28,7 @@ void add_models(OptionSet& options, RunOptions& run) {
               "Assistant: a Hugging Face folder; empty for the backbone's.");
   options
       .add("assistant.layers", &run.assistant.load.layers,
-           "Use only the assistant's first layers, 0 for all.", at_least(0))
+           "Use only the assistant's first layers, 0 for all.", between(0, 65536))
       .unit = "layers";
   options.add("assistant.dtype", &run.assistant.load.dtype, "Precision of the assistant's weights.",
               precisions());
@@ -101,11 +101,12 @@ void add_data(OptionSet& options, DataOptions& data) {
 }
 
 void add_thoughts(OptionSet& options, ThoughtOptions& thoughts) {
-  options.add("thoughts.count", &thoughts.count, "Soft thoughts of a question (N).", at_least(1))
+  options
+      .add("thoughts.count", &thoughts.count, "Soft thoughts of a question (N).", between(1, 65536))
       .unit = "thoughts";
   options
       .add("thoughts.eval-count", &thoughts.eval_count,
-           "Soft thoughts in evaluation, 0 for as many as in training.", at_least(0))
+           "Soft thoughts in evaluation, 0 for as many as in training.", between(0, 65536))
       .unit = "thoughts";
   options.add("thoughts.prompt", &thoughts.prompt,
               "Whether the assistant is told N (as in the paper); uncounted lets one cache serve "

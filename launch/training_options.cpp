@@ -13,9 +13,11 @@ void add_train(OptionSet& options, RunOptions& run) {
   options.add("train.method", &run.method,
               fmt::format("What is trained (docs/methods.md): {}.",
                           fmt::join(method_names(/*trained_only=*/true), ", ")));
-  options.add("train.steps", &train.steps, "Updates, 0 to go by epochs.", at_least(0)).unit =
+  options.add("train.steps", &train.steps, "Updates, 0 to go by epochs.", between(0, 1e12)).unit =
       "steps";
-  options.add("train.epochs", &train.epochs, "Passes over the rows, when steps is 0.", above(0))
+  options
+      .add("train.epochs", &train.epochs, "Passes over the rows, when steps is 0.",
+           above_up_to(0, 1e6))
       .unit = "epochs";
   options.add("train.batch", &train.batch, "Rows of one update, over all ranks.", at_least(1))
       .unit = "rows";
@@ -94,11 +96,11 @@ void add_coconut(OptionSet& options, CoconutOptions& coconut) {
                                       {"pause_as_thought", CoconutVariant::kPauseAsThought}});
   options
       .add("coconut.latents-per-step", &coconut.latents_per_step,
-           "Latents in place of one step of the rationale.", at_least(1))
+           "Latents in place of one step of the rationale.", between(1, 1024))
       .unit = "latents";
   options
       .add("coconut.max-stage", &coconut.max_stage,
-           "In stage s the first s steps give way to latents, up to this s.", at_least(1))
+           "In stage s the first s steps give way to latents, up to this s.", between(1, 1000))
       .unit = "steps";
   options.add("coconut.final-stage", &coconut.final_stage,
               "After it one more stage, which hides all steps.");
@@ -106,11 +108,11 @@ void add_coconut(OptionSet& options, CoconutOptions& coconut) {
               "A stage's latents even where the rationale has fewer steps.");
   options
       .add("coconut.epochs-per-stage", &coconut.epochs_per_stage,
-           "Length of a stage; the last one ends with the training.", above(0))
+           "Length of a stage; the last one ends with the training.", above_up_to(0, 1e6))
       .unit = "epochs";
   options
       .add("coconut.steps-per-stage", &coconut.steps_per_stage,
-           "The same in updates, 0 to go by epochs.", at_least(0))
+           "The same in updates, 0 to go by epochs.", between(0, 1e12))
       .unit = "steps";
 }
 

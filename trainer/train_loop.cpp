@@ -131,6 +131,8 @@ TrainEnd TrainLoop::run(const std::function<bool()>& stop) {
     if (ends_stage() || due(options_.checkpoint_every)) save();
   }
   progress.finish();
+  // Once more: a kill may have come between the last save and this.
+  if (first_rank) apply_retention(files_.checkpoints, options_.retention);
   require_frozen();
   if (!frozen_.empty()) metrics.write_frozen(step_, frozen_);
   return TrainEnd::kFinished;

@@ -32,7 +32,7 @@ std::string as_json(const std::vector<Finding>& findings) {
                     {"meaning", finding.meaning},
                     {"remedy", finding.remedy}});
   }
-  return list.dump() + "\n";
+  return list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 std::string as_table(const std::vector<Finding>& findings) {

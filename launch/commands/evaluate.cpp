@@ -30,12 +30,20 @@ void settle_transfer(RunOptions& run) {
 std::uint64_t samples_in(const std::filesystem::path& folder) {
   std::uint64_t samples = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (!entry.is_regular_file()) continue;
     std::ifstream file(entry.path());
     std::string line;
     if (std::getline(file, line)) {
       while (std::getline(file, line) && !file.eof()) ++samples;
     }
   }
+  return samples;
+}
+
+/// The first so many samples of each question: an earlier evaluation may have wanted more.
+std::vector<Sample> first_samples(const std::filesystem::path& file, std::int64_t count) {
+  std::vector<Sample> samples = read_samples(file);
+  std::erase_if(samples, [&](const Sample& sample) { return sample.sample_index >= count; });
   return samples;
 }
 
@@ -71,18 +79,21 @@ ExitCode run_evaluate(Invocation& invocation) {
 
   EvaluationJob job(run, groups);
   if (folder) {
-    folder->save_config();
     count_restart(run.folder, "evaluate", [&] { return samples_in(run.folder / "samples"); });
   }
+  const auto contestants = all_contestants(run);
+  for (const Contestant& contestant : contestants) job.check(contestant);
   std::vector<MethodSamples> samples;
   const RunPaths paths{run.folder};
-  for (const Contestant& contestant : all_contestants(run)) {
+  for (const Contestant& contestant : contestants) {
     const std::size_t skipped = job.run(contestant);
     if (world.rank() != 0) continue;
+    const std::int64_t seeds = contestant.greedy ? 1 : run.evaluate.seeds;
+    const std::int64_t each = contestant.greedy ? 1 : run.evaluate.samples;
     samples.push_back({contestant.name, contestant.title,
-                       read_samples(paths.samples(contestant.name)),
-                       static_cast<std::size_t>(contestant.greedy ? 1 : run.evaluate.seeds),
-                       contestant.quirks, contestant.baseline, skipped});
+                       first_samples(paths.samples(contestant.name), seeds * each),
+                       static_cast<std::size_t>(seeds), contestant.quirks, contestant.baseline,
+                       skipped});
   }
   if (world.rank() != 0) return ExitCode::kOk;
   ComparisonOptions how;
@@ -90,6 +101,7 @@ ExitCode run_evaluate(Invocation& invocation) {
   const Comparison comparison = compare_methods(samples, how);
   Provenance provenance = job.provenance();
   provenance.config_hash = fmt::format("{:016x}", options.values_hash());
+  folder->save_config();
   write_results(paths.results(), comparison, provenance);
   write_standard_output(format_table(comparison));
   if (!provenance.trained_on.empty() && provenance.trained_on != provenance.task) {

@@ -6,6 +6,7 @@
 #include <deque>
 #include <optional>
 
+#include "checkpoints/layout.h"
 #include "evaluation/work_log.h"
 #include "launch/commands/commands.h"
 #include "launch/method.h"
@@ -104,6 +105,16 @@ StagedRows open_stages(const Sources& from, const Split& split) {
   return made;
 }
 
+/// A training from the start would take away what belongs to the one before.
+void require_no_checkpoints(const RunPaths& paths) {
+  const auto there = list_checkpoints(paths.checkpoints());
+  if (there.empty()) return;
+  fail(ExitCode::kUsage, {.what = "a training has been here",
+                          .where = paths.folder.string(),
+                          .got = fmt::format("checkpoints up to step {}", there.back().step),
+                          .fix = "give --resume to go on, or --run.folder another name"});
+}
+
 }  // namespace
 
 ExitCode run_train(Invocation& invocation) {
@@ -135,8 +146,9 @@ ExitCode run_train(Invocation& invocation) {
     folder.emplace(run.folder, options,
                    run.resume ? RunFolder::Reuse::kAnyConfig : RunFolder::Reuse::kSameConfig);
   }
-  groups.world->barrier();
   const RunPaths paths{run.folder};
+  if (folder && !run.resume) require_no_checkpoints(paths);
+  groups.world->barrier();
 
   // 2. Rows and their cached thoughts.
   const TextModel text = TextModel::open(run.model.path);
@@ -153,6 +165,7 @@ ExitCode run_train(Invocation& invocation) {
   const Split train = train_split(run.data);
   const auto eval = eval_split(run.data);
   StagedRows staged = open_stages(sources, train);
+  require_same(*groups.world, staged.contents().hash, "the training rows");
   std::deque<TrainingRows> heldout;
   std::vector<TrainStage> stages;
   for (std::size_t i = 0; i < staged.stages.size(); ++i) {

@@ -235,6 +235,19 @@ TEST_F(Evaluate, SamplesAskedForLaterJoinThoseThatAreThere) {
   expect_same(grown, whole, 4);
 }
 
+TEST_F(Evaluate, FewerSamplesThanThereAreCountAlone) {
+  const auto drawn = [](const std::string& run, const char* seeds, const char* samples) {
+    evaluate_alone(run, {"--evaluate.temperature", "1", "--evaluate.methods", "zero_shot_cot",
+                         "--evaluate.seeds", seeds, "--evaluate.samples", samples});
+    return slurp(project_->path(run) / "results.csv");
+  };
+  const std::string run = new_run();
+  const std::string many = drawn(run, "3", "2");
+  const std::string few = drawn(run, "2", "2");
+  EXPECT_NE(few, many);
+  EXPECT_EQ(few, drawn(new_run(), "2", "2"));
+}
+
 TEST_F(Evaluate, ReferenceScoringStandsBesideStrict) {
   const std::string run = new_run();
   evaluate(run, {"--evaluate.compat", "strict,reference", "--evaluate.temperature", "1"}, 2);

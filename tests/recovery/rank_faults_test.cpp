@@ -192,6 +192,22 @@ TEST_F(RankFaults, AnotherProgramOnOneRankIsNamed) {
   EXPECT_FALSE(std::filesystem::exists(run("other-program")));
 }
 
+// As on machines with disks of their own.
+TEST_F(RankFaults, OtherFilesUnderOnePathAreNamed) {
+  const auto other = place_.path() / "other";
+  std::filesystem::create_directories(other);
+  std::filesystem::copy(trained_project().path("backbone"), other / "backbone");
+  std::string weights = slurp(other / "backbone/model.safetensors");
+  weights.back() = static_cast<char>(weights.back() ^ 1);
+  spill(other / "backbone/model.safetensors", weights);
+  const std::string own = trained_project().path("").string();
+  const auto options =
+      two_ranks_as(on_rank_1("cd '" + other.string() + "'; else cd '" + own + "'"));
+  expect_refused(train("other-files", {"--model", "backbone"}), 2,
+                 {"what stands in backbone", "rank 1"}, options);
+  EXPECT_FALSE(std::filesystem::exists(run("other-files") / "metrics.jsonl"));
+}
+
 struct Signals {
   const char* name;
   std::vector<int> signals;  ///< Each to all that are meant, one after the other.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <iostream>
@@ -145,6 +146,26 @@ TEST_F(SystemFaults, AReaderThatIsGoneLosesNoResult) {
   const ChildResult result = run_child({"bash", "-c", command}, "", {{"OMP_NUM_THREADS", "1"}});
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_TRUE(std::filesystem::exists(place_.path() / "piped/results.json"));
+}
+
+TEST_F(SystemFaults, WhatIsNoFileIsRefusedAtOnce) {
+  const auto pipe = place_.path() / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const auto loop = place_.path() / "loop";
+  std::filesystem::create_symlink(loop, loop);
+  expect_refused({"train", "--config", pipe}, 2, {"config file cannot be read", pipe});
+  expect_refused(train("odd", {"--prompts.file", pipe}), 2, {"prompt file cannot be read", pipe});
+  expect_refused({"plan", "--model", loop}, 2, {"path cannot be used", loop});
+}
+
+TEST_F(SystemFaults, ALimitOnTheSizeOfFilesIsNamed) {
+  std::string call = std::string("ulimit -f 8; exec '") + SOFTCOT_PROGRAM + "'";
+  for (const std::string& word : train("limited", {"--train.steps", "2"}))
+    call += " '" + word + "'";
+  const ChildResult result = run_child({"bash", "-c", call}, "", {{"OMP_NUM_THREADS", "1"}});
+  EXPECT_EQ(result.status, 6) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("ulimit -f"));
+  EXPECT_THAT(leftovers_below(run("limited")), IsEmpty());
 }
 
 TEST_F(SystemFaults, AReaderMayLookWhileATrainingWrites) {

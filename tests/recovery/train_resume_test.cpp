@@ -194,14 +194,15 @@ TEST_F(TrainResume, AllRanksKilledFromOutside) {
 }
 
 TEST_F(TrainResume, AKillWhileSavingChangesNothing) {
+  // In the second save of three; and after the last, when there is nothing more to train.
   for (const std::string point :
-       {"checkpoint.start", "checkpoint.folder-made", "checkpoint.tensors-written",
-        "checkpoint.json-written", "checkpoint.done-written", "checkpoint.renamed",
-        "checkpoint.end", "retention.hidden", "atomic-file.opened", "atomic-file.written",
-        "atomic-file.synced", "atomic-file.renamed"}) {
+       {"checkpoint.start#2", "checkpoint.folder-made#2", "checkpoint.tensors-written#2",
+        "checkpoint.json-written#2", "checkpoint.done-written#2", "checkpoint.renamed#2",
+        "checkpoint.end#2", "retention.hidden#2", "atomic-file.opened#2", "atomic-file.written#2",
+        "atomic-file.synced#2", "atomic-file.renamed#2", "checkpoint.end#3"}) {
     SCOPED_TRACE(point);
     const std::string run = new_run();
-    ASSERT_EQ(train(run, kAlone, {"--train.keep", "1"}, point + "#2").status, kKilled);
+    ASSERT_EQ(train(run, kAlone, {"--train.keep", "1"}, point).status, kKilled);
     ASSERT_EQ(train(run, kAlone, {"--train.keep", "1", "--resume"}).status, 0);
     expect_as_undisturbed(run, kAlone);
     EXPECT_EQ(names_below(project_->path(run) / "checkpoints").size(), 4U) << "nothing is left";
@@ -257,6 +258,14 @@ TEST_F(TrainResume, AnotherRunIsRefusedAndNothingChanges) {
   }
   finish(run, kAlone);
   expect_as_undisturbed(run, kAlone);
+}
+
+TEST_F(TrainResume, ANewTrainingInAnUsedFolderIsRefused) {
+  const std::string run = new_run();
+  ASSERT_EQ(train(run, kAlone, {}, crash_after(6)).status, kKilled);
+  const std::string before = slurp(project_->path(run) / "metrics.jsonl");
+  expect_refused(train_call(run, kAlone), 2, {"a training has been here", "step 4", "--resume"});
+  EXPECT_EQ(slurp(project_->path(run) / "metrics.jsonl"), before);
 }
 
 TEST_F(TrainResume, ADamagedCheckpointIsPassedOver) {
