@@ -317,7 +317,7 @@ TEST_F(Sweep, BadInputIsRefusedBeforeAnythingStarts) {
     return result.err;
   };
   EXPECT_THAT(refused("method = sofcot, softcot\nassistant.layers = 1, 40\n"
-                      "thoughts.count = 1, many, 100000\n"),
+                      "thoughts.count = 1, many, 65000\n"),
               AllOf(HasSubstr("did you mean softcot?"), HasSubstr("illegal value"),
                     HasSubstr("more layers than the assistant has: cell softcot-layers40-count1: "
                               "assistant.layers (expected at most 2, got 40)"),
