@@ -5,13 +5,14 @@
 #include <set>
 
 #include "runtime/error.h"
+#include "runtime/json_file.h"
 
 namespace softcot {
 namespace {
 
 std::string text_of(const nlohmann::json* value) {
   if (value == nullptr) return "";
-  return value->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return json_text(*value);
 }
 
 const nlohmann::json* find(const nlohmann::json& object, const std::string& key) {

@@ -7,6 +7,7 @@
 #include "runtime/error.h"
 #include "runtime/fault_point.h"
 #include "runtime/hash.h"
+#include "runtime/json_file.h"
 #include "runtime/safetensors_writer.h"
 #include "runtime/work_folder.h"
 
@@ -35,7 +36,7 @@ std::string state_json(const WorkFolder& work, const TrainingState& state) {
       {"metadata", state.metadata},
       {"files", {{kStateTensors, described(work.file(kStateTensors))}}},
   };
-  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return json_text(json, 2) + "\n";
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ void write_prompts(const std::filesystem::path& file, const std::vector<PromptTe
     const nlohmann::ordered_json line = {{"question_id", prompt.question_id},
                                          {"prompt_hash", prompt.prompt_hash},
                                          {"prompt", prompt.text}};
-    lines += seal_json(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) + "\n";
+    lines += seal_json(json_text(line)) + "\n";
   }
   std::filesystem::create_directories(file.parent_path());
   write_file_atomically(file, lines);
@@ -24,9 +24,7 @@ void write_prompts(const std::filesystem::path& file, const std::vector<PromptTe
 
 std::map<std::string, std::string> read_prompts(const std::filesystem::path& file) {
   std::map<std::string, std::string> texts;
-  std::error_code ignored;
-  std::ifstream lines;  // A pipe of that name would hang the run.
-  if (std::filesystem::is_regular_file(file, ignored)) lines.open(file);
+  std::ifstream lines = open_regular(file);
   for (std::string text; std::getline(lines, text);) {
     const auto line = parse_json_or_null(text);
     try {

@@ -17,13 +17,6 @@ namespace {
 
 constexpr std::size_t kLongestText = 1500;  // Characters of a question or an answer that are shown.
 
-const MethodResult* row_of(const Comparison& comparison, const std::string& method) {
-  for (const MethodResult& row : comparison.rows) {
-    if (row.method == method) return &row;
-  }
-  return nullptr;
-}
-
 std::string verdict(const MethodResult& row, const MethodResult& baseline,
                     const Contrast& contrast) {
   if (!contrast.nll) {

@@ -232,6 +232,13 @@ const Accuracy& headline_accuracy(const MethodResult& result) {
   return result.accuracy.at(std::string(extractor_name(extractor)));
 }
 
+const MethodResult* row_of(const Comparison& comparison, const std::string& method) {
+  for (const MethodResult& row : comparison.rows) {
+    if (row.method == method) return &row;
+  }
+  return nullptr;
+}
+
 std::size_t most_votes(const Comparison& comparison) {
   std::size_t most = 0;
   for (const MethodResult& row : comparison.rows) {

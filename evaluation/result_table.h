@@ -90,6 +90,8 @@ Extractor headline_of(const ComparisonOptions& options, const ScoringQuirks& qui
 
 /// That of a result's headline extractor, under the default options.
 const Accuracy& headline_accuracy(const MethodResult& result);
+/// The row of this method; null where there is none.
+const MethodResult* row_of(const Comparison& comparison, const std::string& method);
 
 /// Methods without samples are left out. Pure: the order of a method's samples does not matter.
 Comparison compare_methods(std::span<const MethodSamples> methods,

@@ -247,11 +247,8 @@ Comparison comparison_from_json(const nlohmann::json& json, const std::string& w
   }
   for (const MethodResult& row : comparison.rows) {
     if (!row.contrast || !row.contrast->nll) continue;
-    const auto baseline =
-        std::find_if(comparison.rows.begin(), comparison.rows.end(),
-                     [&](const MethodResult& other) { return other.method == row.baseline; });
-    const bool alone = baseline == comparison.rows.end();
-    if (!row.nll_per_token || !(alone || baseline->nll_per_token)) {
+    const MethodResult* baseline = row_of(comparison, row.baseline);
+    if (!row.nll_per_token || (baseline != nullptr && !baseline->nll_per_token)) {
       reader.refuse("methods", "an nll_per_token of each method with an nll_difference");
     }
   }
@@ -279,8 +276,7 @@ Provenance provenance_from_json(const nlohmann::json& json, const std::string& w
 void write_results(const std::filesystem::path& path, const Comparison& comparison,
                    const Provenance& provenance) {
   const Json results = results_to_json(comparison, provenance);
-  write_file_atomically(
-      path, seal_json(results.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n");
+  write_file_atomically(path, seal_json(json_text(results, 2)) + "\n");
   auto table = path;
   write_file_atomically(table.replace_extension(".csv"), format_csv(comparison));
   write_file_atomically(table.replace_extension(".md"), format_markdown(comparison));

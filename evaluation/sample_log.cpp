@@ -27,9 +27,7 @@ Json to_json(const ExtractedAnswer& extracted) {
           {"correct", extracted.correct}};
 }
 
-std::string to_line(const Json& json) {
-  return seal_json(json.dump(-1, ' ', false, Json::error_handler_t::replace)) + "\n";
-}
+std::string to_line(const Json& json) { return seal_json(json_text(json)) + "\n"; }
 
 std::string to_line(const Sample& sample) {
   return to_line(Json{{"question_id", sample.question_id},
@@ -89,9 +87,7 @@ struct Contents {
 // A last line without its end, or that is no JSON, was torn by a kill or a power cut: it is
 // dropped.
 Contents read_contents(const std::filesystem::path& path) {
-  std::error_code ignored;
-  std::ifstream file;  // A pipe of that name would hang the run.
-  if (std::filesystem::is_regular_file(path, ignored)) file.open(path, std::ios::binary);
+  std::ifstream file = open_regular(path);
   if (!file.is_open()) {
     fail(ExitCode::kInput, {.what = "cannot read samples", .where = path.string(), .fix = {}});
   }

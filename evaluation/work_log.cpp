@@ -5,6 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "runtime/atomic_file.h"
 #include "runtime/gpus.h"
 #include "runtime/host_name.h"
 #include "runtime/json_file.h"
@@ -39,16 +40,13 @@ void append_work(const std::filesystem::path& path, WorkRecord record) {
       {"new_tokens", record.new_tokens}, {"threads", record.threads},
       {"device", record.device},         {"machine", this_machine(record.device)}};
   std::ofstream out(path, std::ios::app);
-  out << seal_json(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) + "\n"
-      << std::flush;
+  out << seal_json(json_text(line)) + "\n" << std::flush;
   if (!out.good()) log_warning("cannot write {}: the run goes on without it", path.string());
 }
 
 std::vector<WorkRecord> read_work(const std::filesystem::path& path) {
   std::vector<WorkRecord> records;
-  std::error_code ignored;
-  std::ifstream file;  // A pipe of that name would hang the run.
-  if (std::filesystem::is_regular_file(path, ignored)) file.open(path);
+  std::ifstream file = open_regular(path);
   for (std::string text; std::getline(file, text);) {
     const auto line = parse_json_or_null(text);
     if (!line.is_object()) {

@@ -84,9 +84,9 @@ namespace {
 
 /// Names an option as a file does, not as a command line.
 Problem without_dashes(Problem problem) {
-  constexpr std::string_view kNearest = "did you mean ";
+  constexpr std::string_view kNearest = "did you mean --";
   if (problem.where.starts_with("--")) problem.where.erase(0, 2);
-  if (problem.fix.starts_with(std::string(kNearest) + "--")) problem.fix.erase(kNearest.size(), 2);
+  if (problem.fix.starts_with(kNearest)) problem.fix.erase(kNearest.size() - 2, 2);
   return problem;
 }
 

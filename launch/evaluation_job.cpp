@@ -49,9 +49,11 @@ std::size_t EvaluationJob::run(const Contestant& contestant) {
   open_backbone();
   if (contestant.method->written) provenance_.prompt_hash = prompt_.written_hash();
   auto questions = questions_of(contestant);
-  require_same(*groups_.world, content_hash(rows_), "the questions");
+  const std::string rows_hash = content_hash(rows_);
+  require_same(*groups_.world, rows_hash, "the questions");
   const std::size_t skipped = split_.records.size() - questions.size();
-  const SampleParts parts{run_.folder / "samples", contestant.name, sample_key(contestant)};
+  const SampleParts parts{run_.folder / "samples", contestant.name,
+                          sample_key(contestant, rows_hash)};
   const bool first = groups_.world->rank() == 0;
   if (first) {
     parts.merge();
@@ -103,16 +105,10 @@ std::size_t EvaluationJob::run(const Contestant& contestant) {
   return skipped;
 }
 
-void EvaluationJob::check(const Contestant& contestant) const {
-  const Method& method = *contestant.method;
-  if (!method.trained()) return;
+void EvaluationJob::check(const Contestant& contestant) {
+  if (!contestant.method->trained()) return;
   const TrainedRun trained = load_contestant(contestant);
-  if (!method.projection) return;
-  const TextModel assistant = TextModel::open(assistant_of(run_).path);
-  const auto key = thought_key(run_, assistant, model_hash(assistant.path, *groups_.world), prompt_,
-                               split_, run_.thoughts.count_in_evaluation());
-  require_assistant(trained, key.assistant_hash, key.assistant_layers);
-  open_thoughts(run_, key);
+  if (contestant.method->projection) thoughts_for(trained);
 }
 
 /// The backbone as it was given: full fine-tuning of another contestant is undone.
@@ -159,13 +155,15 @@ void EvaluationJob::note_trained() {
 
 /// Records the assistant that a contestant depends on. Collective over the world.
 std::string EvaluationJob::note_assistant(const TextModel& assistant) {
-  std::string hash =
-      assistant.path == text_.path ? backbone_hash_ : model_hash(assistant.path, *groups_.world);
+  if (assistant_hash_.empty()) {
+    assistant_hash_ =
+        assistant.path == text_.path ? backbone_hash_ : model_hash(assistant.path, *groups_.world);
+  }
   ModelConfig config = assistant.config;
   if (run_.assistant.load.layers > 0) config.layers = run_.assistant.load.layers;
-  provenance_.model_hashes["assistant"] = hash;
+  provenance_.model_hashes["assistant"] = assistant_hash_;
   provenance_.parameters["assistant"] = parameter_count(config);
-  return hash;
+  return assistant_hash_;
 }
 
 /// The prompts in words, one for each question.
@@ -191,7 +189,7 @@ std::vector<Question> EvaluationJob::questions_of(const Contestant& contestant) 
   rows_ = rows.rows;
   std::optional<ThoughtRows> thoughts;
   if (method.written) note_assistant(TextModel::open(assistant_of(run_).path));
-  if (method.projection) thoughts.emplace(open_thoughts_of(rows, count));
+  if (method.projection) thoughts.emplace(rows.rows, rows.records, thoughts_for(*trained_));
 
   std::vector<Question> questions;
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
@@ -269,13 +267,14 @@ void EvaluationJob::fill_latents(const SoftPromptModel& model,
 }
 
 /// The cached thoughts of the questions, of the assistant that the projection was trained with.
-ThoughtRows EvaluationJob::open_thoughts_of(const SplitRows& rows, std::int64_t count) {
+ThoughtCache EvaluationJob::thoughts_for(const TrainedRun& trained) {
   const TextModel assistant = TextModel::open(assistant_of(run_).path);
   const std::string hash = note_assistant(assistant);
-  const auto key = thought_key(run_, assistant, hash, prompt_, split_, count);
-  require_assistant(*trained_, hash, key.assistant_layers);
+  const auto key =
+      thought_key(run_, assistant, hash, prompt_, split_, run_.thoughts.count_in_evaluation());
+  require_assistant(trained, hash, key.assistant_layers);
   provenance_.data_hashes["thoughts"] = short_hash(key);
-  return {rows.rows, rows.records, open_thoughts(run_, key)};
+  return open_thoughts(run_, key);
 }
 
 /// This replica's questions.
@@ -289,14 +288,15 @@ std::vector<Question> EvaluationJob::share(const std::vector<Question>& question
   return mine;
 }
 
-std::string EvaluationJob::sample_key(const Contestant& contestant) const {
+std::string EvaluationJob::sample_key(const Contestant& contestant,
+                                      const std::string& rows_hash) const {
   const Method& method = *contestant.method;
   const auto options = question_options(contestant);
   const auto& generation = options.generation;
   std::string key = fmt::format(
       "{} {} {} {} {} {} {} {} {} {} {} {} {} {}", method.name, backbone_hash_,
       text_.tokenizer.content_hash(), toString(run_.model.load.dtype), prompt_.content_hash(),
-      content_hash(rows_), run_.data.max_length,
+      rows_hash, run_.data.max_length,
       method.placeholders ? run_.thoughts.count_in_evaluation() : 0,
       trained_ ? trained_->content_hash : "", generation.max_new_tokens,
       generation.sampling.temperature, generation.sampling.top_p, options.seed, kExtractorVersion);

@@ -27,7 +27,7 @@ class EvaluationJob {
 
   /// Throws what run() would for a contestant that is not there or does not fit: before hours of
   /// another's answers. Collective over the world.
-  void check(const Contestant& contestant) const;
+  void check(const Contestant& contestant);
 
   /// Answers what the contestant's sample file lacks: afterwards it holds all samples. Returns how
   /// many questions are left out as too long. Collective over the world.
@@ -45,17 +45,18 @@ class EvaluationJob {
   SplitRows rows_of(const Contestant& contestant, std::int64_t thoughts) const;
   QuestionOptions question_options(const Contestant& contestant) const;
   void fill_latents(const SoftPromptModel& model, std::vector<Question>& questions) const;
-  ThoughtRows open_thoughts_of(const SplitRows& rows, std::int64_t count);
+  ThoughtCache thoughts_for(const TrainedRun& trained);
   std::string note_assistant(const TextModel& assistant);
   void note_trained();
   std::vector<PromptText> prompts_of(const std::vector<Question>& questions) const;
   std::vector<Question> share(const std::vector<Question>& questions) const;
-  std::string sample_key(const Contestant& contestant) const;
+  std::string sample_key(const Contestant& contestant, const std::string& rows_hash) const;
 
   const RunOptions& run_;
   const ProcessGroups& groups_;
   TextModel text_;
   std::string backbone_hash_;
+  std::string assistant_hash_;  // Once it was asked for.
   PromptTemplate prompt_;
   RowBuilder builder_;
   Split split_;

@@ -45,8 +45,7 @@ bool JsonLineReader::next() {
 std::string JsonLineReader::where() const { return fmt::format("{}, line {}", name_, line_); }
 
 void write_json_line(const nlohmann::ordered_json& object) {
-  write_standard_output(object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
-                        "\n");
+  write_standard_output(json_text(object) + "\n");
 }
 
 }  // namespace softcot

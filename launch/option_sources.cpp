@@ -90,6 +90,11 @@ std::vector<Assignment> read_config_file(const std::filesystem::path& path,
   return assignments;
 }
 
+std::pair<std::string, std::string> split_at_dot(const std::string& name) {
+  const auto dot = name.find('.');
+  return {name.substr(0, dot), dot == std::string::npos ? "" : name.substr(dot + 1)};
+}
+
 std::vector<Assignment> read_command_line(
     const std::vector<std::string>& arguments, const NamelessArgument& argument,
     const std::function<NameKind(const std::string&)>& kind_of, std::vector<Problem>& problems) {

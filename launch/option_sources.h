@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "launch/option_set.h"
@@ -13,12 +14,15 @@ namespace softcot {
 /// What is said of a config file that cannot be read.
 inline constexpr const char* kUnreadConfig = "config file cannot be read";
 
-/// The assignments of a config file, in order: `[section]` lines, `key = value` lines, comments
-/// after
-/// `#`. Names are "section.key". A line that is neither, or a key given twice, is a problem; so is
-/// a file that cannot be read.
+/// The assignments of a config file, in order: lines `[section]` and `key = value`, and comments
+/// after `#`. Names are "section.key". A line that is neither, or a key given twice, is a problem;
+/// so is a file that cannot be read.
 std::vector<Assignment> read_config_file(const std::filesystem::path& path,
                                          std::vector<Problem>& problems);
+
+/// What stands before the first dot of a name and what after it, "train" and "seed"; nothing after
+/// it where there is none.
+std::pair<std::string, std::string> split_at_dot(const std::string& name);
 
 /// What the reader of a command line must know of an option.
 enum class NameKind { kUnknown, kTakesValue, kFlag };

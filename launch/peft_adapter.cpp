@@ -276,9 +276,7 @@ void write_peft_adapter(const std::filesystem::path& folder, const Lora& lora,
   write_safetensors(folder / kTensorsName, views,
                     {{"format", "pt"}, {kBackboneHash, origin.backbone_hash}});
   write_file_atomically(folder / kConfigName,
-                        config_json(lora.options(), origin.base)
-                                .dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
-                            "\n");
+                        json_text(config_json(lora.options(), origin.base), 2) + "\n");
 }
 
 void settle_adapter(const OptionSet& options, LoraChoice& lora) {

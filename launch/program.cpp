@@ -21,16 +21,6 @@
 namespace softcot {
 namespace {
 
-/// Where memory has run out, MPI still needs some to end the other ranks with our exit code.
-class MemoryReserve {
- public:
-  void release() { bytes_.reset(); }
-
- private:
-  std::unique_ptr<std::byte[]> bytes_{
-      new std::byte[8 << 20]};  // Never touched: address space alone.
-};
-
 int first_number(std::initializer_list<const char*> variables, int otherwise) {
   for (const char* variable : variables) {
     if (const char* value = std::getenv(variable); value != nullptr) return std::atoi(value);
@@ -127,8 +117,7 @@ ExitCode dispatch(Invocation& invocation, const std::string& name,
   return find_command(name, commands).run(invocation);
 }
 
-int report_failure(Invocation& invocation, MemoryReserve& reserve) {
-  reserve.release();
+int report_failure(Invocation& invocation) {
   const Failure failure = describe_exception();
   const int status = static_cast<int>(failure.code);
   if (may_report_failure(invocation.rank())) {
@@ -179,7 +168,9 @@ int Invocation::local_size() const {
 }
 
 int run_program(int argc, char** argv, std::span<const Command> commands) {
-  MemoryReserve reserve;
+  // Where memory has run out, MPI still needs some to end the other ranks with our exit code. Never
+  // touched: address space alone.
+  auto reserve = std::make_unique_for_overwrite<std::byte[]>(8 << 20);
   open_missing_standard_streams();
   use_host_pool();
   bound_kept_products();
@@ -196,7 +187,8 @@ int run_program(int argc, char** argv, std::span<const Command> commands) {
     if (invocation.size() > 1 && invocation.has_world()) invocation.world().abort(0);
     return static_cast<int>(ExitCode::kOk);
   } catch (...) {
-    return report_failure(invocation, reserve);
+    reserve.reset();
+    return report_failure(invocation);
   }
 }
 

@@ -64,9 +64,7 @@ class SuiteReader {
   };
 
   void sort_in(const Assignment& assignment) {
-    const auto dot = assignment.name.find('.');
-    const std::string section = assignment.name.substr(0, dot);
-    const std::string rest = dot == std::string::npos ? "" : assignment.name.substr(dot + 1);
+    const auto [section, rest] = split_at_dot(assignment.name);
     if (section == "suite") {
       const std::set<std::string> keys = {"title", "source",   "methods",
                                           "tasks", "transfer", "seeds"};
@@ -77,10 +75,9 @@ class SuiteReader {
     } else if (section == "published") {
       published_.push_back({rest, assignment.value, assignment.origin});
     } else if (section == "task" || section == "method" || section == "variant") {
-      const auto end = rest.find('.');
-      Part& part = parts_[section][rest.substr(0, end)];
+      const auto [name, key] = split_at_dot(rest);
+      Part& part = parts_[section][name];
       part.origin = assignment.origin;
-      const std::string key = end == std::string::npos ? "" : rest.substr(end + 1);
       if (section == "variant" && key == "title") {
         part.title = assignment.value;
       } else {
@@ -241,9 +238,7 @@ class SuiteReader {
 
   void add_published(Suite& suite) {
     for (const Assignment& figure : published_) {
-      const auto dot = figure.name.find('.');
-      const std::string task = figure.name.substr(0, dot);
-      const std::string entry = dot == std::string::npos ? "" : figure.name.substr(dot + 1);
+      const auto [task, entry] = split_at_dot(figure.name);
       const auto all_tasks = suite.all_tasks();
       const auto known_task = std::find_if(all_tasks.begin(), all_tasks.end(), [&](const auto& t) {
         return normal_name(t) == normal_name(task);

@@ -73,9 +73,7 @@ class SweepReader {
   };
 
   void sort_in(const Assignment& assignment) {
-    const auto dot = assignment.name.find('.');
-    const std::string section = assignment.name.substr(0, dot);
-    const std::string rest = dot == std::string::npos ? "" : assignment.name.substr(dot + 1);
+    const auto [section, rest] = split_at_dot(assignment.name);
     if (section == "sweep") {
       if (rest != "title")
         problems_.add("unknown key of a sweep", assignment.origin + ": " + rest, "title");
@@ -83,10 +81,9 @@ class SweepReader {
     } else if (section == "axes") {
       add_axis(rest, assignment);
     } else if (section == "task" || section == "method") {
-      const auto end = rest.find('.');
-      Part& part = parts_[section][rest.substr(0, end)];
+      const auto [name, option] = split_at_dot(rest);
+      Part& part = parts_[section][name];
       part.origin = assignment.origin;
-      const std::string option = end == std::string::npos ? "" : rest.substr(end + 1);
       require_known(option, assignment.origin);
       require_free(option, assignment.origin);
       if (option == kMethod || option == kTask) {

@@ -17,9 +17,7 @@ constexpr std::size_t kLongestMark = 64 << 10;  // bytes
 
 /// The first two lines of a mark; nothing where there is none. Another process may take it away.
 std::optional<std::pair<std::string, std::string>> read_mark(const std::filesystem::path& path) {
-  std::error_code ignored;
-  std::ifstream file;
-  if (std::filesystem::is_regular_file(path, ignored)) file.open(path);
+  std::ifstream file = open_regular(path);
   if (!file.is_open()) return std::nullopt;
   std::string bytes(kLongestMark, '\0');
   file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));

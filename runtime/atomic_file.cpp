@@ -203,6 +203,13 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes
   return bytes;
 }
 
+std::ifstream open_regular(const std::filesystem::path& path) {
+  std::error_code ignored;
+  std::ifstream file;
+  if (std::filesystem::is_regular_file(path, ignored)) file.open(path, std::ios::binary);
+  return file;
+}
+
 void make_folder(const std::filesystem::path& path) {
   std::error_code error;
   std::vector<std::filesystem::path> parents_of_new;

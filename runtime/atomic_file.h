@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,6 +49,10 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
 /// The whole file. Throws kInput when it is missing, unreadable, not a regular file, or larger than
 /// `max_bytes` (nothing is then read).
 std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes);
+
+/// A stream of a regular file, not open where there is none: a pipe of that name would hang the
+/// run.
+std::ifstream open_regular(const std::filesystem::path& path);
 
 /// Makes a folder and those above it; one that is there already is no error. Throws like
 /// AtomicFile.

@@ -34,6 +34,13 @@ nlohmann::json parse_json_or_null(std::string_view text);
 /// As parse_json, from a file. A file that is missing or too large throws limits.code as well.
 nlohmann::json read_json_file(const std::filesystem::path& path, const JsonLimits& limits = {});
 
+/// The text of a value, in one line or with `indent`. What is no UTF-8 in it, as the name of a file
+/// may be, is replaced.
+template <typename Json>
+std::string json_text(const Json& value, int indent = -1) {
+  return value.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
 /// What a value is, in words: "the string \"x\"", "a list of 3", "1.5" …
 std::string json_kind(const nlohmann::json& value);
 

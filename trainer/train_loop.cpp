@@ -45,6 +45,14 @@ std::map<std::string, double> scalars_of(const StepMetrics& line) {
   return values;
 }
 
+/// Of an error that is being handled: a number that is none says where it was met.
+[[noreturn]] void rethrow_at(const Error& error, std::string place) {
+  if (error.code() != ExitCode::kNumerics) throw;
+  Problem problem = error.problem();
+  problem.where = std::move(place);
+  fail(ExitCode::kNumerics, std::move(problem));
+}
+
 double wall_time() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -171,10 +179,7 @@ StepResult TrainLoop::run_step(double learning_rate, double& data_seconds) {
   try {
     return train_step_.run(batches, learning_rate);
   } catch (const Error& error) {
-    if (error.code() != ExitCode::kNumerics) throw;
-    Problem problem = error.problem();
-    problem.where = fmt::format("step {}, rows {}", step_ + 1, row_ids());
-    fail(ExitCode::kNumerics, problem);
+    rethrow_at(error, fmt::format("step {}, rows {}", step_ + 1, row_ids()));
   }
 }
 
@@ -206,10 +211,7 @@ double TrainLoop::evaluate() {
   try {
     return heldout_loss(model_, parts_, batches, *groups_.dp);
   } catch (const Error& error) {
-    if (error.code() != ExitCode::kNumerics) throw;
-    Problem problem = error.problem();
-    problem.where = fmt::format("after step {}", step_);
-    fail(ExitCode::kNumerics, problem);
+    rethrow_at(error, fmt::format("after step {}", step_));
   }
 }
 

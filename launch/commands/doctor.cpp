@@ -6,6 +6,7 @@
 #include "launch/commands/commands.h"
 #include "launch/machine_survey.h"
 #include "launch/standard_output.h"
+#include "runtime/json_file.h"
 #include "runtime/process_world.h"
 
 namespace softcot {
@@ -32,7 +33,7 @@ std::string as_json(const std::vector<Finding>& findings) {
                     {"meaning", finding.meaning},
                     {"remedy", finding.remedy}});
   }
-  return list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return json_text(list) + "\n";
 }
 
 std::string as_table(const std::vector<Finding>& findings) {

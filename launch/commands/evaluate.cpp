@@ -11,6 +11,7 @@
 #include "launch/run_folder.h"
 #include "launch/standard_output.h"
 #include "launch/threads.h"
+#include "runtime/atomic_file.h"
 #include "runtime/log.h"
 
 namespace softcot {
@@ -30,8 +31,7 @@ void settle_transfer(RunOptions& run) {
 std::uint64_t samples_in(const std::filesystem::path& folder) {
   std::uint64_t samples = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (!entry.is_regular_file()) continue;
-    std::ifstream file(entry.path());
+    std::ifstream file = open_regular(entry.path());
     std::string line;
     if (std::getline(file, line)) {
       while (std::getline(file, line) && !file.eof()) ++samples;

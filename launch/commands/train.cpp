@@ -165,7 +165,8 @@ ExitCode run_train(Invocation& invocation) {
   const Split train = train_split(run.data);
   const auto eval = eval_split(run.data);
   StagedRows staged = open_stages(sources, train);
-  require_same(*groups.world, staged.contents().hash, "the training rows");
+  const TrainingContents contents = staged.contents();
+  require_same(*groups.world, contents.hash, "the training rows");
   std::deque<TrainingRows> heldout;
   std::vector<TrainStage> stages;
   for (std::size_t i = 0; i < staged.stages.size(); ++i) {
@@ -193,8 +194,8 @@ ExitCode run_train(Invocation& invocation) {
                  {.metrics = paths.metrics(),
                   .checkpoints = paths.checkpoints(),
                   .tensorboard = run.train.tensorboard ? paths.tensorboard() : ""},
-                 run_identity(run, staged.rows.front().key, prompt, text, backbone_hash,
-                              staged.contents(), staged.stages, adapter));
+                 run_identity(run, staged.rows.front().key, prompt, text, backbone_hash, contents,
+                              staged.stages, adapter));
   if (run.resume) loop.resume();
   if (folder) {
     count_restart(run.folder, "train", [&] { return static_cast<std::uint64_t>(loop.step()); });

@@ -27,15 +27,6 @@ using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-/// Steps that nobody waits for.
-const std::vector<std::string> kEndless = {"--train.steps", "100000", "--train.schedule",
-                                           "constant"};
-
-std::vector<std::string> endless(std::vector<std::string> more = {}) {
-  more.insert(more.end(), kEndless.begin(), kEndless.end());
-  return more;
-}
-
 class RankFaults : public DisturbedTraining {
  protected:
   static bool has_steps(const std::string& name, std::size_t count) {
@@ -74,7 +65,7 @@ ChildResult disturb_a_rank(const std::vector<std::string>& call, int signal,
 TEST_F(RankFaults, AStoppedRankIsNamedWithinTheDeadline) {
   steady_clock::time_point stopped;
   const ChildResult result = disturb_a_rank(
-      train("stopped", endless({"--parallel.timeout-seconds", "3"})), SIGSTOP,
+      train("stopped", {"--parallel.timeout-seconds", "3", "--train.steps", "100000"}), SIGSTOP,
       [&] {
         stopped = steady_clock::now();
         return has_steps("stopped", 3);

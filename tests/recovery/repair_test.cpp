@@ -31,6 +31,13 @@ class Repair : public ::testing::Test {
   ChildResult inspect(const char* how) const {
     return run_softcot({"inspect", run().string(), how});
   }
+  /// A repair says that it removed the like of `what`, and nothing is damaged after it.
+  void expect_repaired(const std::string& what) const {
+    const ChildResult repaired = inspect("--repair");
+    EXPECT_EQ(repaired.status, 0) << repaired.err;
+    EXPECT_THAT(repaired.out, ContainsRegex("removed +" + what));
+    EXPECT_EQ(inspect("--verify").status, 0);
+  }
   Outcome outcome() const { return evaluated_.outcome(place_.path()); }
 
   TemporaryFolder place_;
@@ -53,10 +60,8 @@ TEST_F(Repair, OfARunNamesAndRemovesWhatIsThenMadeAgain) {
     EXPECT_EQ(verified.status, checkpoint ? 5 : 3) << name << verified.err;
     EXPECT_THAT(verified.err, HasSubstr(checkpoint ? "checkpoints/step-00000008" : name));
     EXPECT_THAT(verified.err, HasSubstr("--repair"));
-    const ChildResult repaired = inspect("--repair");
-    EXPECT_EQ(repaired.status, 0) << repaired.err;
-    EXPECT_THAT(repaired.out, ContainsRegex("removed +[a-z]"));
-    EXPECT_EQ(inspect("--verify").status, 0) << name;
+    SCOPED_TRACE(name);
+    expect_repaired("[a-z]");
   }
   evaluate();
   EXPECT_TRUE(outcome() == whole);
@@ -76,10 +81,8 @@ TEST_F(Repair, ResultsOfMoreSamplesThanThereAreAreMadeAgain) {
     EXPECT_EQ(verified.status, 3) << end;
     EXPECT_THAT(verified.err, HasSubstr("results.json: of 10 samples, samples/softcot.jsonl has " +
                                         std::string(end > head ? "1" : "0")));
-    const ChildResult repaired = inspect("--repair");
-    EXPECT_EQ(repaired.status, 0) << repaired.err;
-    EXPECT_THAT(repaired.out, ContainsRegex("removed +results.json"));
-    EXPECT_EQ(inspect("--verify").status, 0) << end;
+    SCOPED_TRACE(end);
+    expect_repaired("results.json");
   }
   evaluate();
   EXPECT_TRUE(outcome() == whole);
