@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "launch/option_set.h"
+#include "launch/options/option_set.h"
 #include "runtime/error.h"
 
 namespace softcot {

@@ -9,8 +9,8 @@
 #include <new>
 
 #include "launch/command.h"
-#include "launch/nearest_name.h"
-#include "launch/option_help.h"
+#include "launch/options/nearest_name.h"
+#include "launch/options/option_help.h"
 #include "launch/standard_output.h"
 #include "model/compiled_products.h"
 #include "runtime/host_pool.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "launch/option_set.h"
+#include "launch/options/option_set.h"
 
 namespace softcot {
 

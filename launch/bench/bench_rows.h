@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "data/row.h"
-#include "launch/run_data.h"
-#include "launch/run_options.h"
+#include "launch/options/run_options.h"
+#include "launch/run/run_data.h"
 
 namespace softcot {
 

@@ -6,8 +6,8 @@
 
 #include "launch/bench/bench_rows.h"
 #include "launch/bench/bench_table.h"
-#include "launch/machine_survey.h"
-#include "launch/run_data.h"
+#include "launch/machine/machine_survey.h"
+#include "launch/run/run_data.h"
 #include "launch/standard_output.h"
 #include "runtime/atomic_file.h"
 #include "runtime/log.h"

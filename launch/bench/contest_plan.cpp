@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "launch/bench/contest.h"
-#include "launch/child_command.h"
-#include "launch/run_data.h"
+#include "launch/run/run_data.h"
+#include "launch/sweep/child_command.h"
 #include "runtime/processors.h"
 
 namespace softcot {

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "launch/bench/contest.h"
-#include "launch/child_command.h"
+#include "launch/sweep/child_command.h"
 #include "runtime/log.h"
 #include "runtime/progress.h"
 #include "runtime/stopwatch.h"

@@ -4,7 +4,7 @@
 
 #include "launch/bench/bench_options.h"
 #include "launch/bench/bench_rows.h"
-#include "launch/run_options.h"
+#include "launch/options/run_options.h"
 #include "runtime/process_world.h"
 
 namespace softcot {

@@ -5,7 +5,7 @@
 #include "evaluation/generation.h"
 #include "launch/bench/bench_clock.h"
 #include "launch/bench/measure.h"
-#include "launch/trained_model.h"
+#include "launch/run/trained_model.h"
 #include "runtime/stopwatch.h"
 #include "trainer/train_data.h"
 

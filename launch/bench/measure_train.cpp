@@ -5,7 +5,7 @@
 #include "launch/bench/bench_clock.h"
 #include "launch/bench/measure.h"
 #include "launch/bench/necessary_flops.h"
-#include "launch/trained_model.h"
+#include "launch/run/trained_model.h"
 #include "runtime/error.h"
 #include "runtime/stopwatch.h"
 #include "trainer/metrics.h"

@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
-#include "launch/cell_settings.h"
 #include "launch/commands/commands.h"
-#include "launch/method.h"
+#include "launch/run/method.h"
 #include "launch/standard_output.h"
-#include "launch/suite_table.h"
-#include "launch/work_runner.h"
+#include "launch/sweep/cell_settings.h"
+#include "launch/sweep/suite_table.h"
+#include "launch/sweep/work_runner.h"
 #include "runtime/atomic_file.h"
 #include "runtime/sealed_json.h"
 #include "runtime/stop_signal.h"

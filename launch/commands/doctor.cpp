@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "launch/commands/commands.h"
-#include "launch/machine_survey.h"
+#include "launch/machine/machine_survey.h"
 #include "launch/standard_output.h"
 #include "runtime/json_file.h"
 #include "runtime/process_world.h"

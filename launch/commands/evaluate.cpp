@@ -6,11 +6,11 @@
 
 #include "evaluation/result_table.h"
 #include "launch/commands/commands.h"
-#include "launch/evaluation_job.h"
-#include "launch/restarts.h"
-#include "launch/run_folder.h"
+#include "launch/machine/threads.h"
+#include "launch/run/evaluation_job.h"
+#include "launch/run/restarts.h"
+#include "launch/run/run_folder.h"
 #include "launch/standard_output.h"
-#include "launch/threads.h"
 #include "runtime/atomic_file.h"
 #include "runtime/log.h"
 

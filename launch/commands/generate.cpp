@@ -3,8 +3,8 @@
 
 #include "launch/commands/commands.h"
 #include "launch/json_lines.h"
-#include "launch/single_question.h"
-#include "launch/tool_model.h"
+#include "launch/run/single_question.h"
+#include "launch/run/tool_model.h"
 #include "runtime/error.h"
 #include "runtime/json_file.h"
 

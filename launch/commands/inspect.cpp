@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "launch/commands/commands.h"
-#include "launch/folder_report.h"
+#include "launch/inspect/folder_report.h"
 #include "launch/json_lines.h"
 #include "launch/standard_output.h"
 

@@ -4,12 +4,12 @@
 #include <optional>
 
 #include "launch/commands/commands.h"
-#include "launch/method.h"
-#include "launch/restarts.h"
-#include "launch/run_data.h"
-#include "launch/run_options.h"
-#include "launch/threads.h"
-#include "launch/written_thoughts.h"
+#include "launch/machine/threads.h"
+#include "launch/options/run_options.h"
+#include "launch/run/method.h"
+#include "launch/run/restarts.h"
+#include "launch/run/run_data.h"
+#include "launch/run/written_thoughts.h"
 #include "runtime/log.h"
 #include "runtime/progress.h"
 #include "trainer/precompute.h"

@@ -9,10 +9,10 @@
 
 #include "data/row_text.h"
 #include "launch/commands/commands.h"
-#include "launch/method.h"
-#include "launch/run_data.h"
+#include "launch/run/method.h"
+#include "launch/run/run_data.h"
+#include "launch/run/written_thoughts.h"
 #include "launch/standard_output.h"
-#include "launch/written_thoughts.h"
 
 namespace softcot {
 namespace {

@@ -4,9 +4,9 @@
 
 #include "evaluation/study_page.h"
 #include "launch/commands/commands.h"
-#include "launch/run_options.h"
+#include "launch/options/run_options.h"
 #include "launch/standard_output.h"
-#include "launch/study_reader.h"
+#include "launch/study/study_reader.h"
 #include "runtime/atomic_file.h"
 
 namespace softcot {

@@ -7,7 +7,7 @@
 
 #include "launch/commands/commands.h"
 #include "launch/json_lines.h"
-#include "launch/tool_model.h"
+#include "launch/run/tool_model.h"
 #include "model/soft_prompt.h"
 #include "runtime/error.h"
 #include "runtime/json_file.h"

@@ -4,15 +4,15 @@
 #include <cstdlib>
 #include <optional>
 
-#include "launch/cell_settings.h"
 #include "launch/commands/commands.h"
-#include "launch/file_lock.h"
+#include "launch/run/file_lock.h"
 #include "launch/standard_output.h"
-#include "launch/sweep_cost.h"
-#include "launch/sweep_folder.h"
-#include "launch/sweep_plan.h"
-#include "launch/sweep_text.h"
-#include "launch/work_runner.h"
+#include "launch/sweep/cell_settings.h"
+#include "launch/sweep/sweep_cost.h"
+#include "launch/sweep/sweep_folder.h"
+#include "launch/sweep/sweep_plan.h"
+#include "launch/sweep/sweep_text.h"
+#include "launch/sweep/work_runner.h"
 #include "runtime/log.h"
 #include "runtime/processors.h"
 #include "runtime/stop_signal.h"

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "launch/option_set.h"
+#include "launch/options/option_set.h"
 #include "launch/plan/machine.h"
 
 namespace softcot {

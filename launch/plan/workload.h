@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "data/sampler.h"
-#include "launch/method.h"
+#include "launch/run/method.h"
 #include "model/model_config.h"
 #include "model/shard_plan.h"
 #include "trainer/row_pieces.h"

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "launch/peft_adapter.h"
+#include "launch/run/peft_adapter.h"
 #include "model/transformer.h"
 #include "runtime/json_file.h"
 #include "runtime/safetensors.h"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "evaluation/prompt_log.h"
-#include "launch/study_settings.h"
+#include "launch/study/study_settings.h"
 
 namespace softcot::test {
 namespace {

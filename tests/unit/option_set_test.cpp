@@ -1,4 +1,4 @@
-#include "launch/option_set.h"
+#include "launch/options/option_set.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,8 +7,8 @@
 #include <regex>
 #include <set>
 
-#include "launch/nearest_name.h"
-#include "launch/option_help.h"
+#include "launch/options/nearest_name.h"
+#include "launch/options/option_help.h"
 #include "support/fixtures.h"
 
 namespace softcot {

@@ -8,7 +8,7 @@
 
 #include "evaluation/report.h"
 #include "evaluation/study_page.h"
-#include "launch/study_reader.h"
+#include "launch/study/study_reader.h"
 #include "support/child_process.h"
 #include "support/files.h"
 #include "support/fixtures.h"

@@ -1,4 +1,4 @@
-#include "launch/run_folder.h"
+#include "launch/run/run_folder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

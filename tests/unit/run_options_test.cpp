@@ -1,11 +1,11 @@
-#include "launch/run_options.h"
+#include "launch/options/run_options.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
-#include "launch/option_help.h"
+#include "launch/options/option_help.h"
 
 namespace softcot {
 namespace {

@@ -8,7 +8,7 @@
 #include "evaluation/study_browser.h"
 #include "evaluation/study_page.h"
 #include "evaluation/study_tables.h"
-#include "launch/study_reader.h"
+#include "launch/study/study_reader.h"
 #include "support/child_process.h"
 #include "support/files.h"
 #include "support/fixtures.h"

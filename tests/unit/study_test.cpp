@@ -6,9 +6,9 @@
 
 #include "evaluation/study_page.h"
 #include "evaluation/study_tables.h"
-#include "launch/study_reader.h"
-#include "launch/study_settings.h"
-#include "launch/suite.h"
+#include "launch/study/study_reader.h"
+#include "launch/study/study_settings.h"
+#include "launch/sweep/suite.h"
 #include "runtime/error.h"
 #include "support/faults.h"
 #include "support/files.h"

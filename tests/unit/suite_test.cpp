@@ -1,5 +1,5 @@
 // Suite files: which cells they make, what is refused, and how their tables look.
-#include "launch/suite.h"
+#include "launch/sweep/suite.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <map>
 #include <sstream>
 
-#include "launch/suite_table.h"
+#include "launch/sweep/suite_table.h"
 #include "support/fixtures.h"
 
 namespace softcot {

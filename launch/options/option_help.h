@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "launch/options/option_set.h"
+
+namespace softcot {
+
+/// The page that `softcot COMMAND --help` prints, at most 100 columns wide: usage, the options of
+/// the sections in use with meaning, unit, default and legal values, sources and precedence,
+/// examples.
+std::string help_page(const OptionSet& options);
+
+}  // namespace softcot

@@ -1,0 +1,106 @@
+#include "launch/run/run_folder.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "launch/options/option_sources.h"
+#include "runtime/atomic_file.h"
+#include "runtime/log.h"
+
+namespace softcot {
+namespace {
+
+std::string describe(const std::vector<ConfigDifference>& differences) {
+  constexpr std::size_t kShown = 3;
+  std::string text;
+  for (std::size_t i = 0; i < differences.size() && i < kShown; ++i) {
+    const ConfigDifference& each = differences[i];
+    text += fmt::format("{}{} was {}, now {}", i == 0 ? "" : "; ", each.name, each.saved, each.now);
+  }
+  if (differences.size() > kShown) text += fmt::format("; {} more", differences.size() - kShown);
+  return text;
+}
+
+}  // namespace
+
+bool changes_results(const std::string& option) {
+  return !option.starts_with("run.") && !option.starts_with("parallel.") &&
+         !option.starts_with("stop.");
+}
+
+std::string task_of_run(const std::filesystem::path& folder) {
+  for (const char* name : {"config.cfg", "evaluate.cfg"}) {
+    const auto file = folder / name;
+    if (!std::filesystem::exists(file)) continue;
+    std::vector<Problem> problems;
+    for (const Assignment& assignment : read_config_file(file, problems)) {
+      if (assignment.name == "data.task") return assignment.value;
+    }
+    if (!problems.empty()) throw OptionErrors(std::move(problems));
+  }
+  return "";
+}
+
+std::vector<ConfigDifference> config_differences(const std::filesystem::path& file,
+                                                 const OptionSet& options) {
+  std::vector<Problem> problems;
+  std::map<std::string, std::string> saved;
+  for (const Assignment& assignment : read_config_file(file, problems)) {
+    saved[assignment.name] = assignment.value;
+  }
+  if (!problems.empty()) throw OptionErrors(std::move(problems));
+  std::vector<ConfigDifference> differences;
+  for (const auto& [name, now] : options.values()) {
+    if (!changes_results(name)) continue;
+    const auto found = saved.find(name);
+    const std::string before = found == saved.end() ? "(not set)" : found->second;
+    if (found == saved.end() || before != now) differences.push_back({name, before, now});
+  }
+  return differences;
+}
+
+RunFolder::RunFolder(const std::filesystem::path& folder, const OptionSet& options, Reuse reuse,
+                     const std::string& config_name)
+    : paths_{folder},
+      config_(folder / config_name),
+      options_(options.effective_config()),
+      made_(!std::filesystem::exists(folder)) {
+  make_folder(folder);
+  lock_ = FileLock::take_or_refuse(paths_.lock(),
+                                   {.what = "run folder is in use",
+                                    .where = paths_.folder.string(),
+                                    .fix = "wait for that job, or give --run.folder another name"});
+  if (std::filesystem::exists(config_)) {
+    const std::vector<ConfigDifference> differences = config_differences(config_, options);
+    if (!differences.empty() && reuse == Reuse::kSameConfig) {
+      fail(ExitCode::kUsage,
+           {.what = "run folder was made with other options",
+            .where = folder.string(),
+            .got = describe(differences),
+            .fix = "give --run.folder a new name, or --resume with the options of before"});
+    }
+    if (!differences.empty()) {
+      log_warning("{} was made with other options: {}", folder.string(), describe(differences));
+    }
+  }
+  make_folder(paths_.folder / "samples");
+  make_folder(paths_.checkpoints());
+}
+
+RunFolder::~RunFolder() {
+  if (!made_) return;
+  std::error_code ignored;  // What is not empty stays.
+  std::filesystem::remove(paths_.folder / "samples", ignored);
+  std::filesystem::remove(paths_.checkpoints(), ignored);
+  std::filesystem::directory_iterator left(paths_.folder, ignored);
+  for (int count = 0; !ignored && left != end(left); left.increment(ignored)) {
+    if (++count > 1) return;  // more than the lock
+  }
+  std::filesystem::remove(paths_.lock(), ignored);
+  std::filesystem::remove(paths_.folder, ignored);
+}
+
+void RunFolder::save_config() const { write_file_atomically(config_, options_); }
+
+}  // namespace softcot

@@ -1,0 +1,41 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "launch/run/method.h"
+#include "launch/run/run_folder.h"
+#include "launch/sweep/suite.h"
+#include "runtime/hash.h"
+
+namespace softcot {
+
+bool SuiteCell::trained() const { return method_of(entry.method).trained(); }
+
+std::string SuiteCell::folder() const {
+  std::string name = entry.method;
+  if (!entry.variant.empty()) name += "-" + entry.variant;
+  name += "-" + task;
+  return trained() ? fmt::format("{}-seed{}", name, seed) : name;
+}
+
+std::string SuiteCell::hash() const {
+  const auto deciding = [](std::map<std::string, std::string> all) {
+    std::erase_if(all, [](const auto& item) {
+      return !changes_results(item.first) || item.first == "thoughts.cache";  // or its place
+    });
+    return config_text(all);
+  };
+  std::string text = std::string(SOFTCOT_VERSION) + "\n" + deciding(settings);
+  for (const auto& [other, its_settings] : transfers) text += "\n" + deciding(its_settings);
+  return hash_bytes(text);
+}
+
+std::vector<std::string> Suite::all_tasks() const {
+  std::vector<std::string> all = tasks;
+  for (const std::string& task : transfer) {
+    if (std::find(all.begin(), all.end(), task) == all.end()) all.push_back(task);
+  }
+  return all;
+}
+
+}  // namespace softcot

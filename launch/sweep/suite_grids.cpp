@@ -1,0 +1,178 @@
+#include "launch/sweep/suite_grids.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+
+#include "evaluation/figure_text.h"
+
+namespace softcot {
+namespace {
+
+std::string accuracy_of(const SuiteRow& row) {
+  return row.result ? accuracy_text(*row.result) : kNoFigure;
+}
+
+std::string nll_of(const SuiteRow& row) { return row.result ? nll_text(*row.result) : kNoFigure; }
+
+const Estimate* change_of(const SuiteRow& row) {
+  return row.result ? nll_change(*row.result) : nullptr;
+}
+
+std::string change_text(const SuiteRow& row) {
+  const Estimate* change = change_of(row);
+  if (change == nullptr) return kNoFigure;
+  return fmt::format("{:+.1f} [{:+.1f}, {:+.1f}]", 100 * change->value, 100 * change->interval.low,
+                     100 * change->interval.high);
+}
+
+std::string p_text(const SuiteRow& row) {
+  if (!row.result || !row.result->contrast) return kNoFigure;
+  return fmt::format("{:.2g}", row.result->contrast->mcnemar_p);
+}
+
+std::string number_of(const std::optional<double>& figure) {
+  return figure ? fmt::format("{:.2f}", *figure) : "";
+}
+
+/// Where there are votes it stands beside these.
+std::string published_text(const SuiteRow& row) {
+  return row.result && row.result->voting ? "" : number_of(row.published);
+}
+
+std::string title_of(const SuiteRow& row) {
+  if (row.trained_on.empty() || row.trained_on == row.task) return row.entry.title;
+  return fmt::format("{} ({})", row.entry.title, row.trained_on);
+}
+
+std::string size_of(const std::vector<SuiteRow>& rows, const std::string& task) {
+  for (const SuiteRow& row : rows) {
+    if (row.task == task && row.result) return fmt::format("{} questions", row.result->questions);
+  }
+  return "nothing yet";
+}
+
+Grid details(const Suite& suite, const std::vector<SuiteRow>& rows, const std::string& task) {
+  Grid grid{fmt::format("{}, {}", task, size_of(rows, task)),
+            {"method", "N", "params", "NLL", "Δ % [95 %]", "accuracy %", "p"},
+            {}};
+  const bool published = !suite.published.empty();
+  if (published) grid.heads.emplace_back("paper");
+  for (const SuiteRow& row : rows) {
+    if (row.task != task) continue;
+    grid.lines.push_back({title_of(row), row.thoughts, row.parameters(), nll_of(row),
+                          change_text(row), accuracy_of(row), p_text(row)});
+    if (published) grid.lines.back().push_back(published_text(row));
+  }
+  return grid;
+}
+
+using RowText = std::function<std::string(const SuiteRow&)>;
+
+/// One line for all rows of the same label, one column a task.
+Grid by_task(const Suite& suite, const std::vector<const SuiteRow*>& rows, std::string title,
+             const RowText& label, const RowText& figure) {
+  Grid grid{std::move(title), {"method"}, {}};
+  const std::vector<std::string> tasks = suite.all_tasks();
+  grid.heads.insert(grid.heads.end(), tasks.begin(), tasks.end());
+  for (const SuiteRow* row : rows) {
+    const std::string name = label(*row);
+    auto line = std::find_if(grid.lines.begin(), grid.lines.end(),
+                             [&](const auto& cells) { return cells[0] == name; });
+    if (line == grid.lines.end()) {
+      line = grid.lines.insert(line, std::vector<std::string>(tasks.size() + 1, kNoFigure));
+      line->front() = name;
+    }
+    const auto column = std::find(tasks.begin(), tasks.end(), row->task) - tasks.begin();
+    (*line)[static_cast<std::size_t>(column) + 1] = figure(*row);
+  }
+  return grid;
+}
+
+/// All methods on all tasks, each as it was trained for that task.
+std::optional<Grid> overview(const Suite& suite, const std::vector<SuiteRow>& rows) {
+  if (suite.all_tasks().size() < 2) return std::nullopt;
+  std::vector<const SuiteRow*> own;
+  for (const SuiteRow& row : rows) {
+    // What has no training questions is answered by what was trained on the only other task.
+    const bool only = suite.tasks.size() == 1;
+    if (row.trained_on.empty() || row.trained_on == row.task || only) own.push_back(&row);
+  }
+  const bool published = !suite.published.empty();
+  return by_task(
+      suite, own, published ? "Accuracy %, in brackets the published one" : "Accuracy %",
+      [](const SuiteRow& row) { return row.entry.title; },
+      [](const SuiteRow& row) {
+        const std::string paper = published_text(row);
+        const std::string ours =
+            row.result ? percent(headline_accuracy(*row.result).value) : kNoFigure;
+        return paper.empty() ? ours : fmt::format("{} ({})", ours, paper);
+      });
+}
+
+/// Trained on one task, tested on all; nothing without such tests.
+std::vector<Grid> transfer(const Suite& suite, const std::vector<SuiteRow>& rows) {
+  std::vector<const SuiteRow*> all;
+  bool any = false;
+  for (const SuiteRow& row : rows) {
+    any = any || (!row.trained_on.empty() && row.trained_on != row.task);
+    all.push_back(&row);
+  }
+  if (!any) return {};
+  const RowText label = [](const SuiteRow& row) {
+    return row.trained_on.empty() ? row.entry.title
+                                  : fmt::format("{} ({})", row.entry.title, row.trained_on);
+  };
+  const RowText change = [](const SuiteRow& row) {
+    const Estimate* estimate = change_of(row);
+    return estimate == nullptr ? kNoFigure : fmt::format("{:+.1f}", 100 * estimate->value);
+  };
+  return {by_task(suite, all, "Transfer, accuracy % (trained on the task in brackets)", label,
+                  accuracy_of),
+          by_task(suite, all, "Transfer, Δ % of the NLL (trained on the task in brackets)", label,
+                  change)};
+}
+
+/// The share of questions whose vote among k samples is right.
+std::optional<Grid> votes(const Suite& suite, const std::vector<SuiteRow>& rows) {
+  Grid grid{"Right by the vote of k samples, %", {"method"}, {}};
+  std::size_t most = 0;
+  for (const SuiteRow& row : rows) {
+    if (row.result && row.result->voting)
+      most = std::max(most, row.result->voting->majority.size());
+  }
+  if (most == 0) return std::nullopt;
+  std::vector<std::size_t> shown;
+  for (std::size_t k = 1; k < most; k *= 2) shown.push_back(k);
+  shown.push_back(most);
+  for (const std::size_t k : shown) grid.heads.push_back(fmt::format("k = {}", k));
+  if (!suite.published.empty()) grid.heads.emplace_back("paper");
+  for (const SuiteRow& row : rows) {
+    if (!row.result || !row.result->voting) continue;
+    std::vector<std::string> line = {fmt::format("{}: {}", row.task, title_of(row))};
+    const std::vector<double>& curve = row.result->voting->majority;
+    for (const std::size_t k : shown) {
+      line.push_back(k <= curve.size() ? percent(curve[k - 1]) : kNoFigure);
+    }
+    if (!suite.published.empty()) line.push_back(number_of(row.published));
+    grid.lines.push_back(std::move(line));
+  }
+  return grid;
+}
+
+}  // namespace
+
+std::vector<Grid> suite_grids(const Suite& suite, const SuiteTable& table) {
+  std::vector<Grid> grids;
+  if (auto grid = overview(suite, table.rows)) grids.push_back(std::move(*grid));
+  for (const std::string& task : suite.all_tasks()) {
+    grids.push_back(details(suite, table.rows, task));
+  }
+  for (Grid& grid : transfer(suite, table.rows)) grids.push_back(std::move(grid));
+  if (auto grid = votes(suite, table.rows)) grids.push_back(std::move(*grid));
+  return grids;
+}
+
+}  // namespace softcot
