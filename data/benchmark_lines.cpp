@@ -52,7 +52,11 @@ DatasetLine::DatasetLine(const nlohmann::json& object, std::string file, std::si
 }
 
 std::string DatasetLine::default_id() const {
-  return fmt::format("{}:{}", std::filesystem::path(file_).stem().string(), number_);
+  std::string name;  // Ids are written as JSON, which a file's name need not fit.
+  Utf8Repair repair;
+  repair.append(std::filesystem::path(file_).stem().string(), name);
+  repair.finish(name);
+  return fmt::format("{}:{}", name, number_);
 }
 
 bool DatasetLine::has(const char* key) const { return object_.contains(key); }

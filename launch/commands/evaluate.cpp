@@ -52,9 +52,10 @@ std::vector<Sample> first_samples(const std::filesystem::path& file, std::int64_
 ExitCode run_evaluate(Invocation& invocation) {
   RunOptions run;
   OptionSet options("evaluate", "Compare methods on held-out questions.");
-  add_run_options(options, run,
-                  {"model", "assistant", "parallel", "data", "thoughts", "train", "evaluate", "run",
-                   "prompts"});
+  add_run_options(
+      options, run,
+      {"model", "assistant", "parallel", "data", "thoughts", "train.method", "train.pack",
+       "train.target-logits", "train.shared-prefix", "evaluate", "run.folder", "prompts"});
   options.find("data.file")->required = false;
   options.set_notes(
       "For each method: the likelihood of the reference rationale and answer, and the model's own\n"

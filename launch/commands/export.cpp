@@ -24,12 +24,10 @@ constexpr const char* kSoftName = "soft_prompt.safetensors";
 
 /// The backbone that the run's own configuration names.
 std::filesystem::path model_of(const RunPaths& run) {
-  std::vector<Problem> problems;
   std::filesystem::path model;
-  for (const Assignment& assignment : read_config_file(run.config(), problems)) {
+  for (const Assignment& assignment : read_config_file(run.config())) {
     if (assignment.name == "model.path") model = assignment.value;
   }
-  if (!problems.empty()) throw OptionErrors(std::move(problems));
   return model;
 }
 
@@ -96,7 +94,7 @@ ExitCode run_export(Invocation& invocation) {
   std::filesystem::path out;
   std::string base;
   OptionSet options("export", "Write what a run trained as a PEFT adapter or a model folder.");
-  add_run_options(options, run, {"model", "run"});
+  add_run_options(options, run, {"model.path", "run.folder"});
   options.find("model.path")->required = false;
   options.find("model.path")->help = "Backbone: a Hugging Face folder; empty for the run's.";
   options.add("out", &out, "Folder to write, which appears whole or not at all.").required = true;

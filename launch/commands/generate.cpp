@@ -127,7 +127,8 @@ ExitCode run_generate(Invocation& invocation) {
   RunOptions run;
   GenerateOptions generate;
   OptionSet options("generate", "Continue JSON lines, or answer a question with soft thoughts.");
-  add_run_options(options, run, {"model", "assistant", "parallel", "thoughts", "run", "prompts"});
+  add_run_options(options, run,
+                  {"model", "assistant", "parallel", "thoughts", "run.folder", "prompts"});
   options.find("run.folder")->required = false;
   options.find("run.folder")->help = "Run whose projection makes the question's soft thoughts.";
   add_generate_options(options, generate);

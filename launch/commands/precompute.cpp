@@ -119,7 +119,8 @@ ExitCode run_precompute(Invocation& invocation) {
   OptionSet options("precompute",
                     "Run the assistant once over all questions and cache its soft thoughts.");
   add_run_options(options, run,
-                  {"model", "assistant", "parallel", "data", "thoughts", "evaluate", "prompts"});
+                  {"model", "assistant", "parallel", "data", "thoughts", "train.compat", "evaluate",
+                   "prompts"});
   options.find("data.file")->required = false;
   Wanted wanted = Wanted::kAll;
   options.add(

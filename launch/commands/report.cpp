@@ -55,7 +55,7 @@ ExitCode run_report(Invocation& invocation) {
   std::filesystem::path output;
   int questions = kQuestionsOfStudy;
   OptionSet options("report", "Show runs as one page with their tables, or one run by itself.");
-  add_run_options(options, run, {"run"});
+  add_run_options(options, run, {"run.folder"});
   options.find("run.folder")->required = false;
   options.after_read([] {});
   options.add_alias("run", "run.folder");

@@ -140,15 +140,15 @@ Binding bind(std::vector<std::string>* variable) {
   return {.assign =
               [variable](const std::string& text) {
                 std::vector<std::string> parts = split_at_commas(text);
-                for (const std::string& part : parts) {
-                  if (part.empty()) return false;
+                for (auto part = parts.begin(); part != parts.end(); ++part) {
+                  if (part->empty() || std::find(parts.begin(), part, *part) != part) return false;
                 }
                 *variable = std::move(parts);
                 return true;
               },
           .text = [variable] { return fmt::format("{}", fmt::join(*variable, ",")); },
           .kind = "A,B,…",
-          .legal = "a list separated by commas"};
+          .legal = "a list separated by commas, each item once"};
 }
 
 Binding bind(std::vector<std::string>* variable, const std::vector<std::string>& names) {
@@ -159,26 +159,8 @@ Binding bind(std::vector<std::string>* variable, const std::vector<std::string>&
     }
     return any_list(text);
   };
-  binding.legal = fmt::format("a list of {}", fmt::join(names, ", "));
+  binding.legal = fmt::format("a list of {}, each once", fmt::join(names, ", "));
   return binding;
-}
-
-Binding bind(std::vector<int>* variable, Range range) {
-  const std::string words = range.words();
-  return {.assign =
-              [variable, range](const std::string& text) {
-                std::vector<int> values;
-                for (const std::string& part : split_at_commas(text)) {
-                  const std::optional<int> value = parse_within<int>(part, range);
-                  if (!value) return false;
-                  values.push_back(*value);
-                }
-                *variable = std::move(values);
-                return true;
-              },
-          .text = [variable] { return fmt::format("{}", fmt::join(*variable, ",")); },
-          .kind = "I,J,…",
-          .legal = "integers " + words + (words.empty() ? "" : ", ") + "separated by commas"};
 }
 
 Binding bind_each(std::vector<std::filesystem::path>* variable) {

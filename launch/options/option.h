@@ -52,11 +52,10 @@ Binding bind(double* variable, Range range);
 Binding bind(bool* variable);
 Binding bind(std::string* variable);
 Binding bind(std::filesystem::path* variable);
-/// A list separated by commas; empty text is the empty list.
+/// A list separated by commas, each item once; empty text is the empty list.
 Binding bind(std::vector<std::string>* variable);
 /// As above, of these names only.
 Binding bind(std::vector<std::string>* variable, const std::vector<std::string>& names);
-Binding bind(std::vector<int>* variable, Range range);
 /// Each assignment adds one path; nothing can be taken away.
 Binding bind_each(std::vector<std::filesystem::path>* variable);
 
@@ -85,6 +84,7 @@ struct Option {
   Binding binding = {};
   std::string unit = {};           ///< "rows", "seconds"; empty for a plain number.
   bool required = false;           ///< The command cannot run while this is empty.
+  bool used = true;                ///< False: files may have it, the command does not look at it.
   std::string default_text = {};   ///< The struct's own value when the option was added.
   std::string origin = "default";  ///< "default", "FILE:LINE", "SOFTCOT_…", "command line".
 

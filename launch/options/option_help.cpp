@@ -66,11 +66,11 @@ std::string help_page(const OptionSet& options) {
   }
   bool sections_used = false;
   for (const OptionSet::Section& section : options.sections()) {
-    if (section.use != OptionSet::Use::kUsed) continue;
+    if (!options.uses(section)) continue;
     sections_used = true;
     out += fmt::format("\n[{}] {}\n", section.name, section.help);
     for (const Option& option : options.options()) {
-      if (option.section() == section.name) out += entry(option, options);
+      if (option.section() == section.name && option.used) out += entry(option, options);
     }
   }
   out += "\nGeneral\n";

@@ -42,8 +42,12 @@ OptionSet::OptionSet(std::string command, std::string summary)
       "Config file with [section] lines and key = value lines; also SOFTCOT_CONFIG.");
 }
 
-void OptionSet::add_section(const std::string& name, std::string help, Use use) {
-  sections_.push_back({name, std::move(help), use});
+void OptionSet::add_section(const std::string& name, std::string help) {
+  sections_.push_back({name, std::move(help)});
+}
+
+void OptionSet::add_foreign_section(const std::string& name) {
+  sections_.push_back({.name = name, .help = {}, .foreign = true});
 }
 
 Option& OptionSet::insert(const std::string& name, Binding binding, std::string help) {
@@ -77,9 +81,9 @@ Option* OptionSet::find(const std::string& name) {
   return found == options_.end() ? nullptr : &*found;
 }
 
-bool OptionSet::uses(const Option& option) const {
-  return std::none_of(sections_.begin(), sections_.end(), [&](const Section& section) {
-    return section.name == option.section() && section.use == Use::kKnown;
+bool OptionSet::uses(const Section& section) const {
+  return std::any_of(options_.begin(), options_.end(), [&](const Option& option) {
+    return option.used && option.section() == section.name;
   });
 }
 
@@ -87,7 +91,7 @@ std::vector<std::string> OptionSet::known_names(bool on_command_line) const {
   std::vector<std::string> names;
   for (const Option& option : options_) {
     const bool nameless = option.name == argument_;
-    const bool fits = on_command_line ? uses(option) : !option.section().empty();
+    const bool fits = on_command_line ? option.used : !option.section().empty();
     if (fits && !nameless) names.push_back(option.name);
   }
   for (const auto& alias : aliases_) {
@@ -111,7 +115,7 @@ void OptionSet::check_name(const Assignment& assignment, bool on_command_line,
   const Option* option = find(assignment.name);
   if (option == nullptr || (!on_command_line && option->section().empty())) {
     problems.push_back(unknown_option(assignment.name, assignment.origin, on_command_line));
-  } else if (on_command_line && !uses(*option)) {
+  } else if (on_command_line && !option->used) {
     problems.push_back({.what = fmt::format("softcot {} does not use this option", command_),
                         .where = fmt::format("--{}, {}", assignment.name, assignment.origin),
                         .fix = fmt::format("softcot {} --help lists those it does", command_)});
@@ -122,6 +126,7 @@ std::vector<Assignment> OptionSet::gather(const std::vector<std::string>& argume
                                           const std::map<std::string, std::string>& environment,
                                           std::vector<Problem>& problems) {
   config_.clear();
+  config_read_ = true;
   const auto kind_of = [this](const std::string& name) {
     const Option* option = find(name);
     if (option == nullptr) return NameKind::kUnknown;
@@ -154,11 +159,15 @@ std::vector<Assignment> OptionSet::gather(const std::vector<std::string>& argume
     if (assignment.name == "config") config_ = assignment.value;
   }
   std::vector<Assignment> all;
-  if (!config_.empty()) all = read_config_file(config_, problems);
+  if (!config_.empty()) {
+    auto from_file = read_config_file(config_, problems);
+    if (from_file) all = *std::move(from_file);
+    config_read_ = from_file.has_value();
+  }
   std::erase_if(all, [this](const Assignment& assignment) {
     const std::string name = assignment.name.substr(0, assignment.name.find('.'));
     return std::any_of(sections_.begin(), sections_.end(), [&](const Section& section) {
-      return section.name == name && section.use == Use::kForeign;
+      return section.name == name && section.foreign;
     });
   });
   for (const Assignment& assignment : all) check_name(assignment, false, problems);
@@ -194,13 +203,10 @@ void OptionSet::read(const std::vector<std::string>& arguments,
   for (const Assignment& assignment : gather(arguments, environment, problems)) {
     if (!assign(assignment, problems)) illegal.insert(find(assignment.name)->name);
   }
-  // What stands in a file that could not be read is not missing.
-  const auto unread = [](const Problem& problem) { return problem.what == kUnreadConfig; };
-  const bool incomplete = std::any_of(problems.begin(), problems.end(), unread);
   for (const Option& option : options_) {
-    if (incomplete) break;
+    if (!config_read_) break;  // What stands in that file is not missing.
     const bool missing = option.binding.text().empty() && illegal.count(option.name) == 0;
-    if (!option.required || help_asked_ || !uses(option) || !missing) continue;
+    if (!option.required || help_asked_ || !option.used || !missing) continue;
     const bool nameless = option.name == argument_;
     problems.push_back({.what = nameless ? "argument is missing" : "option is missing",
                         .where = nameless ? option.name : "--" + option.name,
@@ -213,7 +219,7 @@ void OptionSet::read(const std::vector<std::string>& arguments,
 std::map<std::string, std::string> OptionSet::values() const {
   std::map<std::string, std::string> values;
   for (const Option& option : options_) {
-    if (!option.section().empty() && uses(option)) values[option.name] = option.binding.text();
+    if (!option.section().empty() && option.used) values[option.name] = option.binding.text();
   }
   return values;
 }
@@ -222,10 +228,10 @@ std::string OptionSet::effective_config() const {
   std::string out =
       fmt::format("# softcot {}: every option in force, and where it came from\n", command_);
   for (const Section& section : sections_) {
-    if (section.use != Use::kUsed) continue;
+    if (!uses(section)) continue;
     out += fmt::format("\n[{}]\n", section.name);
     for (const Option& option : options_) {
-      if (option.section() != section.name) continue;
+      if (option.section() != section.name || !option.used) continue;
       out += fmt::format("{} = {}  # {}\n", option.key(), option.binding.text(), option.origin);
     }
   }

@@ -49,15 +49,16 @@ class OptionSet {
   OptionSet(const OptionSet&) = delete;
   OptionSet& operator=(const OptionSet&) = delete;
 
-  /// A section must be declared before its options. One that the command does not use is still
-  /// known to files and environment, and checked there, so that one file serves several commands;
-  /// on the command line it is refused, and help and configuration leave it out. A foreign section
-  /// has no options: what files say there is for the command to read by itself.
-  enum class Use { kUsed, kKnown, kForeign };
-  void add_section(const std::string& name, std::string help, Use use = Use::kUsed);
+  /// A section must be declared before its options.
+  void add_section(const std::string& name, std::string help);
+  /// A section without options: what files say there is for the command to read by itself.
+  void add_foreign_section(const std::string& name);
 
   /// The default is what `*variable` holds now. What else is given is in option.h: a Range for
   /// numbers, Choices for enumerations. The reference stays valid: set `.unit`, `.required` on it.
+  /// One that is not `.used` is still known to files and environment, and checked there, so that
+  /// one file serves several commands; on the command line it is refused, and help and
+  /// configuration leave it out.
   template <typename Variable, typename... Legal>
   Option& add(const std::string& name, Variable* variable, std::string help,
               const Legal&... legal) {
@@ -92,7 +93,7 @@ class OptionSet {
   /// fills variables whose default depends on others. It may throw Error kUsage.
   void after_read(std::function<void()> settle) { settle_ = std::move(settle); }
 
-  /// The value in force of each option of the sections in use, as text, by full name.
+  /// The value in force of each option that is used and has a section, as text, by full name.
   std::map<std::string, std::string> values() const;
   /// Those values as a config file that `read` takes back unchanged, each with its origin.
   std::string effective_config() const;
@@ -115,11 +116,11 @@ class OptionSet {
   struct Section {
     std::string name;
     std::string help;
-    Use use;
+    bool foreign = false;
   };
   const std::vector<Section>& sections() const { return sections_; }
-  /// Declared sections and plain options are used unless the section says otherwise.
-  bool uses(const Option& option) const;
+  /// Whether any option of the section is used.
+  bool uses(const Section& section) const;
 
   /// The option of this name or alias, underscores and dashes alike; nullptr when there is none.
   Option* find(const std::string& name);
@@ -150,6 +151,7 @@ class OptionSet {
   std::function<void()> settle_;
   bool help_asked_ = false;
   std::filesystem::path config_;
+  bool config_read_ = true;  // Or there is none.
 };
 
 /// The parts of this process's environment that begin with SOFTCOT_.

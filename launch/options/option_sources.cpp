@@ -40,24 +40,22 @@ bool is_option(const std::string& text) {
 
 }  // namespace
 
-std::vector<Assignment> read_config_file(const std::filesystem::path& path,
-                                         std::vector<Problem>& problems) {
-  std::vector<Assignment> assignments;
+std::optional<std::vector<Assignment>> read_config_file(const std::filesystem::path& path,
+                                                        std::vector<Problem>& problems) {
+  const auto unread = [&](const std::string& why) {
+    problems.push_back({.what = "config file cannot be read", .where = path.string(), .got = why});
+    return std::nullopt;
+  };
   constexpr std::uint64_t kLongestConfig = 1 << 20;  // bytes
   std::istringstream file;
   try {
     file.str(read_file(path, kLongestConfig));
   } catch (const Error& error) {
     const Problem& problem = error.problem();
-    problems.push_back({.what = kUnreadConfig,
-                        .where = path.string(),
-                        .got = problem.got.empty() ? problem.what : problem.got});
-    return assignments;
+    return unread(problem.got.empty() ? problem.what : problem.got);
   }
-  if (file.view().find('\0') != std::string_view::npos) {
-    problems.push_back({.what = kUnreadConfig, .where = path.string(), .got = "no text"});
-    return assignments;
-  }
+  if (file.view().find('\0') != std::string_view::npos) return unread("no text");
+  std::vector<Assignment> assignments;
   std::string section;
   std::string line;
   std::map<std::string, std::string> seen;
@@ -88,6 +86,13 @@ std::vector<Assignment> read_config_file(const std::filesystem::path& path,
     }
   }
   return assignments;
+}
+
+std::vector<Assignment> read_config_file(const std::filesystem::path& path) {
+  std::vector<Problem> problems;
+  auto assignments = read_config_file(path, problems);
+  if (!problems.empty()) throw OptionErrors(std::move(problems));
+  return *std::move(assignments);
 }
 
 std::pair<std::string, std::string> split_at_dot(const std::string& name) {

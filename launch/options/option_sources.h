@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,14 +12,13 @@
 
 namespace softcot {
 
-/// What is said of a config file that cannot be read.
-inline constexpr const char* kUnreadConfig = "config file cannot be read";
-
 /// The assignments of a config file, in order: lines `[section]` and `key = value`, and comments
 /// after `#`. Names are "section.key". A line that is neither, or a key given twice, is a problem;
-/// so is a file that cannot be read.
-std::vector<Assignment> read_config_file(const std::filesystem::path& path,
-                                         std::vector<Problem>& problems);
+/// so is a file that cannot be read, of which nothing is returned.
+std::optional<std::vector<Assignment>> read_config_file(const std::filesystem::path& path,
+                                                        std::vector<Problem>& problems);
+/// The same of a file that another command wrote. Throws OptionErrors for any problem.
+std::vector<Assignment> read_config_file(const std::filesystem::path& path);
 
 /// What stands before the first dot of a name and what after it, "train" and "seed"; nothing after
 /// it where there is none.

@@ -213,25 +213,19 @@ void settle_run_options(RunOptions& run) {
 }  // namespace
 
 void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std::string>& used) {
-  const auto uses = [&used](const std::string& name) {
-    return std::find(used.begin(), used.end(), name) != used.end();
-  };
-  const auto section = [&](const std::string& name, std::string help) {
-    options.add_section(name, std::move(help),
-                        uses(name) ? OptionSet::Use::kUsed : OptionSet::Use::kKnown);
-  };
-  section("model", "The frozen backbone that answers.");
-  section("assistant", "The frozen model whose states become soft thoughts.");
-  section("parallel", "How the ranks of a job share the work.");
-  section("data", "Questions.");
-  section("thoughts", "Soft thoughts and their cache.");
-  section("train", "What is trained, and how.");
-  section("lora", "How methods with LoRA change the backbone's matrices.");
-  section("coconut", "The curriculum of Coconut.");
-  section("evaluate", "How answers are written and compared.");
-  section("run", "Where results go.");
-  section("prompts", "The words around a question.");
-  section("stop", "When to stop with a checkpoint, to be gone on with --resume.");
+  options.add_section("model", "The frozen backbone that answers.");
+  options.add_section("assistant", "The frozen model whose states become soft thoughts.");
+  options.add_section("parallel", "How the ranks of a job share the work.");
+  options.add_section("data", "Questions.");
+  options.add_section("thoughts", "Soft thoughts and their cache.");
+  options.add_section("train", "What is trained, and how.");
+  options.add_section("lora", "How methods with LoRA change the backbone's matrices.");
+  options.add_section("coconut", "The curriculum of Coconut.");
+  options.add_section("evaluate", "How answers are written and compared.");
+  options.add_section("run", "Where results go.");
+  options.add_section("prompts", "The words around a question.");
+  options.add_section("stop", "When to stop with a checkpoint, to be gone on with --resume.");
+  const std::size_t others = options.options().size();
   add_models(options, run);
   add_parallel(options, run.parallel, run.train.check_replicas_every);
   add_data(options, run.data);
@@ -245,7 +239,14 @@ void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std:
   options.add("run.resume", &run.resume, "Go on from the run folder's newest checkpoint.");
   options.add("prompts.file", &run.prompts,
               "Prompt file (docs/prompts.md); empty for the task's own of configs/prompts.");
-  options.after_read([&options, &run, lora = uses("lora")] {
+  const auto named = [&used](const std::string& name) {
+    return std::find(used.begin(), used.end(), name) != used.end();
+  };
+  for (std::size_t i = others; i < options.options().size(); ++i) {
+    Option& option = *options.find(options.options()[i].name);
+    option.used = named(option.section()) || named(option.name);
+  }
+  options.after_read([&options, &run, lora = named("lora")] {
     settle_run_options(run);
     if (lora && method_of(run.method).lora) settle_adapter(options, run.lora);
   });
@@ -257,7 +258,7 @@ void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std:
       {"resume", "run.resume"},       {"task", "data.task"},
       {"method", "train.method"},     {"max-minutes", "stop.max-minutes"}};
   for (const auto& [alias, name] : aliases) {
-    if (uses(name.substr(0, name.find('.')))) options.add_alias(alias, name);
+    if (options.find(name)->used) options.add_alias(alias, name);
   }
 }
 

@@ -121,12 +121,11 @@ struct RunOptions {
   std::filesystem::path prompts;  ///< prompts.file; once read, never empty: the task's own.
 };
 
-/// Adds all sections, so that one config file serves every command, and uses those named: "model",
-/// "assistant", "parallel", "data", "thoughts", "train", "lora", "coconut",
-/// "evaluate", "run", "prompts", "stop".
-/// Aliases of those: --model, --assistant, --dtype, --batch, --thoughts, --max-new-tokens,
-/// --resume,
-/// --task, --method, --max-minutes.
+/// Adds all options, so that one config file serves every command, and uses those named, by section
+/// ("model", "assistant", "parallel", "data", "thoughts", "train", "lora", "coconut", "evaluate",
+/// "run", "prompts", "stop") or one by one ("train.method"). Aliases of those: --model,
+/// --assistant, --dtype, --batch, --thoughts, --max-new-tokens, --resume, --task, --method,
+/// --max-minutes.
 /// `run` must outlive `options`.
 void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std::string>& used);
 

@@ -19,7 +19,8 @@ void add_train(OptionSet& options, RunOptions& run) {
       .add("train.epochs", &train.epochs, "Passes over the rows, when steps is 0.",
            above_up_to(0, 1e6))
       .unit = "epochs";
-  options.add("train.batch", &train.batch, "Rows of one update, over all ranks.", at_least(1))
+  options
+      .add("train.batch", &train.batch, "Rows of one update, over all ranks.", between(1, 1 << 20))
       .unit = "rows";
   options
       .add("train.accumulation", &train.accumulation,

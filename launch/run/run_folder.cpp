@@ -33,23 +33,19 @@ std::string task_of_run(const std::filesystem::path& folder) {
   for (const char* name : {"config.cfg", "evaluate.cfg"}) {
     const auto file = folder / name;
     if (!std::filesystem::exists(file)) continue;
-    std::vector<Problem> problems;
-    for (const Assignment& assignment : read_config_file(file, problems)) {
+    for (const Assignment& assignment : read_config_file(file)) {
       if (assignment.name == "data.task") return assignment.value;
     }
-    if (!problems.empty()) throw OptionErrors(std::move(problems));
   }
   return "";
 }
 
 std::vector<ConfigDifference> config_differences(const std::filesystem::path& file,
                                                  const OptionSet& options) {
-  std::vector<Problem> problems;
   std::map<std::string, std::string> saved;
-  for (const Assignment& assignment : read_config_file(file, problems)) {
+  for (const Assignment& assignment : read_config_file(file)) {
     saved[assignment.name] = assignment.value;
   }
-  if (!problems.empty()) throw OptionErrors(std::move(problems));
   std::vector<ConfigDifference> differences;
   for (const auto& [name, now] : options.values()) {
     if (!changes_results(name)) continue;

@@ -64,12 +64,10 @@ bool matters(const Method& method, const std::string& name) {
 }  // namespace
 
 Settings read_settings(const std::filesystem::path& file) {
-  std::vector<Problem> problems;
   Settings settings;
-  for (const Assignment& assignment : read_config_file(file, problems)) {
+  for (const Assignment& assignment : read_config_file(file)) {
     settings[assignment.name] = assignment.value;
   }
-  if (!problems.empty()) throw OptionErrors(std::move(problems));
   return settings;
 }
 

@@ -23,13 +23,13 @@ class SuiteReader {
  public:
   SuiteReader(const std::filesystem::path& file, const Settings& overrides)
       : file_(file), overrides_(overrides), problems_(file.string()) {
-    for (const Assignment& assignment : read_config_file(file, problems_.all()))
-      sort_in(assignment);
+    const auto assignments = read_config_file(file, problems_.all());
+    if (!assignments) problems_.throw_any();
+    for (const Assignment& assignment : *assignments) sort_in(assignment);
     for (const auto& [name, value] : overrides) require_free(name, "given beside the suite");
   }
 
   Suite read() {
-    if (!std::filesystem::exists(file_)) problems_.throw_any();
     Suite suite;
     suite.title = head("title", "");
     suite.source = head("source", "");

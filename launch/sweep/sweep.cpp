@@ -41,8 +41,7 @@ class SweepReader {
       (of_file ? shared_ : overrides_)[name] = value;
       require_free(name, options.origin(name), overrides_.contains(name));
     }
-    std::vector<Problem> unreadable;  // Told by the options already.
-    for (const Assignment& assignment : read_config_file(file_, unreadable)) sort_in(assignment);
+    for (const Assignment& assignment : read_config_file(file_)) sort_in(assignment);
   }
 
   Sweep read() {
@@ -107,13 +106,23 @@ class SweepReader {
                     "set it in its own section, not in [axes]");
     if (axis.values.empty())
       problems_.add("axis without values", assignment.origin + ": " + axis.option);
-    for (auto value = axis.values.begin(); value != axis.values.end(); ++value) {
-      if (std::find(axis.values.begin(), value, *value) != value) {
-        problems_.add("value twice",
-                      fmt::format("{}: {} of {}", assignment.origin, *value, axis.option));
-      }
+    std::map<std::string, std::string> seen;
+    for (const std::string& value : axis.values) {
+      const auto [first, fresh] = seen.emplace(spelling(*option, value), value);
+      if (fresh) continue;
+      problems_.add("value twice", fmt::format("{}: {} and {} of {}", assignment.origin,
+                                               first->second, value, axis.option));
     }
     axes_.push_back(std::move(axis));
+  }
+
+  /// A value as its option writes it: 4 for 04. What is not legal, as it stands.
+  static std::string spelling(const Option& option, const std::string& value) {
+    const std::string now = option.binding.text();
+    if (!option.binding.assign(value)) return value;
+    std::string text = option.binding.text();
+    option.binding.assign(now);
+    return text;
   }
 
   Option* require_known(const std::string& name, const std::string& origin) {
@@ -272,7 +281,7 @@ std::string Sweep::hash() const {
 
 void add_sweep_sections(OptionSet& options) {
   for (const char* name : {"sweep", "axes", "task", "method"}) {
-    options.add_section(name, "", OptionSet::Use::kForeign);
+    options.add_foreign_section(name);
   }
 }
 

@@ -325,6 +325,9 @@ TEST_F(Sweep, BadInputIsRefusedBeforeAnythingStarts) {
   EXPECT_THAT(refused("thoughts.cont = 1\nthoughts.count = 2, 2\nevaluate.methods = lora\n"),
               AllOf(HasSubstr("did you mean thoughts.count?"), HasSubstr("value twice"),
                     HasSubstr("the sweep decides this option")));
+  EXPECT_THAT(refused("thoughts.count = 2, 02\ntrain.learning-rate = 1e-3, 2e-3, 0.001\n"),
+              AllOf(HasSubstr("2 and 02 of thoughts.count"),
+                    HasSubstr("1e-3 and 0.001 of train.learning-rate")));
   EXPECT_THAT(refused("thoughts.count = 20\n", {"--data.max-length", "20"}),
               HasSubstr("more thoughts than a row may have tokens"));
   EXPECT_THAT(refused(""), HasSubstr("sweep without axes"));

@@ -57,6 +57,13 @@ TEST(Aqua, LettersLeaveTheChoices) {
   EXPECT_THAT(records[1].choices, ElementsAre("4", "7", "9", "15", "None of these"));
 }
 
+TEST(Aqua, IdsOfAFileWhoseNameIsNoUtf8AreUtf8) {
+  const test::TemporaryFolder folder;
+  const auto file = folder.path() / "caf\xE9.json";
+  std::filesystem::copy_file(kSamples / "aqua.json", file);
+  EXPECT_EQ(read_benchmark("aqua", file).at(1).id, "caf\uFFFD:2");
+}
+
 TEST(StrategyQa, FactsAreTheRationale) {
   const auto records = read_benchmark("strategyqa", kSamples / "strategyqa.json");
   ASSERT_EQ(records.size(), 2u);

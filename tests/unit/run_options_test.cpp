@@ -10,6 +10,7 @@
 namespace softcot {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -57,11 +58,29 @@ TEST(RunOptions, ReachTheStructsOfTheComponents) {
   EXPECT_THAT(run.evaluate.methods, ::testing::ElementsAre("softcot"));
 }
 
+TEST(RunOptions, AreRefusedOneByOneWhereACommandDoesNotUseThem) {
+  for (const char* argument : {"--run.resume", "--resume", "--batch=8", "--train.steps=3"}) {
+    RunOptions run;
+    OptionSet options("evaluate", "Compare.");
+    add_run_options(options, run, {"model", "data", "train.method", "run.folder"});
+    try {
+      options.read({"--model=/m", "--data.file=/d", "--run.folder=/r", argument}, {});
+      ADD_FAILURE() << argument;
+    } catch (const OptionErrors& errors) {
+      EXPECT_EQ(errors.problems().size(), 1U) << argument;
+    }
+    EXPECT_THAT(help_page(options), AllOf(HasSubstr("--train.method"), HasSubstr("--run.folder"),
+                                          Not(HasSubstr("--run.resume"))));
+    EXPECT_FALSE(options.values().contains("train.steps"));
+  }
+}
+
 TEST(RunOptions, RefuseWhatWouldBeNoRun) {
   for (const char* argument :
-       {"--thoughts.count=0", "--parallel.tp=0", "--train.batch=0", "--train.learning-rate=nan",
-        "--train.learning-rate=0", "--evaluate.top-p=0", "--train.epochs=0",
-        "--evaluate.temperature=-1", "--evaluate.compat=refrence", "--train.compat=lost_sign"}) {
+       {"--thoughts.count=0", "--parallel.tp=0", "--train.batch=0", "--train.batch=100000000",
+        "--train.learning-rate=nan", "--train.learning-rate=0", "--evaluate.top-p=0",
+        "--train.epochs=0", "--evaluate.temperature=-1", "--evaluate.compat=refrence",
+        "--train.compat=lost_sign"}) {
     RunOptions run;
     OptionSet options("train", "Train.");
     add_run_options(options, run, kAll);
