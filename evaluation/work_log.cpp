@@ -5,6 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "runtime/append_file.h"
 #include "runtime/atomic_file.h"
 #include "runtime/gpus.h"
 #include "runtime/host_name.h"
@@ -39,9 +40,8 @@ void append_work(const std::filesystem::path& path, WorkRecord record) {
       {"ranks", record.ranks},           {"tp", record.tp},
       {"new_tokens", record.new_tokens}, {"threads", record.threads},
       {"device", record.device},         {"machine", this_machine(record.device)}};
-  std::ofstream out(path, std::ios::app);
-  out << seal_json(json_text(line)) + "\n" << std::flush;
-  if (!out.good()) log_warning("cannot write {}: the run goes on without it", path.string());
+  if (append_to_file(path, seal_json(json_text(line)) + "\n")) return;
+  log_warning("cannot write {}: the run goes on without it", path.string());
 }
 
 std::vector<WorkRecord> read_work(const std::filesystem::path& path) {

@@ -15,7 +15,12 @@ namespace fs = std::filesystem;
 
 WorkFolder::WorkFolder(fs::path hidden) : path_(std::move(hidden)) {
   remove();
-  make_folder(path_);
+  try {
+    make_folder(path_);
+  } catch (...) {
+    remove();  // It may be there, and its parent not be synced.
+    throw;
+  }
 }
 
 WorkFolder::~WorkFolder() { remove(); }

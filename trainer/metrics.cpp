@@ -2,11 +2,11 @@
 
 #include <sys/resource.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <utility>
 
+#include "runtime/append_file.h"
 #include "runtime/atomic_file.h"
 #include "runtime/json_file.h"
 #include "runtime/log.h"
@@ -89,9 +89,7 @@ void MetricsLog::write_frozen(std::int64_t step, const std::string& hash) {
 }
 
 void MetricsLog::append(const std::string& line) {
-  std::ofstream out(path_, std::ios::app);
-  out << seal_json(line) + "\n" << std::flush;
-  if (out.good() || warned_) return;
+  if (append_to_file(path_, seal_json(line) + "\n") || warned_) return;
   warned_ = true;
   log_warning("cannot write {}: the run goes on without its metrics", path_.string());
 }

@@ -6,11 +6,11 @@
 #include <array>
 #include <bit>
 #include <cstdlib>
-#include <fstream>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "runtime/append_file.h"
 #include "runtime/atomic_file.h"
 #include "runtime/log.h"
 
@@ -180,9 +180,7 @@ void TensorboardLog::write(std::int64_t step, const std::map<std::string, double
 }
 
 void TensorboardLog::append(const std::string& records) {
-  std::ofstream out(file_, std::ios::app | std::ios::binary);
-  out << records << std::flush;
-  if (out.good() || warned_) return;
+  if (append_to_file(file_, records) || warned_) return;
   warned_ = true;
   log_warning("cannot write {}: the run goes on without it", file_.string());
 }

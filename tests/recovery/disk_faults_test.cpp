@@ -187,5 +187,22 @@ INSTANTIATE_TEST_SUITE_P(Commands, DiskFaults,
                                            Victim::Kind::kEvaluate, Victim::Kind::kSweep),
                          [](const auto& parameter) { return Victim::name_of(parameter.param); });
 
+/// A save makes its hidden folder first, and that one's parent is then synced.
+using DiskFaultsOfSaves = DiskFaults;
+
+TEST_P(DiskFaultsOfSaves, AFolderWhoseParentIsNotSyncedIsNotLeft) {
+  const std::string parent = (folder() / "run/checkpoints").string();
+  int k = 0;
+  do {
+    const ChildResult result = disturbed(fmt::format("sync#{}:{}", ++k, EIO));
+    ASSERT_EQ(result.status, 6) << k << ": " << result.err;
+    EXPECT_THAT(leftovers_below(folder()), IsEmpty()) << met();
+  } while (!met().ends_with(parent));
+  expect_recovery();
+}
+
+INSTANTIATE_TEST_SUITE_P(Command, DiskFaultsOfSaves, ::testing::Values(Victim::Kind::kTrain),
+                         [](const auto& parameter) { return Victim::name_of(parameter.param); });
+
 }  // namespace
 }  // namespace softcot::test

@@ -12,10 +12,12 @@
 #include <fstream>
 #include <string>
 
+#include "runtime/append_file.h"
 #include "runtime/error.h"
 #include "runtime/hidden_name.h"
 #include "runtime/host_name.h"
 #include "support/faults.h"
+#include "support/files.h"
 #include "support/fixtures.h"
 
 namespace softcot {
@@ -29,6 +31,20 @@ constexpr std::uint64_t kMany = 1 << 30;
 
 std::size_t entries(const fs::path& folder) {
   return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), {}));
+}
+
+TEST(AppendToFile, LeavesNoHalfRecordBehind) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "metrics.jsonl";
+  EXPECT_TRUE(append_to_file(path, "first\n"));
+  {
+    const test::FileSizeLimit full(9);
+    EXPECT_FALSE(append_to_file(path, "second\n"));
+  }
+  EXPECT_EQ(test::slurp(path), "first\n");
+  EXPECT_TRUE(append_to_file(path, "third\n"));
+  EXPECT_EQ(test::slurp(path), "first\nthird\n");
+  EXPECT_FALSE(append_to_file(folder.path(), "a folder\n"));
 }
 
 TEST(AtomicFileTest, NothingIsSeenBeforeCommit) {
