@@ -11,6 +11,7 @@
 #include "evaluation/report_training.h"
 #include "evaluation/report_votes.h"
 #include "evaluation/svg_plot.h"
+#include "runtime/counted.h"
 
 namespace softcot {
 namespace {
@@ -25,10 +26,10 @@ std::string verdict(const MethodResult& row, const MethodResult& baseline,
         baseline.title);
   }
   const Estimate& relative = contrast.nll->relative;
-  const std::string figures =
-      fmt::format("({} %, 95 % interval {} to {} %; {} questions)",
-                  signed_text(100 * relative.value, 1), signed_text(100 * relative.interval.low, 1),
-                  signed_text(100 * relative.interval.high, 1), contrast.questions);
+  const std::string figures = fmt::format(
+      "({} %, 95 % interval {} to {} %; {})", signed_text(100 * relative.value, 1),
+      signed_text(100 * relative.interval.low, 1), signed_text(100 * relative.interval.high, 1),
+      counted(contrast.questions, "question"));
   const bool differs = relative.interval.high < 0 || relative.interval.low > 0;
   if (!differs) {
     return fmt::format(

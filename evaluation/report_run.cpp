@@ -9,6 +9,7 @@
 
 #include "evaluation/figure_text.h"
 #include "runtime/atomic_file.h"
+#include "runtime/counted.h"
 #include "runtime/error.h"
 #include "runtime/json_file.h"
 
@@ -42,9 +43,9 @@ void read_metrics(const std::filesystem::path& path, RunRecord& run) {
   run.steps = std::move(read.steps);
   run.frozen_weights = read.frozen_weights;
   if (read.unreadable > 0) {
-    run.remarks.push_back(fmt::format(
-        "{} line{} of metrics.jsonl could not be read and {} left out.", read.unreadable,
-        read.unreadable == 1 ? "" : "s", read.unreadable == 1 ? "is" : "are"));
+    run.remarks.push_back(fmt::format("{} of metrics.jsonl could not be read and {} left out.",
+                                      counted(read.unreadable, "line"),
+                                      read.unreadable == 1 ? "is" : "are"));
   }
 }
 

@@ -5,6 +5,7 @@
 #include "evaluation/report_html.h"
 #include "evaluation/study_charts.h"
 #include "evaluation/study_tables.h"
+#include "runtime/counted.h"
 
 namespace softcot {
 namespace {
@@ -32,16 +33,16 @@ std::string verdicts(const Study& study) {
       if (best == nullptr || change(line).value < change(best).value) best = line;
     }
     const std::string words =
-        best == nullptr
-            ? fmt::format(
-                  "{}: no method lowers the held-out NLL per token of zero-shot CoT "
-                  "by more than chance explains.",
-                  task)
-            : fmt::format(
-                  "{}: {} lowers the held-out NLL per token most, by {:.1f} % against "
-                  "zero-shot CoT (95 % interval {:.1f} to {:.1f} %; {} questions).",
-                  task, best->label, -100 * change(best).value, -100 * change(best).interval.high,
-                  -100 * change(best).interval.low, best->result.contrast->questions);
+        best == nullptr ? fmt::format(
+                              "{}: no method lowers the held-out NLL per token of zero-shot CoT "
+                              "by more than chance explains.",
+                              task)
+                        : fmt::format(
+                              "{}: {} lowers the held-out NLL per token most, by {:.1f} % against "
+                              "zero-shot CoT (95 % interval {:.1f} to {:.1f} %; {}).",
+                              task, best->label, -100 * change(best).value,
+                              -100 * change(best).interval.high, -100 * change(best).interval.low,
+                              counted(best->result.contrast->questions, "question"));
     if (!lines.empty()) out += "<p class=\"verdict\">" + html_text(words) + "</p>\n";
   }
   return out;
@@ -86,7 +87,7 @@ std::string sources_section(const Study& study) {
 std::string study_page(const Study& study, const std::string& gnuplot) {
   std::string body =
       "<h1>" + html_text(study.title) + "</h1>\n<p class=\"soft\">softcot report of " +
-      fmt::format("{} run{}", study.runs.size(), study.runs.size() == 1 ? "" : "s") +
+      counted(study.runs.size(), "run") +
       ". <a href=\"samples.html\">What the methods wrote</a>, question by question.</p>\n";
   if (const auto left_out = left_out_grid(study)) {
     body += fmt::format("<p class=\"soft\">⚠ {} below, under “{}”.</p>\n",

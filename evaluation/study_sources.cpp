@@ -5,6 +5,8 @@
 
 #include "evaluation/study_tables.h"
 
+#include "runtime/counted.h"
+
 namespace softcot {
 namespace {
 
@@ -99,9 +101,9 @@ Grid sources_grid(const Study& study) {
       const Provenance& from = run.provenance;
       std::vector<std::string> machines;
       for (const WorkRecord& work : run.work) {
-        std::string machine =
-            fmt::format("{}: {}, {} ranks on {}, tp {}, {} threads", work.command, work.machine,
-                        work.ranks, work.device, work.tp, work.threads);
+        std::string machine = fmt::format("{}: {}, {} on {}, tp {}, {}", work.command, work.machine,
+                                          counted(work.ranks, "rank"), work.device, work.tp,
+                                          counted(work.threads, "thread"));
         const bool own = work.command != "evaluate" || work.method == cell.samples.method;
         if (own && std::find(machines.begin(), machines.end(), machine) == machines.end()) {
           machines.push_back(std::move(machine));

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "evaluation/figure_text.h"
+#include "runtime/counted.h"
 
 namespace softcot {
 namespace {
@@ -139,7 +140,7 @@ Grid task_grid(const Study& study, const std::string& task) {
   const auto lines = study.lines_of(task);
   std::size_t questions = 0;
   for (const StudyLine* line : lines) questions = std::max(questions, line->result.questions);
-  Grid grid{fmt::format("{}, {} questions", task, questions),
+  Grid grid{fmt::format("{}, {}", task, counted(questions, "question")),
             {"method", "NLL", "Δ % [95 %]", "accuracy %", "vote %", "p", "published %", "N",
              "assistant", "trained", "seeds"},
             {}};

@@ -6,6 +6,7 @@
 #include "launch/commands/commands.h"
 #include "launch/machine/machine_survey.h"
 #include "launch/standard_output.h"
+#include "runtime/counted.h"
 #include "runtime/json_file.h"
 #include "runtime/process_world.h"
 
@@ -47,8 +48,7 @@ std::string as_table(const std::vector<Finding>& findings) {
     if (!finding.remedy.empty()) out += fmt::format("{:<29} → try: {}\n", "", finding.remedy);
   }
   if (problems == 0) return out + "\nThis machine can run softcot.\n";
-  return out + fmt::format("\n{} problem{} to look at before a long run.\n", problems,
-                           problems == 1 ? "" : "s");
+  return out + fmt::format("\n{} to look at before a long run.\n", counted(problems, "problem"));
 }
 
 }  // namespace

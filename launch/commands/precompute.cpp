@@ -10,6 +10,7 @@
 #include "launch/run/restarts.h"
 #include "launch/run/run_data.h"
 #include "launch/run/written_thoughts.h"
+#include "runtime/counted.h"
 #include "runtime/log.h"
 #include "runtime/progress.h"
 #include "trainer/precompute.h"
@@ -59,8 +60,8 @@ class Precompute {
     groups_.world->barrier();  // All have read the manifest before it is taken away.
     const auto blocks = missing_blocks(writer, lock, *groups_.world);
     const auto total = writer.layout().block_count();
-    log_info("{}: {} rows × {} thoughts × {} in {}", split.name, key.rows, key.thoughts, key.width,
-             folder.string());
+    log_info("{}: {} × {} × {} in {}", split.name, counted(key.rows, "row"),
+             counted(key.thoughts, "thought"), key.width, folder.string());
     if (lock && !blocks.empty()) {
       count_restart(folder, "precompute",
                     [&] { return static_cast<std::uint64_t>(total) - blocks.size(); });

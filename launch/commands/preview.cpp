@@ -13,6 +13,7 @@
 #include "launch/run/run_data.h"
 #include "launch/run/written_thoughts.h"
 #include "launch/standard_output.h"
+#include "runtime/counted.h"
 
 namespace softcot {
 namespace {
@@ -41,8 +42,8 @@ Split chosen_split(const DataOptions& data, bool eval) {
 }
 
 std::string part(const std::string& title, const TextModel& model, const Row& row, RowMarks marks) {
-  return fmt::format("--- {}: {} tokens, {} thoughts, {} trained\n{}\n", title, row.length(),
-                     row.thoughts.count, row.length() - row.target_begin,
+  return fmt::format("--- {}: {} tokens, {}, {} trained\n{}\n", title, row.length(),
+                     counted(row.thoughts.count, "thought"), row.length() - row.target_begin,
                      row_text(row_runs(model.tokenizer, model.family, row), marks));
 }
 
@@ -65,9 +66,10 @@ void show(const RunOptions& run, const PreviewOptions& preview) {
   if (written) texts = kept_written_thoughts(run, split, prompt);
   const auto rows = std::min(static_cast<std::size_t>(preview.rows), split.records.size());
 
-  write_standard_output(fmt::format("{}, {} questions for {}, prompts of {}\n{}\n", run.data.task,
-                                    split.records.size(), preview.eval ? "evaluation" : "training",
-                                    run.prompts.string(), row_legend(marks)));
+  write_standard_output(fmt::format("{}, {} for {}, prompts of {}\n{}\n", run.data.task,
+                                    counted(split.records.size(), "question"),
+                                    preview.eval ? "evaluation" : "training", run.prompts.string(),
+                                    row_legend(marks)));
   for (std::size_t i = 0; i < rows; ++i) {
     const Record& record = split.records[i];
     std::string text =

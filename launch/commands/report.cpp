@@ -8,6 +8,7 @@
 #include "launch/standard_output.h"
 #include "launch/study/study_reader.h"
 #include "runtime/atomic_file.h"
+#include "runtime/counted.h"
 
 namespace softcot {
 namespace {
@@ -41,9 +42,9 @@ void report_study(const std::vector<std::filesystem::path>& runs, const std::fil
   write_file_atomically(out / "report.csv", study_csv(study));
   write_file_atomically(out / "report.tex", study_latex(study));
   write_file_atomically(out / "report.html", study_page(study, "gnuplot"));
-  write_standard_output(fmt::format("{} runs, {} lines, {} left out or noted\nreport: {}\n",
-                                    study.runs.size(), study.lines.size(), study.left_out.size(),
-                                    (out / "report.html").string()));
+  write_standard_output(fmt::format(
+      "{}, {}, {} left out or noted\nreport: {}\n", counted(study.runs.size(), "run"),
+      counted(study.lines.size(), "line"), study.left_out.size(), (out / "report.html").string()));
 }
 
 }  // namespace

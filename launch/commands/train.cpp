@@ -17,6 +17,7 @@
 #include "launch/run/run_data.h"
 #include "launch/run/run_folder.h"
 #include "launch/run/trained_model.h"
+#include "runtime/counted.h"
 #include "runtime/error.h"
 #include "runtime/hash.h"
 #include "runtime/log.h"
@@ -217,8 +218,8 @@ ExitCode run_train(Invocation& invocation) {
                                .machine = {}});
   }
   if (end == TrainEnd::kStopped) return ExitCode::kStopped;
-  log_info("trained {} steps; next: softcot evaluate with the same options and --run.folder {}",
-           loop.total(), run.folder.string());
+  log_info("trained {}; next: softcot evaluate with the same options and --run.folder {}",
+           counted(loop.total(), "step"), run.folder.string());
   return ExitCode::kOk;
 }
 

@@ -15,6 +15,7 @@
 #include "launch/run/run_folder.h"
 #include "launch/sweep/work.h"
 #include "runtime/atomic_file.h"
+#include "runtime/counted.h"
 #include "runtime/error.h"
 #include "runtime/hash.h"
 #include "runtime/json_file.h"
@@ -33,7 +34,8 @@ std::string text_of(const ThoughtCacheField& field) {
 
 void add_layout(FolderReport& report, const ThoughtCacheLayout& layout) {
   for (const auto& [name, field] : to_attributes(layout.key)) report.add(name, text_of(field));
-  report.add("blocks", fmt::format("{} of {} rows", layout.block_count(), layout.block_rows));
+  report.add("blocks",
+             fmt::format("{} of {}", layout.block_count(), counted(layout.block_rows, "row")));
 }
 
 bool looks_like_cache(const std::filesystem::path& folder) {
@@ -113,7 +115,7 @@ FolderReport report_cache(const std::filesystem::path& folder, InspectDepth dept
   const CacheHealth health = verify_thought_cache(folder);
   if (health.sound()) {
     add_layout(report, *health.layout);
-    report.add("verified", fmt::format("{} blocks, every byte", health.sound_blocks));
+    report.add("verified", fmt::format("{}, every byte", counted(health.sound_blocks, "block")));
     return report;
   }
   if (depth.repair) {
@@ -127,8 +129,9 @@ FolderReport report_cache(const std::filesystem::path& folder, InspectDepth dept
     damage += fmt::format("{}{}: {}", damage.empty() ? "" : "; ", each.file, each.reason);
   }
   if (!health.missing_blocks.empty()) {
-    damage += fmt::format("{}{} blocks missing, first {}", damage.empty() ? "" : "; ",
-                          health.missing_blocks.size(), block_name(health.missing_blocks.front()));
+    damage += fmt::format("{}{} missing, first {}", damage.empty() ? "" : "; ",
+                          counted(health.missing_blocks.size(), "block"),
+                          block_name(health.missing_blocks.front()));
   }
   fail(ExitCode::kCache,
        {.what = "thought cache is damaged",
@@ -171,9 +174,9 @@ FolderReport report_run(const std::filesystem::path& folder, InspectDepth depth)
   if (!depth.verify) return report;
   const RunHealth health = verify_run(folder);
   if (health.sound()) {
-    report.add("verified",
-               fmt::format("{} checkpoints, {} lines of metrics and samples, every byte",
-                           health.checkpoints, health.lines));
+    report.add("verified", fmt::format("{}, {} of metrics and samples, every byte",
+                                       counted(health.checkpoints, "checkpoint"),
+                                       counted(health.lines, "line")));
     return report;
   }
   std::string damage;

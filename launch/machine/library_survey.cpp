@@ -12,6 +12,7 @@
 #include <string>
 
 #include "launch/machine/machine_survey.h"
+#include "runtime/counted.h"
 #include "runtime/error.h"
 #include "runtime/nccl_library.h"
 
@@ -32,8 +33,7 @@ Finding survey_mpi(int ranks) {
   MPI_Get_library_version(text.data(), &length);
   std::string version(text.data(), static_cast<std::size_t>(length));
   version = version.substr(0, version.find_first_of(",\n"));
-  Finding finding{.topic = "MPI",
-                  .value = fmt::format("{}, {} rank{}", version, ranks, ranks == 1 ? "" : "s")};
+  Finding finding{.topic = "MPI", .value = fmt::format("{}, {}", version, counted(ranks, "rank"))};
   if (ranks == 1) {
     finding.meaning = "started alone: one process does all the work";
     finding.remedy = "mpirun -n 2 softcot doctor shows whether ranks can be started here";

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "launch/machine/device_choice.h"
+#include "runtime/counted.h"
 #include "runtime/hash.h"
 #include "runtime/log.h"
 #include "runtime/nccl_library.h"
@@ -66,8 +67,8 @@ ProcessGroups start_groups(Invocation& invocation, RunOptions& run) {
   }
   if (nccl) world.use_nccl(flight_folder(invocation, parallel));
   auto groups = ProcessGroups::make(world, parallel.tp);
-  log_info("{} ranks: {}, {} threads each{}{}", world.size(), groups.mesh.describe(),
-           at::get_num_threads(), world.device().is_cuda() ? ", a GPU each" : "",
+  log_info("{}: {}, {} each{}{}", counted(world.size(), "rank"), groups.mesh.describe(),
+           counted(at::get_num_threads(), "thread"), world.device().is_cuda() ? ", a GPU each" : "",
            nccl ? ", NCCL " + NcclLibrary::get().version() : "");
   return groups;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "runtime/counted.h"
 #include "runtime/error.h"
 
 namespace softcot {
@@ -67,8 +68,8 @@ std::string drawback(const Workload& work, const Layout& chosen, const Layout& s
     return fmt::format("which spends {:.0f} % of a step on gradients and parameters", share(moved));
   }
   if (second.dp > work.batch && second.dp > chosen.dp) {
-    return fmt::format("which has {} replicas for {} row{} a step", second.dp, work.batch,
-                       work.batch == 1 ? "" : "s");
+    return fmt::format("which has {} replicas for {} a step", second.dp,
+                       counted(work.batch, "row"));
   }
   if (second.dp > chosen.dp) return "whose replicas wait longer for the one with the most tokens";
   return fmt::format("which computes {:.3g} ms a step, not {:.3g}", 1e3 * second.time.compute,
@@ -116,7 +117,7 @@ Choice choose_layout(const Workload& work, const Machine& machine,
     const double lacking = needed - usable_memory(machine);
     fail(ExitCode::kResources,
          {.what = "no layout fits into memory",
-          .where = fmt::format("{} rank{}", machine.ranks, machine.ranks == 1 ? "" : "s"),
+          .where = counted(machine.ranks, "rank"),
           .expected = fmt::format("at most {} a rank", gigabytes(usable_memory(machine))),
           .got = fmt::format("{} with {}, {} too much", gigabytes(needed), layout_name(*smallest),
                              gigabytes(lacking)),
@@ -136,8 +137,8 @@ std::vector<std::string> plan_hints(const Workload& work, const Machine& machine
   }
   if (work.batch < machine.ranks) {
     hints.push_back(
-        fmt::format("A step has {} row{}, so no more replicas have work: --batch takes more rows.",
-                    work.batch, work.batch == 1 ? "" : "s"));
+        fmt::format("A step has {}, so no more replicas have work: --batch takes more rows.",
+                    counted(work.batch, "row")));
   }
   return hints;
 }

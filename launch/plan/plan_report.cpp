@@ -1,5 +1,7 @@
 #include "launch/plan/plan_report.h"
 
+#include "runtime/counted.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -108,19 +110,16 @@ std::string number(std::int64_t value) {
 }
 
 std::string heading(const PlanTitle& title, const Workload& work, const Machine& machine) {
-  const std::string ranks =
-      machine.on_gpu() ? fmt::format("{} GPU{}", machine.ranks, machine.ranks == 1 ? "" : "s")
-                       : fmt::format("{} CPU rank{}", machine.ranks, machine.ranks == 1 ? "" : "s");
+  const std::string ranks = counted(machine.ranks, machine.on_gpu() ? "GPU" : "CPU rank");
   std::string out =
       fmt::format("{}, {} parameters in {}", title.model, number(parameter_count(work.backbone)),
                   work.weight_bytes == 2 ? "bfloat16" : "float32");
   if (work.method.projection) out += fmt::format(", assistant {}", title.assistant);
   out += fmt::format("; {} trains {}\n", work.method.title, number(trained_sizes(work, 1).whole));
-  out += fmt::format(
-      "{} in {} node{}, {:g} GB {}; batch {}; rows of {:.0f} tokens, at most {} ({})\n\n", ranks,
-      machine.nodes, machine.nodes == 1 ? "" : "s", machine.memory / 1e9,
-      machine.on_gpu() ? "each" : "a node", work.batch, mean(work, &RowShape::tokens),
-      longest_row(work), title.rows);
+  out += fmt::format("{} in {}, {:g} GB {}; batch {}; rows of {:.0f} tokens, at most {} ({})\n\n",
+                     ranks, counted(machine.nodes, "node"), machine.memory / 1e9,
+                     machine.on_gpu() ? "each" : "a node", work.batch,
+                     mean(work, &RowShape::tokens), longest_row(work), title.rows);
   return out;
 }
 

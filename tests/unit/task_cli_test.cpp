@@ -41,7 +41,7 @@ TEST_F(TaskCli, PreviewMarksThoughtsSpecialAndTrainedTokens) {
   const ChildResult result =
       preview(with_task("gsm8k", "gsm8k.jsonl", {"--rows", "3", "--thoughts", "5"}));
   ASSERT_EQ(result.status, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("gsm8k, 1 questions for training"));
+  EXPECT_THAT(result.out, HasSubstr("gsm8k, 1 question for training"));
   EXPECT_THAT(result.out, HasSubstr("1 of 1: gsm8k:1, answer 10 (number)"));
   EXPECT_THAT(result.out, HasSubstr("Here are 5 notes:⟦<issue_start>⟧⟦<|endoftext|> "
                                     "×5⟧⟦<issue_closed>⟧⟦<|im_end|>⟧"));
@@ -68,7 +68,7 @@ TEST_F(TaskCli, PreviewShowsHeldOutQuestionsOfACut) {
     return preview(all).out;
   };
   EXPECT_THAT(rows({"--rows", "9"}), AllOf(HasSubstr("3 questions"), HasSubstr("3 of 3: y")));
-  EXPECT_THAT(rows({"--eval"}), AllOf(HasSubstr("1 questions"), HasSubstr("1 of 1: t, ")));
+  EXPECT_THAT(rows({"--eval"}), AllOf(HasSubstr("1 question for"), HasSubstr("1 of 1: t, ")));
   EXPECT_THAT(rows({"--data.offset", "1", "--data.limit", "1"}), HasSubstr("1 of 1: c, "));
   const ChildResult past = preview(
       with_task("jsonl", "jsonl.jsonl", {"--data.train-share", "0.75", "--data.offset", "3"}));
