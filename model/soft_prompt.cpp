@@ -2,6 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 #include <algorithm>
+#include <utility>
 
 #include "runtime/error.h"
 #include "runtime/to_device.h"
@@ -22,6 +23,13 @@ void require_well_formed(const SoftRow& row) {
     fail(ExitCode::kInternal,
          {.what = "row with thoughts or targets out of place", .where = row.id});
   }
+}
+
+/// Makes all rows as long as the longest.
+void pad(const std::vector<std::int64_t>& begin, std::vector<std::int64_t>& end) {
+  std::int64_t longest = 0;
+  for (std::size_t r = 0; r < end.size(); ++r) longest = std::max(longest, end[r] - begin[r]);
+  for (std::size_t r = 0; r < end.size(); ++r) end[r] = begin[r] + longest;
 }
 
 }  // namespace
@@ -75,69 +83,67 @@ at::Tensor SoftPromptModel::packed_inputs(const std::vector<SoftRow>& rows,
                            to_device(soft, device).to(inputs.scalar_type()));
 }
 
-TokenScores SoftPromptModel::score(const std::vector<SoftRow>& rows, const at::Tensor& soft) const {
-  const bool training = at::GradMode::is_enabled() && soft.defined() && soft.requires_grad();
-  const bool freezes_prefix = training && switches_.frozen_prefix && !trains_backbone();
-  std::vector<std::int64_t> begin;  // first token computed in the main pass
-  std::vector<std::int64_t> end;    // the last token is never an input: nothing follows it
-  std::vector<PackedRow> packed;
-
-  // The frozen part of each row: its keys and values are constants.
-  std::vector<std::int64_t> frozen_begin, frozen_end;
-  std::vector<PackedRow> frozen;
-  std::vector<SoftRow> frozen_rows;
-  std::vector<std::int64_t> frozen_tokens;
-  std::vector<std::size_t> frozen_of;  // index in `rows`
+SoftPromptModel::Pass SoftPromptModel::behind_shared(const std::vector<SoftRow>& rows) const {
+  Pass pass;
   for (const auto& row : rows) {
     require_well_formed(row);
+    PackedRow packed;
+    packed.noise = row.noise;
     const bool shares = begins_shared(row);
-    PackedRow main;
-    main.noise = row.noise;
-    if (shares) main.past.push_back(shared_);
-    std::int64_t at = shares ? shared_tokens() : 0;
-    if (freezes_prefix && row.thought_count > 0 && row.thought_begin > at) {
-      frozen.push_back({.tokens = row.thought_begin - at, .past = main.past, .own = {}});
-      frozen_tokens.push_back(frozen.back().tokens);
-      frozen_rows.push_back(row);
-      frozen_begin.push_back(at);
-      frozen_end.push_back(row.thought_begin);
-      frozen_of.push_back(packed.size());
-      at = row.thought_begin;
-    }
-    begin.push_back(at);
-    end.push_back(std::max(at, length(row) - 1));
-    packed.push_back(main);
+    if (shares) packed.past.push_back(shared_);
+    pass.begin.push_back(shares ? shared_tokens() : 0);
+    pass.end.push_back(std::max(pass.begin.back(), length(row) - 1));
+    pass.packed.push_back(std::move(packed));
   }
-  if (!frozen.empty()) {
-    const at::NoGradGuard no_grad;
-    const auto segments = backbone_.new_segments(frozen_tokens);
-    for (std::size_t f = 0; f < frozen.size(); ++f) {
-      frozen[f].own = segments[f];
-      packed[frozen_of[f]].past.push_back(segments[f]);
-    }
-    backbone_.fill(packed_inputs(frozen_rows, frozen_begin, frozen_end, {}), frozen, lora_);
+  return pass;
+}
+
+void SoftPromptModel::freeze_prefixes(const std::vector<SoftRow>& rows, Pass& pass) const {
+  std::vector<SoftRow> frozen_rows;
+  Pass frozen;
+  std::vector<std::int64_t> tokens;
+  std::vector<std::size_t> places;  // in `rows`
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    if (rows[r].thought_count == 0 || rows[r].thought_begin <= pass.begin[r]) continue;
+    frozen_rows.push_back(rows[r]);
+    frozen.begin.push_back(pass.begin[r]);
+    frozen.end.push_back(rows[r].thought_begin);
+    tokens.push_back(frozen.end.back() - frozen.begin.back());
+    frozen.packed.push_back({.tokens = tokens.back(), .past = pass.packed[r].past, .own = {}});
+    places.push_back(r);
   }
-  if (!switches_.pack) {
-    std::int64_t longest = 0;
-    for (std::size_t r = 0; r < rows.size(); ++r) longest = std::max(longest, end[r] - begin[r]);
-    for (std::size_t r = 0; r < rows.size(); ++r) end[r] = begin[r] + longest;
+  if (places.empty()) return;
+  const at::NoGradGuard no_grad;
+  const auto segments = backbone_.new_segments(tokens);
+  for (std::size_t f = 0; f < places.size(); ++f) {
+    frozen.packed[f].own = segments[f];
+    pass.packed[places[f]].past.push_back(segments[f]);
+    pass.begin[places[f]] = frozen.end[f];
   }
+  backbone_.fill(packed_inputs(frozen_rows, frozen.begin, frozen.end, {}), frozen.packed, lora_);
+}
+
+TokenScores SoftPromptModel::score(const std::vector<SoftRow>& rows, const at::Tensor& soft) const {
+  const bool training = at::GradMode::is_enabled() && soft.defined() && soft.requires_grad();
+  Pass pass = behind_shared(rows);
+  if (training && switches_.frozen_prefix && !trains_backbone()) freeze_prefixes(rows, pass);
+  if (!switches_.pack) pad(pass.begin, pass.end);
 
   std::vector<std::int64_t> places;   // packed index whose output predicts a target
   std::vector<std::int64_t> targets;  // that target
   std::int64_t at = 0;
   for (std::size_t r = 0; r < rows.size(); ++r) {
-    packed[r].tokens = end[r] - begin[r];
+    pass.packed[r].tokens = pass.end[r] - pass.begin[r];
     for (std::int64_t t = rows[r].target_begin; t < length(rows[r]); ++t) {
-      places.push_back(at + t - 1 - begin[r]);
+      places.push_back(at + t - 1 - pass.begin[r]);
       targets.push_back(rows[r].ids[t]);
     }
-    at += packed[r].tokens;
+    at += pass.packed[r].tokens;
   }
-  const auto device = backbone_.device();
-  const auto where = to_device(places, device);
-  const auto wanted = to_device(targets, device);
-  const auto hidden = backbone_.forward(packed_inputs(rows, begin, end, soft), packed, lora_);
+  const auto where = to_device(places, backbone_.device());
+  const auto wanted = to_device(targets, backbone_.device());
+  const auto hidden =
+      backbone_.forward(packed_inputs(rows, pass.begin, pass.end, soft), pass.packed, lora_);
   if (switches_.target_logits) return backbone_.score(hidden.index_select(0, where), wanted);
   const auto everywhere =
       at::zeros({hidden.size(0)}, wanted.options()).index_copy(0, where, wanted);

@@ -76,7 +76,18 @@ class SoftPromptModel {
   bool trains_backbone() const {
     return (lora_ != nullptr || backbone_.trains_weights()) && at::GradMode::is_enabled();
   }
+  /// The tokens [begin, end) that are computed of each row, and what they stand behind.
+  struct Pass {
+    std::vector<std::int64_t> begin;
+    std::vector<std::int64_t> end;
+    std::vector<PackedRow> packed;
+  };
   bool begins_shared(const SoftRow& row) const;
+  /// All of the rows but the shared prefix and the last token, which nothing follows.
+  Pass behind_shared(const std::vector<SoftRow>& rows) const;
+  /// Computes without autograd what stands before the first thoughts, whose keys and values are
+  /// constants, and takes it out of the pass.
+  void freeze_prefixes(const std::vector<SoftRow>& rows, Pass& pass) const;
   at::Tensor run_prompts(const std::vector<SoftRow>& rows, const std::vector<std::int64_t>& end,
                          const at::Tensor& soft, std::vector<PackedRow>& packed,
                          std::optional<std::int64_t> more) const;

@@ -17,7 +17,6 @@
 #include "runtime/log.h"
 #include "runtime/progress.h"
 #include "runtime/random.h"
-#include "trainer/loss_watch.h"
 #include "trainer/precompute.h"
 #include "trainer/replica_check.h"
 
@@ -104,38 +103,13 @@ TrainEnd TrainLoop::run(const std::function<bool()>& stop) {
       watch = {};
       evaluate_at_begin(metrics, board);
     }
-    const double learning_rate =
-        options_.optimizer.learning_rate * schedule_factor(options_.schedule, step_, total());
-    if (due(options_.check_replicas_every)) require_same_replicas(parts_.parameters(), groups_);
-    StepMetrics line;
-    line.result = run_step(learning_rate, line.data_seconds);
-    if (const auto usual = watch.leap(line.result.loss); usual && first_rank) {
-      log_warning("step {}: loss {:.4f} leaps above the {:.4f} of the steps before, with rows {}",
-                  step_ + 1, line.result.loss, *usual, row_ids());
-    }
-    ++step_;
-    line.step = step_;
-    line.epoch =
-        static_cast<double>(step_ * options_.batch) / static_cast<double>(now().rows->size());
-    line.stage = stage_number();
-    line.learning_rate = learning_rate;
-    if (now().heldout != nullptr && (ends_stage() || due(options_.evaluate_every))) {
-      line.heldout_loss = evaluate();
-    }
+    const StepMetrics line = take_step(watch);
     metrics.write(line);
     board.write(step_, scalars_of(line), wall_time());
     fault_point("train.step");
     progress.advance(1, fmt::format("loss {:.4f}", line.result.loss));
 
-    if (step_ < total() && stop_agreed(stop)) {
-      save();
-      require_frozen();
-      log_warning(
-          "stopped at step {} of {} on request, checkpoint saved; the same call with --resume goes "
-          "on",
-          step_, total());
-      return TrainEnd::kStopped;
-    }
+    if (step_ < total() && stop_agreed(stop)) return stop_here();
     if (ends_stage() || due(options_.checkpoint_every)) save();
   }
   progress.finish();
@@ -144,6 +118,37 @@ TrainEnd TrainLoop::run(const std::function<bool()>& stop) {
   require_frozen();
   if (!frozen_.empty()) metrics.write_frozen(step_, frozen_);
   return TrainEnd::kFinished;
+}
+
+StepMetrics TrainLoop::take_step(LossWatch& watch) {
+  StepMetrics line;
+  line.learning_rate =
+      options_.optimizer.learning_rate * schedule_factor(options_.schedule, step_, total());
+  if (due(options_.check_replicas_every)) require_same_replicas(parts_.parameters(), groups_);
+  line.result = run_step(line.learning_rate, line.data_seconds);
+  const auto usual = watch.leap(line.result.loss);
+  if (usual && groups_.world->rank() == 0) {
+    log_warning("step {}: loss {:.4f} leaps above the {:.4f} of the steps before, with rows {}",
+                step_ + 1, line.result.loss, *usual, row_ids());
+  }
+  ++step_;
+  line.step = step_;
+  line.epoch =
+      static_cast<double>(step_ * options_.batch) / static_cast<double>(now().rows->size());
+  line.stage = stage_number();
+  if (now().heldout != nullptr && (ends_stage() || due(options_.evaluate_every))) {
+    line.heldout_loss = evaluate();
+  }
+  return line;
+}
+
+TrainEnd TrainLoop::stop_here() {
+  save();
+  require_frozen();
+  log_warning(
+      "stopped at step {} of {} on request, checkpoint saved; the same call with --resume goes on",
+      step_, total());
+  return TrainEnd::kStopped;
 }
 
 void TrainLoop::require_frozen() const {

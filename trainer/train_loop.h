@@ -15,6 +15,7 @@
 #include "model/trained_parts.h"
 #include "runtime/process_world.h"
 #include "trainer/curriculum.h"
+#include "trainer/loss_watch.h"
 #include "trainer/metrics.h"
 #include "trainer/tensorboard.h"
 #include "trainer/train_data.h"
@@ -70,7 +71,10 @@ class TrainLoop {
   void begin_stage();
   bool ends_stage() const { return step_ == now().stage.end; }
   std::optional<std::int64_t> stage_number() const;
+  /// One update, what is said of it, and the held-out loss after it where one is due.
+  StepMetrics take_step(LossWatch& watch);
   StepResult run_step(double learning_rate, double& data_seconds);
+  TrainEnd stop_here();
   bool stop_agreed(const std::function<bool()>& stop) const;
   std::string row_ids();
   std::uint64_t noise_of(const SoftRow& row) const;
