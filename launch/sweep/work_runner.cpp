@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 #include <thread>
 
 #include "launch/run/run_folder.h"
 #include "runtime/atomic_file.h"
+#include "runtime/error.h"
 #include "runtime/stop_signal.h"
 
 namespace softcot {
@@ -17,14 +19,22 @@ namespace {
 constexpr auto kLookEvery = std::chrono::milliseconds(20);
 constexpr auto kTryEvery = std::chrono::milliseconds(200);
 constexpr auto kLookAroundEvery = std::chrono::seconds(2);
+constexpr int kKilled = 128;                           // plus the signal, as shells have it
 constexpr std::uint64_t kLongestConfig = 1 << 20;      // bytes
 constexpr std::uint64_t kLongestSamples = 1ULL << 32;  // bytes
 
-/// The last line of a log that tells of an error, after so many bytes of earlier steps.
-std::string error_line(const std::filesystem::path& log, std::uintmax_t begin) {
+/// The last line of a log that tells of an error, after so many bytes of earlier steps; without
+/// one, what the status tells.
+std::string reason_of(int status, const std::filesystem::path& log, std::uintmax_t begin) {
   std::ifstream file(log);
   file.seekg(static_cast<std::streamoff>(begin));
   std::string last = "see " + log.string();
+  if (status == static_cast<int>(ExitCode::kResources)) {
+    // The log lies on the same disk.
+    last = "memory, disk or file handles do not suffice, and its log could not say so: " + last;
+  } else if (status > kKilled) {
+    last = fmt::format("{}: {}", strsignal(status - kKilled), last);
+  }
   for (std::string line; std::getline(file, line);) {
     if (line.find("error[") != std::string::npos) last = line;
   }
@@ -229,7 +239,7 @@ bool WorkRunner::look_at(Running& running, WorkDisplay& display) {
   if (*status != 0) {
     fail_work(running.work,
               {work.steps[running.step].command, *status,
-               error_line(folder(running.work) / kWorkLog, running.log_begin)},
+               reason_of(*status, folder(running.work) / kWorkLog, running.log_begin)},
               display);
     return false;
   }
