@@ -6,6 +6,7 @@
 
 #include "evaluation/figure_text.h"
 #include "evaluation/result_table.h"
+#include "runtime/counted.h"
 
 namespace softcot {
 namespace {
@@ -191,8 +192,8 @@ std::string format_table(const Comparison& comparison) {
     if (row.contrast) {
       const Contrast& contrast = *row.contrast;
       words += fmt::format(
-          " paired over {} questions{}{}; only it right {}, only {} right {}, McNemar p = {:.3g}.",
-          contrast.questions,
+          " paired over {}{}{}; only it right {}, only {} right {}, McNemar p = {:.3g}.",
+          counted(contrast.questions, "question"),
           contrast.votes > 1 ? fmt::format(" by the vote of {} samples", contrast.votes) : "",
           contrast.seeds.size() > 1 ? fmt::format(" under each of {} seeds", contrast.seeds.size())
                                     : "",

@@ -25,7 +25,8 @@ std::string words_of(const std::string& name, const std::string& value) {
   if (name == "thoughts.count") return "N = " + value;
   if (name == "thoughts.eval-count") return value.empty() ? "" : "tested with N = " + value;
   if (name == "assistant.layers") {
-    return value == "0" ? "whole assistant" : fmt::format("assistant {} layers", value);
+    if (value == "0") return "whole assistant";
+    return fmt::format("assistant {} layer{}", value, value == "1" ? "" : "s");
   }
   if (name == "assistant.path") return "assistant " + last_part(value);
   if (name == "model.path") return last_part(value);

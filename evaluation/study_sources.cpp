@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "evaluation/study_tables.h"
-
 #include "runtime/counted.h"
 
 namespace softcot {

@@ -164,7 +164,7 @@ void TensorboardLog::write(std::int64_t step, const std::map<std::string, double
                            double wall_time) {
   if (folder_.empty() || values.empty()) return;
   std::string records;
-  if (file_.empty()) {
+  if (!begun_) {
     std::error_code ignored;  // The append fails too and says so.
     std::filesystem::create_directories(folder_, ignored);
     // Readers take the files of a folder in the order of their names, which begin with the time.
@@ -176,13 +176,15 @@ void TensorboardLog::write(std::int64_t step, const std::map<std::string, double
     file_ = folder_ / fmt::format("{}{:010}.softcot", kFileName, time);
     records += tfrecord(version_event(wall_time));
   }
-  append(records + tfrecord(scalar_event(step, values, wall_time)));
+  begun_ = append(records + tfrecord(scalar_event(step, values, wall_time))) || begun_;
 }
 
-void TensorboardLog::append(const std::string& records) {
-  if (append_to_file(file_, records) || warned_) return;
-  warned_ = true;
-  log_warning("cannot write {}: the run goes on without it", file_.string());
+bool TensorboardLog::append(const std::string& records) {
+  const bool written = append_to_file(file_, records);
+  if (!written && !warned_)
+    log_warning("cannot write {}: the run goes on without it", file_.string());
+  warned_ = warned_ || !written;
+  return written;
 }
 
 }  // namespace softcot

@@ -30,10 +30,11 @@ class TensorboardLog {
   void write(std::int64_t step, const std::map<std::string, double>& values, double wall_time);
 
  private:
-  void append(const std::string& records);
+  bool append(const std::string& records);
 
   std::filesystem::path folder_;
   std::filesystem::path file_;
+  bool begun_ = false;  // The file has its first record.
   bool warned_ = false;
 };
 

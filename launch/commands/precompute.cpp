@@ -89,10 +89,10 @@ class Precompute {
     std::uint64_t wanted = 0;
     for (const auto block : blocks) wanted += writer.layout().rows_in(block);
     Progress progress("precompute " + split.name, wanted, "rows", world_.rank() == 0);
-    std::size_t counted = 0;
+    std::size_t told = 0;
     const auto report = [&](std::int64_t taken) {
-      for (; counted < static_cast<std::size_t>(taken); ++counted) {
-        progress.advance(writer.layout().rows_in(blocks[counted]));
+      for (; told < static_cast<std::size_t>(taken); ++told) {
+        progress.advance(writer.layout().rows_in(blocks[told]));
       }
     };
     const ThoughtReader reader(*assistant_, rows);
@@ -120,8 +120,8 @@ ExitCode run_precompute(Invocation& invocation) {
   OptionSet options("precompute",
                     "Run the assistant once over all questions and cache its soft thoughts.");
   add_run_options(options, run,
-                  {"model", "assistant", "parallel", "data", "thoughts", "train.compat", "evaluate",
-                   "prompts"});
+                  {"model.path", "assistant", "parallel", "data", "thoughts", "train.compat",
+                   "evaluate.methods", "evaluate.seed", "evaluate.batch", "prompts"});
   options.find("data.file")->required = false;
   Wanted wanted = Wanted::kAll;
   options.add(

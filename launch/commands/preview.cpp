@@ -96,9 +96,9 @@ ExitCode run_preview(Invocation& invocation) {
   RunOptions run;
   PreviewOptions preview;
   OptionSet options("preview", "Show the prompts that a configuration makes of its questions.");
-  add_run_options(
-      options, run,
-      {"model", "assistant", "data", "thoughts", "train.compat", "evaluate", "prompts"});
+  add_run_options(options, run,
+                  {"model.path", "assistant", "data", "thoughts", "train.compat",
+                   "evaluate.methods", "evaluate.seed", "prompts"});
   options.add("rows", &preview.rows, "Questions to show.", at_least(1)).unit = "questions";
   options.add("eval", &preview.eval, "Show held-out questions rather than those for training.");
   options.add("color", &preview.colour, "Colours rather than marks.",

@@ -218,7 +218,7 @@ ExitCode run_train(Invocation& invocation) {
                                .machine = {}});
   }
   if (end == TrainEnd::kStopped) return ExitCode::kStopped;
-  log_info("trained {}; next: softcot evaluate with the same options and --run.folder {}",
+  log_info("trained {}; next: softcot evaluate --run.folder {} with the same models and data",
            counted(loop.total(), "step"), run.folder.string());
   return ExitCode::kOk;
 }

@@ -53,6 +53,8 @@ void OptionSet::add_foreign_section(const std::string& name) {
 Option& OptionSet::insert(const std::string& name, Binding binding, std::string help) {
   Option option{.name = name, .help = std::move(help), .binding = std::move(binding)};
   option.default_text = option.binding.text();
+  const auto alias = aliases_.find(name);
+  if (alias != aliases_.end() && !find(alias->second)->used) aliases_.erase(alias);
   const auto declared = [&](const Section& section) { return section.name == option.section(); };
   if (find(name) != nullptr ||
       (!option.section().empty() && std::none_of(sections_.begin(), sections_.end(), declared))) {
@@ -94,8 +96,10 @@ std::vector<std::string> OptionSet::known_names(bool on_command_line) const {
     const bool fits = on_command_line ? option.used : !option.section().empty();
     if (fits && !nameless) names.push_back(option.name);
   }
-  for (const auto& alias : aliases_) {
-    if (on_command_line) names.push_back(alias.first);
+  for (const Option& option : options_) {
+    for (const auto& [alias, name] : aliases_) {
+      if (on_command_line && option.used && name == option.name) names.push_back(alias);
+    }
   }
   return names;
 }
@@ -116,9 +120,9 @@ void OptionSet::check_name(const Assignment& assignment, bool on_command_line,
   if (option == nullptr || (!on_command_line && option->section().empty())) {
     problems.push_back(unknown_option(assignment.name, assignment.origin, on_command_line));
   } else if (on_command_line && !option->used) {
-    problems.push_back({.what = fmt::format("softcot {} does not use this option", command_),
-                        .where = fmt::format("--{}, {}", assignment.name, assignment.origin),
-                        .fix = fmt::format("softcot {} --help lists those it does", command_)});
+    Problem unused = unknown_option(assignment.name, assignment.origin, on_command_line);
+    unused.what = fmt::format("softcot {} does not use this option", command_);
+    problems.push_back(std::move(unused));
   }
 }
 

@@ -64,6 +64,7 @@ class OptionSet {
               const Legal&... legal) {
     return insert(name, bind(variable, legal...), std::move(help));
   }
+  /// That of an option that is not used gives way to an option of its name.
   void add_alias(const std::string& alias, const std::string& name);
   /// The command's one argument without a name. Help shows `placeholder`: "PATH" as <PATH>.
   template <typename Variable>

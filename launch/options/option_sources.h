@@ -17,7 +17,7 @@ namespace softcot {
 /// so is a file that cannot be read, of which nothing is returned.
 std::optional<std::vector<Assignment>> read_config_file(const std::filesystem::path& path,
                                                         std::vector<Problem>& problems);
-/// The same of a file that another command wrote. Throws OptionErrors for any problem.
+/// The same of a file that should be sound. Throws OptionErrors for any problem.
 std::vector<Assignment> read_config_file(const std::filesystem::path& path);
 
 /// What stands before the first dot of a name and what after it, "train" and "seed"; nothing after

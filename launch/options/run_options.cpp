@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "data/benchmark.h"
 #include "launch/options/training_options.h"
@@ -246,6 +247,14 @@ void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std:
     Option& option = *options.find(options.options()[i].name);
     option.used = named(option.section()) || named(option.name);
   }
+  for (const std::string& name : used) {
+    const auto is_it = [&](const Option& option) {
+      return option.section() == name || option.name == name;
+    };
+    if (std::none_of(options.options().begin(), options.options().end(), is_it)) {
+      throw std::logic_error("no such section or option: " + name);
+    }
+  }
   options.after_read([&options, &run, lora = named("lora")] {
     settle_run_options(run);
     if (lora && method_of(run.method).lora) settle_adapter(options, run.lora);
@@ -258,7 +267,7 @@ void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std:
       {"resume", "run.resume"},       {"task", "data.task"},
       {"method", "train.method"},     {"max-minutes", "stop.max-minutes"}};
   for (const auto& [alias, name] : aliases) {
-    if (options.find(name)->used) options.add_alias(alias, name);
+    options.add_alias(alias, name);
   }
 }
 

@@ -123,7 +123,7 @@ struct RunOptions {
 
 /// Adds all options, so that one config file serves every command, and uses those named, by section
 /// ("model", "assistant", "parallel", "data", "thoughts", "train", "lora", "coconut", "evaluate",
-/// "run", "prompts", "stop") or one by one ("train.method"). Aliases of those: --model,
+/// "run", "prompts", "stop") or one by one ("train.method"). Aliases: --model,
 /// --assistant, --dtype, --batch, --thoughts, --max-new-tokens, --resume, --task, --method,
 /// --max-minutes.
 /// `run` must outlive `options`.

@@ -1,11 +1,11 @@
 #include "launch/plan/plan_report.h"
 
-#include "runtime/counted.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+
+#include "runtime/counted.h"
 
 namespace softcot {
 namespace {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "runtime/atomic_file.h"
+#include "runtime/counted.h"
 #include "runtime/error.h"
 #include "runtime/json_file.h"
 #include "runtime/log.h"
@@ -51,7 +52,7 @@ void count_restart(const std::filesystem::path& folder, const std::string& comma
           .fix = "give the job more time, or save sooner (train.checkpoint-every, "
                  "stop.margin-seconds); then submit it again"});
   }
-  if (in_vain > 0) log_warning("restarted {} times without progress", in_vain);
+  if (in_vain > 0) log_warning("restarted {} without progress", counted(in_vain, "time"));
 }
 
 }  // namespace softcot

@@ -42,8 +42,8 @@ struct ConfigDifference {
 };
 
 /// What the saved configuration `file` and the options in force disagree about, by name, of those
-/// that change results. Throws OptionErrors when the file cannot be read. Options of sections that
-/// the command does not use are passed over.
+/// that change results. Throws OptionErrors when the file cannot be read. Options that the command
+/// does not use are passed over.
 std::vector<ConfigDifference> config_differences(const std::filesystem::path& file,
                                                  const OptionSet& options);
 

@@ -67,11 +67,11 @@ TEST_F(Preemption, StopsBeforeItsTimeIsUpAndGoesOn) {
 
 TEST_F(Preemption, TheSignalCanBeChosen) {
   Job job(project_.call_in("run", "train", {"--stop.signal", "usr2"}));
-  ASSERT_TRUE(wait_until([&] { return job.err().find("ranks: dp") != std::string::npos; }));
+  ASSERT_TRUE(wait_until([&] { return job.err().find(": dp ") != std::string::npos; }));
   ASSERT_EQ(kill(job.launcher(), SIGUSR2), 0);
   EXPECT_EQ(job.wait().status, 75);
   Job other(project_.call_in("run", "train", {"--stop.signal", "usr2", "--resume"}));
-  ASSERT_TRUE(wait_until([&] { return other.err().find("ranks: dp") != std::string::npos; }));
+  ASSERT_TRUE(wait_until([&] { return other.err().find(": dp ") != std::string::npos; }));
   ASSERT_EQ(kill(other.launcher(), SIGUSR1), 0);
   EXPECT_EQ(other.wait().status, 128 + SIGUSR1);
 }
@@ -141,7 +141,7 @@ TEST_F(Preemption, MpirunScriptTurnsSigtermIntoACheckpoint) {
   JobOptions launcher;
   launcher.program = std::string(SOFTCOT_SOURCE) + "/" + kMpirun;
   Job job(call, launcher);
-  ASSERT_TRUE(wait_until([&] { return job.err().find("ranks: dp") != std::string::npos; }));
+  ASSERT_TRUE(wait_until([&] { return job.err().find(": dp ") != std::string::npos; }));
   ASSERT_EQ(kill(job.launcher(), SIGTERM), 0);
   const ChildResult result = job.wait();
   EXPECT_EQ(result.status, 75) << result.err;

@@ -155,7 +155,7 @@ TEST_F(RankFaults, OutOfMemoryEndsAllWithItsExitCode) {
     const std::string name = fmt::format("memory{}", ranks);
     Job job(train(name, {"--parallel.timeout-seconds", "60"}), on_ranks(ranks));
     // The models are not read yet.
-    ASSERT_TRUE(wait_until([&] { return job.err().find("ranks: dp") != std::string::npos; }));
+    ASSERT_TRUE(wait_until([&] { return job.err().find(": dp ") != std::string::npos; }));
     const pid_t process = ranks == 0 ? job.launcher() : job.rank(1).value_or(-1);
     ASSERT_GT(process, 0);
     let_it_grow_no_more(process);

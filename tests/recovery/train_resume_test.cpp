@@ -146,7 +146,7 @@ TEST_P(TrainResumeOnRanks, StopsOnRequestAtOneStep) {
   const std::string run = new_run();
   Job job(train_call(run, layout), on_ranks(layout.ranks));
   // All ranks listen for signals by then, and the model is not even read.
-  ASSERT_TRUE(wait_until([&] { return job.err().find("ranks: dp") != std::string::npos; }));
+  ASSERT_TRUE(wait_until([&] { return job.err().find(": dp ") != std::string::npos; }));
   const pid_t last = layout.ranks == 0 ? job.launcher() : job.rank(layout.ranks - 1).value_or(-1);
   ASSERT_GT(last, 0);
   ASSERT_EQ(kill(last, SIGTERM), 0);
@@ -167,7 +167,7 @@ TEST_F(TrainResume, TheLauncherHandsSigusr1OnToAllRanks) {
   const Layout layout{2, 1};
   const std::string run = new_run();
   Job job(train_call(run, layout), on_ranks(layout.ranks));
-  ASSERT_TRUE(wait_until([&] { return job.err().find("ranks: dp") != std::string::npos; }));
+  ASSERT_TRUE(wait_until([&] { return job.err().find(": dp ") != std::string::npos; }));
   ASSERT_EQ(kill(job.launcher(), SIGUSR1), 0);
   const ChildResult result = job.wait();
   EXPECT_EQ(result.status, 75) << result.err;

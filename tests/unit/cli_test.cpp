@@ -99,6 +99,24 @@ TEST(Cli, UnknownNamesExitTwoAndNameTheNearest) {
   }
 }
 
+TEST(Cli, OptionsThatMeanNothingToACommandAreRefused) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"evaluate", "--train.steps=3"},   {"evaluate", "--resume"},
+      {"export", "--dtype=float32"},     {"generate", "--run.resume"},
+      {"precompute", "--dtype=float32"}, {"report", "--batch=2"}};
+  for (const auto& [command, option] : cases) {
+    const ChildResult result = softcot({command, option});
+    EXPECT_EQ(result.status, 2) << command;
+    EXPECT_THAT(result.err,
+                StartsWith("error[2] softcot " + command + " does not use this option: " +
+                           option.substr(0, option.find('=')) + ", command line"));
+  }
+  EXPECT_THAT(softcot({"evaluate", "--batch=2"}).err, HasSubstr("did you mean --evaluate.batch?"));
+  for (const char* used : {"--train.pack=off", "--train.method=lora"}) {
+    EXPECT_EQ(softcot({"evaluate", used}).err.find("does not use"), std::string::npos) << used;
+  }
+}
+
 TEST(Cli, OneRankSpeaksForAJobThatFailsAlike) {
   const ChildResult result = run_child(under_mpirun(3, {SOFTCOT_PROGRAM, "doctor", "--jsno"}));
   EXPECT_EQ(result.status, 2);

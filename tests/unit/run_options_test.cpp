@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <stdexcept>
 
 #include "launch/options/option_help.h"
 
@@ -68,11 +69,19 @@ TEST(RunOptions, AreRefusedOneByOneWhereACommandDoesNotUseThem) {
       ADD_FAILURE() << argument;
     } catch (const OptionErrors& errors) {
       EXPECT_EQ(errors.problems().size(), 1U) << argument;
+      EXPECT_THAT(errors.what(), HasSubstr("softcot evaluate does not use this option: " +
+                                           std::string(argument).substr(0, 6)));
     }
     EXPECT_THAT(help_page(options), AllOf(HasSubstr("--train.method"), HasSubstr("--run.folder"),
                                           Not(HasSubstr("--run.resume"))));
     EXPECT_FALSE(options.values().contains("train.steps"));
   }
+}
+
+TEST(RunOptions, ThatAreNamedAndDoNotExistAreADefect) {
+  RunOptions run;
+  OptionSet options("evaluate", "Compare.");
+  EXPECT_THROW(add_run_options(options, run, {"model", "train.metod"}), std::logic_error);
 }
 
 TEST(RunOptions, RefuseWhatWouldBeNoRun) {
