@@ -164,9 +164,9 @@ std::vector<Assignment> OptionSet::gather(const std::vector<std::string>& argume
   }
   std::vector<Assignment> all;
   if (!config_.empty()) {
-    auto from_file = read_config_file(config_, problems);
-    if (from_file) all = *std::move(from_file);
+    const auto from_file = read_config_file(config_, problems);
     config_read_ = from_file.has_value();
+    if (from_file) all = *from_file;
   }
   std::erase_if(all, [this](const Assignment& assignment) {
     const std::string name = assignment.name.substr(0, assignment.name.find('.'));

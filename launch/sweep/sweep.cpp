@@ -101,11 +101,13 @@ class SweepReader {
     SweepAxis axis{option->name, split_list(assignment.value), {}};
     require_free(axis.option, assignment.origin);
     const bool place = axis.option == "thoughts.cache" || axis.option.starts_with("parallel.");
-    if (place)
+    if (place) {
       problems_.add("an axis that changes no result", assignment.origin + ": " + axis.option, "",
                     "set it in its own section, not in [axes]");
-    if (axis.values.empty())
+    }
+    if (axis.values.empty()) {
       problems_.add("axis without values", assignment.origin + ": " + axis.option);
+    }
     std::map<std::string, std::string> seen;
     for (const std::string& value : axis.values) {
       const auto [first, fresh] = seen.emplace(spelling(*option, value), value);

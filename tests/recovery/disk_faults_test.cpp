@@ -54,13 +54,14 @@ class DiskFaults : public ::testing::TestWithParam<Victim::Kind> {
   /// The same for all calls: results name the settings, and these the folder.
   std::filesystem::path folder() const { return place_.path() / "victim"; }
 
-  /// Calls the command, to which everything is new, on a disk with a fault.
-  ChildResult disturbed(const std::string& fault) const {
+  /// Calls the command, to which everything is new, on a disk with a fault below a folder.
+  ChildResult disturbed(const std::string& fault) const { return disturbed(fault, folder()); }
+  ChildResult disturbed(const std::string& fault, const std::filesystem::path& below) const {
     victim_.prepare(folder());
     std::filesystem::remove(log());
     JobOptions options;
     options.environment = {{"LD_PRELOAD", SOFTCOT_DISK_STAND_IN},
-                           {"SOFTCOT_TEST_DISK", fault + ":" + folder().string()},
+                           {"SOFTCOT_TEST_DISK", fault + ":" + below.string()},
                            {"SOFTCOT_TEST_DISK_LOG", log()}};
     return run_softcot(victim_.call(folder()), options);
   }
@@ -205,6 +206,24 @@ TEST_P(DiskFaultsOfSaves, AFolderWhoseParentIsNotSyncedIsNotLeft) {
   } while (!met().ends_with(parent));
   expect_recovery();
 }
+
+/// What a cell says goes into a log beside its results.
+using DiskFaultsOfSweeps = DiskFaults;
+
+TEST_P(DiskFaultsOfSweeps, ACellWhoseLogCannotBeWrittenHasAReason) {
+  const auto cells = folder() / "sweep/cells";
+  // The sweep itself writes less than ten times there: locks, configurations, what failed.
+  const ChildResult result = disturbed(fmt::format("write#10+:{}", ENOSPC), cells);
+  EXPECT_EQ(result.status, 6) << result.err;
+  EXPECT_THAT(result.err,
+              HasSubstr("failed with status 6: memory, disk or file handles do not suffice, and "
+                        "its log could not say so: see " +
+                        cells.string()));
+  expect_recovery();
+}
+
+INSTANTIATE_TEST_SUITE_P(Command, DiskFaultsOfSweeps, ::testing::Values(Victim::Kind::kSweep),
+                         [](const auto& parameter) { return Victim::name_of(parameter.param); });
 
 INSTANTIATE_TEST_SUITE_P(Command, DiskFaultsOfSaves, ::testing::Values(Victim::Kind::kTrain),
                          [](const auto& parameter) { return Victim::name_of(parameter.param); });
