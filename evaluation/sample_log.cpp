@@ -9,6 +9,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "runtime/append_file.h"
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
 #include "runtime/json_file.h"
@@ -185,18 +186,8 @@ void SampleLog::append(const Sample& sample) {
 }
 
 void SampleLog::write_line(const std::string& line) {
-  ssize_t written = 0;
-  do {
-    written = write(descriptor_, line.data(), line.size());
-  } while (written < 0 && errno == EINTR);
-  if (written != static_cast<ssize_t>(line.size())) {
-    // A short write means that the disk is full; its piece must not stay in front of later lines.
-    const int error = written < 0 ? errno : ENOSPC;
-    if (ftruncate(descriptor_, static_cast<off_t>(bytes_)) != 0) {
-      log_warning("{}: a torn line could not be cut off", path_.string());
-    }
-    fail_write(error, path_);
-  }
+  const int error = append_or_undo(descriptor_, bytes_, line, path_);
+  if (error != 0) fail_write(error, path_);
   bytes_ += line.size();
 }
 

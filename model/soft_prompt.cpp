@@ -157,26 +157,21 @@ at::Tensor SoftPromptModel::run_prompts(const std::vector<SoftRow>& rows,
                                         const std::vector<std::int64_t>& end,
                                         const at::Tensor& soft, std::vector<PackedRow>& packed,
                                         std::optional<std::int64_t> more) const {
-  packed.clear();
-  std::vector<std::int64_t> begin, last, room;
+  Pass pass = behind_shared(rows);
+  packed = std::move(pass.packed);
+  std::vector<std::int64_t> last, room;
   std::int64_t at = 0;
   for (std::size_t r = 0; r < rows.size(); ++r) {
-    require_well_formed(rows[r]);
-    PackedRow prompt;
-    prompt.noise = rows[r].noise;
-    if (begins_shared(rows[r])) prompt.past.push_back(shared_);
-    begin.push_back(prompt.past.empty() ? 0 : shared_tokens());
-    prompt.tokens = end[r] - begin.back();
-    room.push_back(prompt.tokens + more.value_or(0));
-    at += prompt.tokens;
+    packed[r].tokens = end[r] - pass.begin[r];
+    room.push_back(packed[r].tokens + more.value_or(0));
+    at += packed[r].tokens;
     last.push_back(at - 1);
-    packed.push_back(prompt);
   }
   if (more) {
     const auto segments = backbone_.new_segments(room);
     for (std::size_t r = 0; r < rows.size(); ++r) packed[r].own = segments[r];
   }
-  const auto hidden = backbone_.forward(packed_inputs(rows, begin, end, soft), packed, lora_);
+  const auto hidden = backbone_.forward(packed_inputs(rows, pass.begin, end, soft), packed, lora_);
   return hidden.index_select(0, to_device(last, hidden.device()));
 }
 

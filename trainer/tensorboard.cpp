@@ -164,27 +164,25 @@ void TensorboardLog::write(std::int64_t step, const std::map<std::string, double
                            double wall_time) {
   if (folder_.empty() || values.empty()) return;
   std::string records;
-  if (!begun_) {
+  std::filesystem::path file = file_;
+  if (file.empty()) {
     std::error_code ignored;  // The append fails too and says so.
     std::filesystem::create_directories(folder_, ignored);
     // Readers take the files of a folder in the order of their names, which begin with the time.
     auto time = static_cast<std::int64_t>(wall_time);
-    for (const auto& file : event_files(folder_)) {
-      const std::string digits = file.filename().string().substr(kFileName.size(), 10);
+    for (const auto& other : event_files(folder_)) {
+      const std::string digits = other.filename().string().substr(kFileName.size(), 10);
       time = std::max<std::int64_t>(time, std::strtoll(digits.c_str(), nullptr, 10) + 1);
     }
-    file_ = folder_ / fmt::format("{}{:010}.softcot", kFileName, time);
+    file = folder_ / fmt::format("{}{:010}.softcot", kFileName, time);
     records += tfrecord(version_event(wall_time));
   }
-  begun_ = append(records + tfrecord(scalar_event(step, values, wall_time))) || begun_;
-}
-
-bool TensorboardLog::append(const std::string& records) {
-  const bool written = append_to_file(file_, records);
-  if (!written && !warned_)
-    log_warning("cannot write {}: the run goes on without it", file_.string());
-  warned_ = warned_ || !written;
-  return written;
+  if (append_to_file(file, records + tfrecord(scalar_event(step, values, wall_time)))) {
+    file_ = file;
+  } else if (!warned_) {
+    warned_ = true;
+    log_warning("cannot write {}: the run goes on without it", file.string());
+  }
 }
 
 }  // namespace softcot

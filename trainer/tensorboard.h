@@ -30,11 +30,8 @@ class TensorboardLog {
   void write(std::int64_t step, const std::map<std::string, double>& values, double wall_time);
 
  private:
-  bool append(const std::string& records);
-
   std::filesystem::path folder_;
-  std::filesystem::path file_;
-  bool begun_ = false;  // The file has its first record.
+  std::filesystem::path file_;  // Empty until it has its first record.
   bool warned_ = false;
 };
 
