@@ -52,7 +52,7 @@ PromptTemplate PromptTemplate::load(const std::filesystem::path& path, ThoughtPr
   PromptTemplate prompt;
   prompt.thoughts_ = thoughts;
   prompt.backbone_user_ = file.section("backbone.user", {"question", "thoughts"}, {});
-  prompt.backbone_hint_ = file.section("backbone.hint", {}, {"n"});
+  prompt.backbone_hint_ = file.section("backbone.hint", {}, {});
   prompt.assistant_user_ = file.section("assistant.user" + kind, {"question"}, count);
   prompt.assistant_reply_ = file.section("assistant.reply" + kind, {}, count);
   prompt.where_ = path.string();
@@ -74,17 +74,16 @@ PromptTemplate PromptTemplate::load(const std::filesystem::path& path, ThoughtPr
   return prompt;
 }
 
-SplitText PromptTemplate::backbone_user(const Record& record, std::int64_t n) const {
+SplitText PromptTemplate::backbone_user(const Record& record, bool with_thoughts) const {
   const std::vector<PromptValue> values = {{"question", question_of(record)}};
   const std::size_t mark = backbone_user_.find(kThoughtsMark);
   std::string before = backbone_user_.substr(0, mark);
   const std::string after = backbone_user_.substr(mark + kThoughtsMark.size());
-  if (n == 0) {
+  if (!with_thoughts) {
     before.erase(before.find_last_not_of(" \n") + 1);
     return {fill_prompt(before, values), fill_prompt(after, values)};
   }
-  return {fill_prompt(before, values) + fill_prompt(backbone_hint_, {{"n", std::to_string(n)}}),
-          fill_prompt(after, values)};
+  return {fill_prompt(before, values) + backbone_hint_, fill_prompt(after, values)};
 }
 
 std::string PromptTemplate::assistant_user(const Record& record, std::int64_t n) const {

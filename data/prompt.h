@@ -26,14 +26,15 @@ struct SplitText {
 class PromptTemplate {
  public:
   /// @throws Error kUsage: no such file, a section that is missing, twice or unknown, a placeholder
-  /// that is unknown or missing, {n} in an uncounted text.
+  /// that is unknown or missing, {n} in an uncounted text or in the backbone's.
   static PromptTemplate load(const std::filesystem::path& path, ThoughtPrompt thoughts);
 
   ThoughtPrompt thoughts() const { return thoughts_; }
 
-  /// The backbone's user turn around the block of thoughts. With n = 0 neither the hint nor the
-  /// line breaks before {thoughts} are there: zero-shot chain of thought.
-  SplitText backbone_user(const Record& record, std::int64_t n) const;
+  /// The backbone's user turn around the block of thoughts. Without thoughts (zero-shot chain of
+  /// thought) it has neither the hint nor the line breaks before {thoughts}. Its words do not depend
+  /// on N: a model copies a number of its prompt into its answers.
+  SplitText backbone_user(const Record& record, bool with_thoughts) const;
   /// The assistant's user turn.
   std::string assistant_user(const Record& record, std::int64_t n) const;
   /// The same turns where the assistant writes at most n tokens that the backbone gets as text.

@@ -103,7 +103,8 @@ std::string PromptFile::section(const std::string& name,
     fail(ExitCode::kUsage, {.what = std::move(what),
                             .where = fmt::format("{} [{}]", where_, name),
                             .expected = std::move(expected),
-                            .got = std::move(got)});
+                            .got = std::move(got),
+                            .fix = "docs/prompts.md has each section's placeholders"});
   };
   const auto found = sections_.find(name);
   if (found == sections_.end() || found->second.empty()) {

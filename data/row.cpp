@@ -53,7 +53,7 @@ Row RowBuilder::assistant_row(const Record& record, std::int64_t n) const {
 Row RowBuilder::backbone_prompt(const Record& record, std::int64_t n) const {
   require_thoughts(n, 0);
   const FamilyTokens& spelled = family_tokens(tokens_.family);
-  const SplitText user = prompt_.backbone_user(record, n);
+  const SplitText user = prompt_.backbone_user(record, n > 0);
   std::vector<ChatPiece> content = {{user.before, false}};
   if (n > 0) {
     content.push_back({std::string(spelled.thoughts_begin), true});
@@ -94,7 +94,7 @@ Row RowBuilder::backbone_row_with(const Record& record, const std::string& writt
 
 Row RowBuilder::latent_prompt(const Record& record, std::int64_t latents, bool markers) const {
   const FamilyTokens& spelled = family_tokens(tokens_.family);
-  const SplitText user = prompt_.backbone_user(record, 0);
+  const SplitText user = prompt_.backbone_user(record, false);
   auto chat = render_chat(tokens_.family, {ChatMessage::words("user", user.before + user.after)},
                           AfterChat::kGenerationPrompt);
   if (markers) chat.push_back({std::string(spelled.thoughts_begin), true});

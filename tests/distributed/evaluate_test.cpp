@@ -290,7 +290,7 @@ TEST_F(Evaluate, PromptsWithoutTheTurnsOpening) {
       "⟦<|im_start|>⟧system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face"
       "⟦<|im_end|>⟧\n⟦<|im_start|>⟧user\nSolve: " +
       question;
-  const std::string notes = "\nHere are 4 notes:⟦<issue_start>⟧⟦<|endoftext|> ×4⟧⟦<issue_closed>⟧";
+  const std::string notes = "\nHere are notes:⟦<issue_start>⟧⟦<|endoftext|> ×4⟧⟦<issue_closed>⟧";
   for (const auto& [method, body] : {std::pair<std::string, std::string>{"zero_shot_cot", smollm2},
                                      {"softcot", smollm2 + notes}}) {
     EXPECT_EQ(prompt_of(run, method + quirk), body + "⟦<|im_end|>⟧\n");

@@ -19,9 +19,11 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
       const auto holds = [&](const std::string& text, const std::string& part) {
         fuzz::require(text.find(part) != std::string::npos, "a record's words stay as they are");
       };
-      for (const std::int64_t n : {0, 1, 32}) {
-        const SplitText turn = prompt.backbone_user(record, n);
+      for (const bool with_thoughts : {false, true}) {
+        const SplitText turn = prompt.backbone_user(record, with_thoughts);
         holds(turn.before + turn.after, record.question);
+      }
+      for (const std::int64_t n : {1, 32}) {
         holds(prompt.assistant_user(record, n), record.question);
         prompt.assistant_reply(n);
       }

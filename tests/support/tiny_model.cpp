@@ -18,7 +18,7 @@ Solve: {question}
 {thoughts}
 
 [backbone.hint]
-Here are {n} notes:
+Here are notes:
 
 [assistant.user]
 Make {n} notes on: {question}

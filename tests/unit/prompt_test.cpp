@@ -15,7 +15,7 @@ using testing::Not;
 
 const std::string kFile =
     "; a comment\n[backbone.user]\nSolve: {question}\n\n{thoughts}\nGo.\n\n"
-    "[backbone.hint]\n{n} notes:\n[assistant.user]\nMake {n} for: {question}\n"
+    "[backbone.hint]\nNotes:\n[assistant.user]\nMake {n} for: {question}\n"
     "[assistant.reply]\nHere are {n}:\n[assistant.user.uncounted]\nMake for: {question}\n"
     "[assistant.reply.uncounted]\nHere:\n[target.step]\n## Step {i}: {step}\n"
     "[target.final]\nAnswer $\\boxed{{answer}}$.\n";
@@ -49,8 +49,8 @@ class PromptTest : public testing::Test {
 
 TEST_F(PromptTest, FillsWordsOnceAndLeavesOtherBraces) {
   const PromptTemplate prompt = load(kFile);
-  const SplitText user = prompt.backbone_user(kRecord, 4);
-  EXPECT_EQ(user.before, "Solve: {n} of {thoughts}?\n\n4 notes:");
+  const SplitText user = prompt.backbone_user(kRecord, true);
+  EXPECT_EQ(user.before, "Solve: {n} of {thoughts}?\n\nNotes:");
   EXPECT_EQ(user.after, "\nGo.");
   EXPECT_EQ(prompt.assistant_user(kRecord, 4), "Make 4 for: {n} of {thoughts}?");
   EXPECT_EQ(prompt.assistant_reply(4), "Here are 4:");
@@ -58,7 +58,7 @@ TEST_F(PromptTest, FillsWordsOnceAndLeavesOtherBraces) {
 }
 
 TEST_F(PromptTest, WithoutThoughtsThereIsNoHint) {
-  const SplitText user = load(kFile).backbone_user(kRecord, 0);
+  const SplitText user = load(kFile).backbone_user(kRecord, false);
   EXPECT_EQ(user.before + user.after, "Solve: {n} of {thoughts}?\nGo.");
 }
 
@@ -94,6 +94,8 @@ TEST_F(PromptTest, RefusesWrongFilesInClearWords) {
   EXPECT_THAT(refusal("Go.", "{thoughts}"), HasSubstr("2 times"));
   EXPECT_THAT(refusal("Here are {n}", "Here are {m}"), HasSubstr("{m}"));
   EXPECT_THAT(refusal("Here:", "Here are {n}:", ThoughtPrompt::kUncounted), HasSubstr("{n}"));
+  EXPECT_THAT(refusal("Notes:", "{n} notes:"),
+              testing::AllOf(HasSubstr("[backbone.hint]"), HasSubstr("docs/prompts.md")));
   EXPECT_THAT(refusal("Go.", "\xFF"), HasSubstr("UTF-8"));
   try {
     PromptTemplate::load(folder_.path() / "nowhere.txt", ThoughtPrompt::kCounted);
@@ -111,7 +113,7 @@ TEST(ShippedPrompts, AreWhole) {
   EXPECT_THAT(uncounted.assistant_user(kRecord, 32), Not(HasSubstr("32")));
   EXPECT_EQ(counted.target(kRecord),
             "## Step 1: one\n## Step 2: {i}\nTherefore, the final answer is: $\\boxed{7}$.");
-  const SplitText plain = counted.backbone_user(kRecord, 0);
+  const SplitText plain = counted.backbone_user(kRecord, false);
   EXPECT_EQ(plain.after, "");
   EXPECT_THAT(plain.before, testing::EndsWith("Problem: {n} of {thoughts}?"));
 }

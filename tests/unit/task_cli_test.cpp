@@ -43,7 +43,7 @@ TEST_F(TaskCli, PreviewMarksThoughtsSpecialAndTrainedTokens) {
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("gsm8k, 1 question for training"));
   EXPECT_THAT(result.out, HasSubstr("1 of 1: gsm8k:1, answer 10 (number)"));
-  EXPECT_THAT(result.out, HasSubstr("Here are 5 notes:⟦<issue_start>⟧⟦<|endoftext|> "
+  EXPECT_THAT(result.out, HasSubstr("Here are notes:⟦<issue_start>⟧⟦<|endoftext|> "
                                     "×5⟧⟦<issue_closed>⟧⟦<|im_end|>⟧"));
   EXPECT_THAT(result.out, HasSubstr("⟦<|im_start|>⟧assistant\n«1. The pens cost 3*2=$6.\n"));
   EXPECT_THAT(result.out, HasSubstr("Answer: 10.⟦<|im_end|>⟧»\n--- assistant: "));

@@ -62,6 +62,18 @@ TEST_P(TaskPrompt, IsTheGoldenOne) {
   EXPECT_EQ(text, read_file(kSamples / "golden" / (name + ".txt"), 1u << 20));
 }
 
+// A model copies a number that its prompt states into its answers.
+TEST_P(TaskPrompt, WordsOfTheBackboneDoNotDependOnN) {
+  const auto without_placeholders = [&](std::int64_t n) {
+    Row row = builder_.backbone_row(record_, n);
+    EXPECT_EQ(row.thoughts.count, n);
+    const auto begin = row.ids.begin() + row.thoughts.begin;
+    row.ids.erase(begin, begin + n);
+    return row.ids;
+  };
+  EXPECT_EQ(without_placeholders(1), without_placeholders(32));
+}
+
 TEST_P(TaskPrompt, TrainsTheTargetsAndTheEndOfTheTurnOnly) {
   const Row row = builder_.backbone_row(record_, 3);
   EXPECT_EQ(row.target_begin, builder_.backbone_prompt(record_, 3).length());
