@@ -13,8 +13,10 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <set>
 
 #include "runtime/error.h"
+#include "runtime/warn_once.h"
 
 namespace softcot {
 namespace {
@@ -131,6 +133,14 @@ void write_log_line(LogLevel level, std::string_view text) noexcept {
     logger().log(spdlog_level(level), spdlog::string_view_t(text.data(), text.size()));
   } catch (...) {  // a line of log is never worth the run
   }
+}
+
+void write_warning_once(const std::string& text) {
+  static std::mutex mutex;
+  static std::set<std::string> written;
+  if (log_rank != 0 || !log_wants(LogLevel::kWarning)) return;
+  const std::lock_guard lock(mutex);
+  if (written.insert(text).second) write_log_line(LogLevel::kWarning, text);
 }
 
 void open_missing_standard_streams() noexcept {

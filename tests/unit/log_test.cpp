@@ -8,6 +8,7 @@
 #include <clocale>
 
 #include "runtime/progress.h"
+#include "runtime/warn_once.h"
 #include "support/faults.h"
 
 namespace softcot {
@@ -44,6 +45,20 @@ TEST_F(LogTest, OtherRanksOnlyWarn) {
   set_log_rank(1, 2);
   EXPECT_EQ(captured_standard_error([] { log_info("not shown"); }), "");
   EXPECT_THAT(captured_standard_error([] { log_warning("shown"); }), HasSubstr("shown"));
+}
+
+TEST_F(LogTest, AWarningOfAllRanksIsWrittenOnceByTheFirst) {
+  set_log_rank(1, 2);
+  EXPECT_EQ(captured_standard_error([] { log_warning_once("read by {}", "all"); }), "");
+  set_log_rank(0, 2);
+  const auto twice = [] {
+    log_warning_once("read by {}", "all");
+    log_warning_once("read by {}", "all");
+    log_warning_once("read by {}", "some");
+  };
+  EXPECT_THAT(captured_standard_error(twice),
+              MatchesRegex("\\[0\\] [0-9:]+ W read by all\n\\[0\\] [0-9:]+ W read by some\n"));
+  EXPECT_EQ(captured_standard_error(twice), "");
 }
 
 TEST_F(LogTest, LevelLeavesOutWhatIsBelow) {
