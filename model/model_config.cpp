@@ -4,8 +4,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "model/rope_config.h"
+#include "model/stored_head.h"
+#include "model/unsupported.h"
 #include "runtime/error.h"
 #include "runtime/json_file.h"
+#include "runtime/warn_once.h"
 
 namespace softcot {
 namespace {
@@ -25,36 +29,17 @@ std::int64_t positive(const Json& json, const char* key, const std::string& wher
   return value;
 }
 
-[[noreturn]] void unsupported(const std::string& where, const char* what, const std::string& got,
-                              const std::string& expected) {
-  fail(kInput, {.what = fmt::format("this model uses {} that softcot does not compute", what),
-                .where = where,
-                .expected = expected,
-                .got = got,
-                .fix = "use a Llama 3, Qwen2.5 or SmolLM2 model, or see docs/adding-a-model.md"});
-}
-
-/// Both spellings: {"rope_theta", "rope_scaling": {…}} and {"rope_parameters": {"rope_theta", …}}.
-RopeConfig read_rope(const Json& json, const std::string& where) {
-  RopeConfig rope;
-  const char* nested = json.contains("rope_parameters") ? "rope_parameters" : "rope_scaling";
-  const Json parameters =
-      json.contains(nested) && json.at(nested).is_object() ? json.at(nested) : Json::object();
-  rope.theta = optional(json, "rope_theta", 10000.0, where);
-  rope.theta = optional(parameters, "rope_theta", rope.theta, where);
-  const std::string older = optional<std::string>(parameters, "type", "default", where);
-  const std::string kind = optional<std::string>(parameters, "rope_type", older, where);
-  if (kind == "default") return rope;
-  if (kind != "llama3") unsupported(where, "a RoPE kind", kind, "default or llama3");
-  rope.kind = RopeConfig::Kind::kLlama3;
-  rope.factor = require<double>(parameters, "factor", where);
-  rope.low_frequency_factor = require<double>(parameters, "low_freq_factor", where);
-  rope.high_frequency_factor = require<double>(parameters, "high_freq_factor", where);
-  rope.original_positions = require<double>(parameters, "original_max_position_embeddings", where);
-  if (!(rope.factor >= 1.0 && rope.high_frequency_factor > rope.low_frequency_factor)) {
-    fail(kInput, {.what = "RoPE scaling factors contradict each other", .where = where});
-  }
-  return rope;
+/// Whether the output matrix is the embedding matrix. Both families' default is that it is not.
+bool read_tied_head(const Json& json, const std::filesystem::path& folder,
+                    const std::string& where) {
+  if (!optional(json, "tie_word_embeddings", false, where)) return false;
+  if (!stores_another_head(folder)) return true;
+  log_warning_once(
+      "{}: tie_word_embeddings is true, but the weights hold an {} that differs from the "
+      "embedding: the model is taken as not tied, as Transformers 5 does; set "
+      "tie_word_embeddings to false",
+      where, kHeadName);
+  return false;
 }
 
 std::vector<std::int64_t> ids_of(const Json& json, const char* key, const std::string& where) {
@@ -119,9 +104,9 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
   config.head_width = optional(json, "head_dim", config.hidden / config.query_heads, where);
   config.max_positions = positive(json, "max_position_embeddings", where);
   config.norm_epsilon = optional(json, "rms_norm_eps", 1e-6, where);
-  config.tied_head = optional(json, "tie_word_embeddings", false, where);
+  config.tied_head = read_tied_head(json, folder, where);
   config.qkv_bias = config.model_type == "qwen2";
-  config.rope = read_rope(json, where);
+  config.rope = read_rope_config(json, where);
   config.stop_tokens = read_stop_tokens(json, folder, where);
   if (config.kv_heads < 1 || config.query_heads % config.kv_heads != 0 || config.head_width < 2 ||
       config.head_width % 2 != 0) {

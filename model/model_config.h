@@ -32,17 +32,17 @@ struct ModelConfig {
   std::int64_t head_width = 0;  ///< D
   std::int64_t max_positions = 0;
   double norm_epsilon = 1e-6;
-  bool tied_head = false;  ///< The output matrix is the embedding matrix.
+  bool tied_head = false;  ///< By config.json, and no other head is stored.
   bool qkv_bias = false;
   RopeConfig rope;
   std::vector<std::int64_t>
       stop_tokens;  ///< eos_token_id, of generation_config.json if it is there.
 };
 
-/// Reads `folder`/config.json (the older rope_theta + rope_scaling keys and the newer
-/// rope_parameters). Throws kInput for a missing folder, an unknown architecture, a feature that
-/// would change the numbers and is not built (sliding windows, other activations, o_proj bias,
-/// other RoPE kinds), or sizes that contradict each other.
+/// Reads `folder`/config.json. Of a tied head it looks into the weights, and warns once where they
+/// hold another. Throws kInput for a missing folder, an unknown architecture, a feature that would
+/// change the numbers and is not built (sliding windows, other activations, o_proj bias, other RoPE
+/// settings), sizes that contradict each other, or weights of a tied model that cannot be opened.
 ModelConfig read_model_config(const std::filesystem::path& folder);
 
 }  // namespace softcot

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "model/stored_head.h"
 #include "runtime/error.h"
 
 namespace softcot {
@@ -70,7 +71,7 @@ void WeightReader::require_complete() const {
   for (const auto& rule : rules_) {
     const std::string pattern = rule.name;
     for (std::int64_t layer = 0; layer < copies_of(rule, config_); ++layer) {
-      const std::string name = weight_name(pattern, layer);
+      const std::string name = stored_name(files_, config_.tied_head, weight_name(pattern, layer));
       if (!files_.contains(name)) {
         missing.push_back(name);
         continue;
@@ -91,13 +92,17 @@ void WeightReader::require_complete() const {
   const std::size_t named = std::min(missing.size(), kNamed);
   const std::vector<std::string> first(missing.begin(), missing.begin() + named);
   const auto rest = missing.size() - named;
+  const bool head_only = missing == std::vector<std::string>{kHeadName};
   fail(ExitCode::kInput,
        {.what = missing.size() == 1 ? "a weight is missing"
                                     : fmt::format("{} weights are missing", missing.size()),
         .where = files_.path().string(),
         .got = rest == 0 ? fmt::format("without {}", fmt::join(first, ", "))
                          : fmt::format("without {} and {} more", fmt::join(first, ", "), rest),
-        .fix = "copy the whole model folder again"});
+        .fix = head_only
+                   ? "config.json does not tie the head: set tie_word_embeddings to true if it "
+                     "is the embedding, else copy the whole model folder again"
+                   : "copy the whole model folder again"});
 }
 
 const WeightRule& WeightReader::rule(const std::string& name) const {
@@ -111,7 +116,7 @@ const WeightRule& WeightReader::rule(const std::string& name) const {
 /// A view of the mapped file: this rank's slice in the file's own dtype.
 at::Tensor WeightReader::slice(const std::string& name, std::int64_t layer) const {
   const auto& cut = rule(name);
-  const std::string full_name = weight_name(name, layer);
+  const std::string full_name = stored_name(files_, config_.tied_head, weight_name(name, layer));
   const auto view = files_.tensor(full_name);
   const auto type = scalar_type(view.dtype, full_name);
   auto whole = at::from_blob(const_cast<std::byte*>(view.bytes.data()), shape_of(cut, plan_), type);

@@ -6,8 +6,10 @@
 #include <string>
 #include <string_view>
 
+#include "model/stored_head.h"
 #include "model/weights.h"
 #include "runtime/atomic_file.h"
+#include "runtime/json_file.h"
 #include "runtime/safetensors_folder.h"
 #include "runtime/safetensors_writer.h"
 
@@ -25,6 +27,15 @@ bool is_kept(const std::filesystem::directory_entry& file) {
   return std::find(kTexts.begin(), kTexts.end(), file.path().extension().string()) != kTexts.end();
 }
 
+/// A config.json for weights with a head of their own. Unchanged unless it states another.
+std::string untied(const std::string& config, const std::string& where) {
+  constexpr const char* kTied = "tie_word_embeddings";
+  if (!optional(parse_json(config, where), kTied, false, where)) return config;
+  auto changed = nlohmann::ordered_json::parse(config);
+  changed[kTied] = false;
+  return json_text(changed, 2) + "\n";
+}
+
 }  // namespace
 
 void write_model_folder(const std::filesystem::path& folder, const std::filesystem::path& base,
@@ -36,7 +47,7 @@ void write_model_folder(const std::filesystem::path& folder, const std::filesyst
   std::map<std::string, at::Tensor> weights = trained_weights(trained);
   TensorViews views;
   for (auto& [name, weight] : weights) {
-    const DType dtype = files.tensor(name).dtype;
+    const DType dtype = files.tensor(stored_name(files, !weights.contains(kHeadName), name)).dtype;
     weight = weight.to(scalar_type(dtype, name));
     views[name] = {dtype,
                    {weight.sizes().begin(), weight.sizes().end()},
@@ -47,7 +58,11 @@ void write_model_folder(const std::filesystem::path& folder, const std::filesyst
       {{"format", "pt"}, {"softcot.method", trained.method()}, {"softcot.trained_from", hash}});
   for (const auto& file : std::filesystem::directory_iterator(base)) {
     if (!is_kept(file)) continue;
-    write_file_atomically(folder / file.path().filename(), read_file(file.path(), kLargestText));
+    std::string text = read_file(file.path(), kLargestText);
+    if (file.path().filename() == "config.json" && weights.contains(kHeadName)) {
+      text = untied(text, file.path().string());
+    }
+    write_file_atomically(folder / file.path().filename(), text);
   }
 }
 

@@ -119,6 +119,47 @@ TEST_F(ModelExport, IsTheModelThatWasTrained) {
   }
 }
 
+TEST_F(ModelExport, KeepsTheHeadThatItsBackboneHas) {
+  // Tied by config.json, but with a head of its own: two matrices are trained and written, and
+  // config.json says so. Tied and stored as the head alone: one matrix, under its first name.
+  const auto base = project_->path("two-heads");
+  make_tiny_model(base, "llama");
+  auto config = nlohmann::ordered_json::parse(slurp(base / "config.json"));
+  config["tie_word_embeddings"] = true;
+  spill(base / "config.json", config.dump());
+  train("two-heads-run", "two-heads", {"--parallel.tp", "2"}, 2);
+  const auto out = exported("two-heads-run");
+  EXPECT_THAT(SafetensorsFolder::open(out).names(), Contains("lm_head.weight"));
+  config["tie_word_embeddings"] = false;
+  EXPECT_EQ(nlohmann::ordered_json::parse(slurp(out / "config.json")), config);
+  const std::string trained = samples("two-heads-run", "full", base);
+  EXPECT_FALSE(trained.empty());
+  EXPECT_EQ(samples("two-heads-loaded", "zero_shot_cot", out), trained);
+
+  const auto tied = project_->path("head-alone");
+  make_tiny_model(tied, "llama-assistant");
+  {
+    const auto whole = SafetensorsFile::open(tied / "model.safetensors");
+    TensorViews views;
+    for (const std::string& name : whole.names()) {
+      views[name == "model.embed_tokens.weight" ? "lm_head.weight" : name] = whole.tensor(name);
+    }
+    write_safetensors(tied / "edited", views);
+  }
+  std::filesystem::rename(tied / "edited", tied / "model.safetensors");
+  train("head-alone-run", "head-alone");
+  train("tied-run", "llama-assistant");
+  const auto one = exported("head-alone-run");
+  const auto other = exported("tied-run");
+  EXPECT_EQ(slurp(one / "config.json"), slurp(tied / "config.json"));
+  const auto weights = SafetensorsFile::open(one / "model.safetensors");
+  const auto expected = SafetensorsFile::open(other / "model.safetensors");
+  EXPECT_EQ(weights.names(), expected.names());
+  for (const std::string& name : weights.names()) {
+    EXPECT_EQ(bytes_of(weights.tensor(name)), bytes_of(expected.tensor(name))) << name;
+  }
+}
+
 TEST_F(ModelExport, HasTheTypesOfItsBackbone) {
   // The fixture's weights as bfloat16, cut off.
   const auto base = project_->path("narrow");
