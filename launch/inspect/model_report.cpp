@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "data/chat_template.h"
 #include "data/special_tokens.h"
 #include "data/tokenizer.h"
 #include "launch/inspect/finite_check.h"
@@ -60,6 +61,13 @@ void add_tokenizer(FolderReport& report, const std::filesystem::path& folder,
   const Family family = detect_family(tokenizer, config.model_type);
   report.add("tokenizer", fmt::format("{} tokens", tokenizer.vocab_size()));
   report.add("chat format", std::string(family_name(family)));
+  const auto own = find_chat_template(folder);
+  if (own) {
+    report.add("chat template", fmt::format("{}: {}", own->file.filename().string(),
+                                            is_built_in(own->text, family)
+                                                ? "the built-in format"
+                                                : "not known; the built-in format is used"));
+  }
   special_tokens(tokenizer, family);  // Throws when one is missing.
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <functional>
 
+#include "data/chat_template.h"
 #include "runtime/error.h"
 #include "runtime/hash.h"
 #include "runtime/log.h"
@@ -77,6 +78,7 @@ TextModel TextModel::open(const std::filesystem::path& path) {
   ModelConfig config = read_model_config(path);
   Tokenizer tokenizer = Tokenizer::load(path);
   const Family family = detect_family(tokenizer, config.model_type);
+  warn_of_chat_template(path, family);
   return {path, std::move(config), std::move(tokenizer), family};
 }
 

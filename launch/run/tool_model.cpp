@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "data/chat_format.h"
+#include "data/chat_template.h"
 #include "data/special_tokens.h"
 #include "launch/machine/threads.h"
 #include "runtime/error.h"
@@ -98,6 +99,7 @@ std::vector<std::int64_t> ToolModel::encode_messages(const nlohmann::json& objec
   }
   try {
     const Family family = detect_family(words, model_.config().model_type);
+    warn_of_chat_template(std::filesystem::path(words.path()).parent_path(), family);
     return encode_chat(words, render_chat(family, messages, AfterChat::kGenerationPrompt));
   } catch (const Error& error) {
     Problem problem = error.problem();
