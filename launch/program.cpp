@@ -73,8 +73,8 @@ Failure describe_exception() {
     throw;
   } catch (const OptionErrors& errors) {
     Failure failure{errors.code(), {}};
-    for (const Problem& problem : errors.problems()) {
-      failure.lines.push_back(format_error(errors.code(), problem));
+    for (std::size_t i = 0; i < errors.problems().size(); ++i) {
+      failure.lines.push_back(format_error(errors.codes()[i], errors.problems()[i]));
     }
     return failure;
   } catch (const Error& error) {

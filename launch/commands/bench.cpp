@@ -88,7 +88,7 @@ ExitCode run_bench(Invocation& invocation) {
   options.add_example("softcot bench all --peers --model DIR --data.file train.jsonl",
                       "the table of docs/performance.md, beside Transformers and llama.cpp");
   if (!invocation.read(options)) return ExitCode::kOk;
-  if (options.origin("assistant.dtype") == "default") {
+  if (!options.given("assistant.dtype")) {
     run.assistant.load.dtype = run.model.load.dtype;
   }
   run.data.limit = bench.rows;

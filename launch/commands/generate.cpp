@@ -158,7 +158,7 @@ ExitCode run_generate(Invocation& invocation) {
   if (generate.json) {
     serve(invocation, run, generate);
   } else {
-    generate.question.default_thoughts = options.origin("thoughts.count") == "default";
+    generate.question.default_thoughts = !options.given("thoughts.count");
     answer_question(invocation, run, generate.question);
   }
   return ExitCode::kOk;

@@ -99,7 +99,7 @@ ExitCode run_report(Invocation& invocation) {
                             .fix = "name a folder for the report: softcot report RUNS --out DIR"});
   }
   if (runs.empty()) {
-    const bool given = options.origin("questions") != "default";
+    const bool given = options.given("questions");
     report_run(run.folder, output, given ? questions : kQuestionsOfRun);
   } else {
     report_study(runs, out, questions);

@@ -82,11 +82,14 @@ struct Option {
   std::string name = {};
   std::string help = {};  ///< One sentence.
   Binding binding = {};
-  std::string unit = {};           ///< "rows", "seconds"; empty for a plain number.
-  bool required = false;           ///< The command cannot run while this is empty.
-  bool used = true;                ///< False: files may have it, the command does not look at it.
-  std::string default_text = {};   ///< The struct's own value when the option was added.
-  std::string origin = "default";  ///< "default", "FILE:LINE", "SOFTCOT_…", "command line".
+  std::string unit = {};            ///< "rows", "seconds"; empty for a plain number.
+  bool required = false;            ///< The command cannot run while this is empty.
+  bool used = true;                 ///< False: files may have it, the command does not look at it.
+  std::string default_text = {};    ///< The struct's own value when the option was added.
+  std::string other_defaults = {};  ///< ", 1e-4 for coconut": what set_default may make of it.
+  bool given = false;               ///< By a config file, the environment or the command line.
+  /// "default", "default of coconut", "FILE:LINE", "SOFTCOT_…", "command line".
+  std::string origin = "default";
 
   /// "train" of "train.batch", empty for a plain name.
   std::string section() const;

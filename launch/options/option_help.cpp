@@ -35,7 +35,7 @@ std::string facts(const Option& option) {
   if (option.required) {
     append("required");
   } else if (!option.default_text.empty()) {
-    append("default " + option.default_text);
+    append("default " + option.default_text + option.other_defaults);
   }
   return out;
 }

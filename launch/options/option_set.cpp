@@ -30,10 +30,21 @@ Problem illegal_value(const Option& option, const Assignment& assignment) {
           .got = assignment.value.empty() ? "nothing" : assignment.value};
 }
 
+/// The position of the first kUsage, else the first.
+std::size_t gravest(const std::vector<ExitCode>& codes) {
+  const auto usage = std::find(codes.begin(), codes.end(), ExitCode::kUsage);
+  return usage == codes.end() ? 0 : static_cast<std::size_t>(usage - codes.begin());
+}
+
 }  // namespace
 
-OptionErrors::OptionErrors(std::vector<Problem> problems)
-    : Error(ExitCode::kUsage, problems.at(0)), problems_(std::move(problems)) {}
+OptionErrors::OptionErrors(std::vector<Problem> problems, std::vector<ExitCode> codes)
+    : Error(codes.empty() ? ExitCode::kUsage : codes.at(gravest(codes)),
+            problems.at(codes.empty() ? 0 : gravest(codes))),
+      problems_(std::move(problems)),
+      codes_(std::move(codes)) {
+  codes_.resize(problems_.size(), ExitCode::kUsage);
+}
 
 OptionSet::OptionSet(std::string command, std::string summary)
     : command_(std::move(command)), summary_(std::move(summary)) {
@@ -197,6 +208,7 @@ bool OptionSet::assign(const Assignment& assignment, std::vector<Problem>& probl
     return false;
   }
   option->origin = assignment.origin;
+  option->given = true;
   return true;
 }
 
@@ -248,11 +260,25 @@ std::uint64_t OptionSet::values_hash() const {
   return XXH3_64bits(text.data(), text.size());
 }
 
-const std::string& OptionSet::origin(const std::string& name) const {
+const Option& OptionSet::known(const std::string& name) const {
   for (const Option& option : options_) {
-    if (option.name == name) return option.origin;
+    if (option.name == name) return option;
   }
   throw std::out_of_range("no such option: " + name);
+}
+
+const std::string& OptionSet::origin(const std::string& name) const { return known(name).origin; }
+
+bool OptionSet::given(const std::string& name) const { return known(name).given; }
+
+void OptionSet::set_default(const std::string& name, const std::string& value,
+                            const std::string& origin) {
+  Option* option = find(name);
+  if (option != nullptr && option->given) return;
+  if (option == nullptr || !option->binding.assign(value)) {
+    throw std::logic_error(fmt::format("no such default: {} = {}", name, value));
+  }
+  option->origin = origin;
 }
 
 std::map<std::string, std::string> softcot_environment() {

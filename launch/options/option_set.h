@@ -13,16 +13,19 @@
 
 namespace softcot {
 
-/// Everything that is wrong with a command's options, found in one pass. As an Error it is the
-/// first.
+/// Everything that is wrong with a command's options, and with what they name, found in one pass.
+/// As an Error it is the first kUsage, or the first where there is none.
 class OptionErrors : public Error {
  public:
-  /// `problems` is not empty.
-  explicit OptionErrors(std::vector<Problem> problems);
+  /// `problems` is not empty; without `codes` each is kUsage.
+  explicit OptionErrors(std::vector<Problem> problems, std::vector<ExitCode> codes = {});
   const std::vector<Problem>& problems() const { return problems_; }
+  /// One for each problem.
+  const std::vector<ExitCode>& codes() const { return codes_; }
 
  private:
   std::vector<Problem> problems_;
+  std::vector<ExitCode> codes_;
 };
 
 /// One value read from somewhere, not yet matched with an option.
@@ -104,6 +107,12 @@ class OptionSet {
   const std::filesystem::path& config() const { return config_; }
   /// Throws std::out_of_range for a name that was never added.
   const std::string& origin(const std::string& name) const;
+  /// Whether anything gave the option a value. Throws as `origin` does.
+  bool given(const std::string& name) const;
+  /// Gives an option that nothing gave a value another default, with its origin as the effective
+  /// configuration shows it. Called once `read` has filled the variables. Throws std::logic_error
+  /// for an unknown name or an illegal value.
+  void set_default(const std::string& name, const std::string& value, const std::string& origin);
 
   // What help is made of.
   const std::string& command() const { return command_; }
@@ -128,6 +137,7 @@ class OptionSet {
 
  private:
   Option& insert(const std::string& name, Binding binding, std::string help);
+  const Option& known(const std::string& name) const;
   /// False when the value is illegal, which is then among the problems.
   bool assign(const Assignment& assignment, std::vector<Problem>& problems);
   std::vector<std::string> known_names(bool on_command_line) const;

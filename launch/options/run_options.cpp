@@ -255,8 +255,16 @@ void add_run_options(OptionSet& options, RunOptions& run, const std::vector<std:
       throw std::logic_error("no such section or option: " + name);
     }
   }
+  for (const Method& method : methods()) {
+    for (const auto& [name, value] : method.defaults) {
+      options.find(name)->other_defaults += fmt::format(", {} for {}", value, method.name);
+    }
+  }
   options.after_read([&options, &run, lora = named("lora")] {
     settle_run_options(run);
+    for (const auto& [name, value] : method_of(run.method).defaults) {
+      options.set_default(name, value, "default of " + run.method);
+    }
     if (lora && method_of(run.method).lora) settle_adapter(options, run.lora);
   });
 

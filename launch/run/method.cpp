@@ -8,6 +8,12 @@
 namespace softcot {
 
 const std::vector<Method>& methods() {
+  // The authors' code for GSM8K: AdamW without a scheduler and without clipping.
+  const std::map<std::string, std::string> coconut = {{"train.epochs", "25"},
+                                                      {"train.learning-rate", "1e-4"},
+                                                      {"train.schedule", "constant"},
+                                                      {"train.weight-decay", "0.01"},
+                                                      {"train.clip", "0"}};
   static const std::vector<Method> all = {
       {"zero_shot_cot", "Zero-shot CoT", "the instruction and the question", false, false, false,
        false},
@@ -25,11 +31,11 @@ const std::vector<Method>& methods() {
       {"softcot_lora", "SoftCoT + LoRA", "projected thoughts and low-rank changes", true, true,
        false, true},
       {"coconut", "Coconut", "latent thoughts of its own, trained by LoRA", false, false, false,
-       true, false, true},
+       true, false, true, false, coconut},
       {"full", "Full fine-tuning", "all of the backbone's weights", false, false, false, false,
        true},
       {"coconut_full", "Coconut, all weights", "latent thoughts of its own, all weights trained",
-       false, false, false, false, true, true},
+       false, false, false, false, true, true, false, coconut},
   };
   return all;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct Method {
   bool full = false;        ///< All of the backbone's weights are trained.
   bool coconut = false;     ///< Latents of its own stand in its turn, by a curriculum.
   bool written = false;     ///< What the assistant wrote stands in the prompt, as text.
+  /// Defaults of its own for options of `train`, by full name.
+  std::map<std::string, std::string> defaults = {};
 
   bool trained() const { return projection || task_vectors || lora || full; }
 };

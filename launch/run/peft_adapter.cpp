@@ -282,7 +282,7 @@ void write_peft_adapter(const std::filesystem::path& folder, const Lora& lora,
 void settle_adapter(const OptionSet& options, LoraChoice& lora) {
   if (lora.adapter.empty()) return;
   const LoraChoice adapter = read_adapter_choice(lora.adapter);
-  const auto given = [&](const char* name) { return options.origin(name) != "default"; };
+  const auto given = [&](const char* name) { return options.given(name); };
   if (given("lora.rank") && lora.rank != adapter.rank) {
     contradict("lora.rank", std::to_string(adapter.rank), std::to_string(lora.rank));
   }

@@ -135,6 +135,38 @@ TEST(RunOptions, CompatReachesTheRowsThatAreTrained) {
   }
 }
 
+TEST(RunOptions, AMethodBringsItsDefaults) {
+  const auto effective = [](const std::vector<std::string>& arguments) {
+    RunOptions run;
+    OptionSet options("train", "Train.");
+    add_run_options(options, run, kAll);
+    std::vector<std::string> all = {"--model=/m", "--data.file=/d", "--run.folder=/r"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    options.read(all, {{"SOFTCOT_TRAIN_CLIP", "0.5"}});
+    EXPECT_DOUBLE_EQ(run.train.optimizer.clip, 0.5);
+    return options.effective_config();
+  };
+  for (const std::string method : {"coconut", "coconut_full"}) {
+    const std::string of = "  # default of " + method + "\n";
+    EXPECT_THAT(effective({"--method=" + method, "--train.weight-decay=0"}),
+                AllOf(HasSubstr("epochs = 25" + of), HasSubstr("learning-rate = 0.0001" + of),
+                      HasSubstr("schedule = constant" + of),
+                      HasSubstr("weight-decay = 0  # command line\n"),
+                      HasSubstr("clip = 0.5  # SOFTCOT_TRAIN_CLIP\n")));
+  }
+  EXPECT_THAT(effective({"--method=lora"}),
+              AllOf(HasSubstr("learning-rate = 2e-05  # default\n"),
+                    HasSubstr("schedule = linear  # default\n"), Not(HasSubstr("default of"))));
+  // Without the environment's: no clipping.
+  RunOptions run;
+  OptionSet options("train", "Train.");
+  add_run_options(options, run, kAll);
+  options.read({"--model=/m", "--data.file=/d", "--run.folder=/r", "--method=coconut"}, {});
+  EXPECT_EQ(run.train.optimizer.clip, 0);
+  EXPECT_FALSE(options.given("train.clip"));
+  EXPECT_THAT(help_page(options), HasSubstr("default 2e-05, 1e-4 for coconut"));
+}
+
 TEST(RunOptions, ATaskBringsItsPrompts) {
   const auto prompts_of = [](const std::vector<std::string>& arguments) {
     RunOptions run;
