@@ -20,7 +20,8 @@ std::int64_t Curriculum::latents(std::int64_t stage) const {
 
 std::int64_t Curriculum::latents(std::int64_t stage, std::int64_t steps) const {
   const std::int64_t all = latents(stage);
-  return options_.pad_latents ? all : std::min(all, steps * options_.latents_per_step);
+  if (stage <= options_.max_stage || options_.pad_latents) return all;
+  return std::min(all, steps * options_.latents_per_step);
 }
 
 std::vector<Stage> Curriculum::schedule(std::int64_t total, std::int64_t rows,

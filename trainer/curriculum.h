@@ -13,14 +13,25 @@ enum class CoconutVariant {
   kPauseAsThought,  ///< The curriculum, with one trained vector in place of each latent.
 };
 
+/// When the optimizer forgets its moments and steps.
+enum class OptimizerReset {
+  kStage,  ///< With each stage of the curriculum.
+  kEpoch,  ///< With each epoch too, counted from the stage's first update.
+  kNever,
+};
+
+/// The defaults are those of the authors' code for GSM8K (docs/methods.md names what differs).
 struct CoconutOptions {
   CoconutVariant variant = CoconutVariant::kCoconut;
   std::int64_t latents_per_step = 2;  ///< The paper's c.
   std::int64_t max_stage = 3;
-  bool final_stage = true;           ///< After max_stage one more, which hides every step.
-  bool pad_latents = false;          ///< A rationale of fewer steps gets the stage's latents too.
+  bool final_stage = true;  ///< After max_stage one more, which hides every step.
+  /// In the final stage a rationale of fewer than max_stage steps gets all latents too. In the
+  /// stages before every rationale has those of the stage, however few steps it has.
+  bool pad_latents = true;
   double epochs_per_stage = 3;       ///< But for the last stage, which ends with the training.
   std::int64_t steps_per_stage = 0;  ///< In optimizer steps; 0 goes by epochs.
+  OptimizerReset optimizer_reset = OptimizerReset::kStage;
 };
 
 /// One part of a training run.

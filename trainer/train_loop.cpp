@@ -98,10 +98,12 @@ TrainEnd TrainLoop::run(const std::function<bool()>& stop) {
   while (step_ < total()) {
     if (ends_stage()) {
       ++stage_;
-      optimizer_.reset();
+      if (options_.optimizer_reset != OptimizerReset::kNever) optimizer_.reset();
       begin_stage();
       watch = {};
       evaluate_at_begin(metrics, board);
+    } else if (options_.optimizer_reset == OptimizerReset::kEpoch && begins_epoch()) {
+      optimizer_.reset();
     }
     const StepMetrics line = take_step(watch);
     metrics.write(line);
@@ -162,6 +164,12 @@ void TrainLoop::require_frozen() const {
                                .got = now});
   }
   log_info("the backbone's frozen weights are unchanged: {}", frozen_);
+}
+
+bool TrainLoop::begins_epoch() const {
+  const std::int64_t rows = now().rows->size();
+  const std::int64_t made = step_ - (stage_ == 0 ? 0 : stages_[stage_ - 1].stage.end);
+  return made > 0 && made * options_.batch / rows != (made - 1) * options_.batch / rows;
 }
 
 void TrainLoop::begin_stage() {

@@ -41,9 +41,9 @@ struct TrainStage {
   ThoughtRows* heldout = nullptr;  ///< May be null.
 };
 
-/// Trains a method's parts over the rows of one dataset, stage after stage. With each stage the
-/// optimizer begins anew, and the last checkpoint of each stays. Every rank of the world makes one
-/// and makes the same calls; rank 0 writes.
+/// Trains a method's parts over the rows of one dataset, stage after stage. The optimizer is reset
+/// as TrainOptions::optimizer_reset says, and the last checkpoint of each stage stays. Every rank
+/// of the world makes one and makes the same calls; rank 0 writes.
 class TrainLoop {
  public:
   /// Everything passed by reference must outlive the loop, and the rows of `stages`, of which there
@@ -70,6 +70,8 @@ class TrainLoop {
   const TrainStage& now() const { return stages_[stage_]; }
   void begin_stage();
   bool ends_stage() const { return step_ == now().stage.end; }
+  /// Whether the next update is the first of an epoch of this stage, but not of the stage.
+  bool begins_epoch() const;
   std::optional<std::int64_t> stage_number() const;
   /// One update, what is said of it, and the held-out loss after it where one is due.
   StepMetrics take_step(LossWatch& watch);

@@ -4,6 +4,7 @@
 
 #include "checkpoints/retention.h"
 #include "model/soft_prompt.h"
+#include "trainer/curriculum.h"
 #include "trainer/optimizer.h"
 #include "trainer/schedule.h"
 
@@ -16,6 +17,7 @@ struct TrainOptions {
   std::int64_t batch = 4;  ///< Rows of one optimizer step, over all ranks.
   OptimizerOptions optimizer;
   ScheduleOptions schedule;
+  OptimizerReset optimizer_reset = OptimizerReset::kStage;  ///< Decides where there are stages.
   std::uint64_t seed = 41;  ///< Of the projection's first weights and the order of rows.
 
   // How it is done; none of these changes the result but for rounding.

@@ -17,6 +17,7 @@
 #include "launch/run/run_data.h"
 #include "launch/run/run_folder.h"
 #include "launch/run/trained_model.h"
+#include "launch/run/training_stages.h"
 #include "runtime/counted.h"
 #include "runtime/error.h"
 #include "runtime/hash.h"
@@ -62,24 +63,6 @@ TrainingRows open_rows(const Sources& from, const Split& split, std::int64_t sta
   return {key, std::move(rows.rows), std::move(thoughts)};
 }
 
-/// The stages of Coconut. An epoch goes over all questions: each stage may leave out others.
-std::vector<Stage> curriculum_stages(const RunOptions& run, const Split& split) {
-  const auto rows = static_cast<std::int64_t>(split.records.size());
-  std::size_t longest = 0;
-  for (const Record& record : split.records) {
-    longest = std::max(longest, record.rationale_steps.size());
-  }
-  if (static_cast<std::size_t>(run.coconut.max_stage) > longest) {
-    fail(ExitCode::kUsage,
-         {.what = "a stage of Coconut beyond the rationales' steps",
-          .where = "coconut.max-stage",
-          .expected = fmt::format("at most {}, the steps of the longest", longest),
-          .got = std::to_string(run.coconut.max_stage),
-          .fix = fmt::format("give --coconut.max-stage {}", longest)});
-  }
-  return Curriculum(run.coconut).schedule(total_steps(run.train, rows), rows, run.train.batch);
-}
-
 /// What is trained on, stage by stage; one stage unless the method has a curriculum.
 struct StagedRows {
   std::vector<Stage> stages;
@@ -95,13 +78,14 @@ struct StagedRows {
 StagedRows open_stages(const Sources& from, const Split& split) {
   StagedRows made;
   if (method_of(from.run.method).coconut) {
-    made.stages = curriculum_stages(from.run, split);
+    // An epoch goes over all questions: each stage may skip others that are too long.
+    made.stages = training_stages(from.run, split, static_cast<std::int64_t>(split.records.size()));
     for (const Stage& stage : made.stages) {
       made.rows.push_back(open_rows(from, split, stage.number));
     }
   } else {
     const auto& rows = made.rows.emplace_back(open_rows(from, split, 0)).rows;
-    made.stages = {{0, total_steps(from.run.train, static_cast<std::int64_t>(rows.size()))}};
+    made.stages = training_stages(from.run, split, static_cast<std::int64_t>(rows.size()));
   }
   return made;
 }
@@ -136,6 +120,7 @@ ExitCode run_train(Invocation& invocation) {
   options.add_example("mpirun -n 6 softcot train --config my.cfg --parallel.tp 3 --resume",
                       "two replicas of three ranks, going on where the run stopped");
   if (!invocation.read(options)) return ExitCode::kOk;
+  run.train.optimizer_reset = run.coconut.optimizer_reset;
   const StopSignals signals{SIGTERM, run.stop.signal};
   TimeLimit limit(run.stop.time, seconds_to_job_end());
 

@@ -28,9 +28,9 @@ void add_train(OptionSet& options, RunOptions& run) {
            "tokens (on a GPU 4096), which bounds memory.",
            at_least(0))
       .unit = "pieces";
-  options.add("train.learning-rate", &train.optimizer.learning_rate, "Highest learning rate.",
+  options.add("train.learning-rate", &train.optimizer.learning_rate, "Peak learning rate.",
               above_up_to(0, 10));
-  options.add("train.schedule", &train.schedule.kind, "How it falls towards the last step.",
+  options.add("train.schedule", &train.schedule.kind, "Learning-rate schedule.",
               Choices<Schedule>{{"linear", Schedule::kLinear},
                                 {"cosine", Schedule::kCosine},
                                 {"constant", Schedule::kConstant}});
@@ -106,7 +106,8 @@ void add_coconut(OptionSet& options, CoconutOptions& coconut) {
   options.add("coconut.final-stage", &coconut.final_stage,
               "After it one more stage, which hides all steps.");
   options.add("coconut.pad-latents", &coconut.pad_latents,
-              "A stage's latents even where the rationale has fewer steps.");
+              "In the final stage all latents even where the rationale has fewer steps; in the "
+              "stages before it every row has those of its stage.");
   options
       .add("coconut.epochs-per-stage", &coconut.epochs_per_stage,
            "Length of a stage; the last one ends with the training.", above_up_to(0, 1e6))
@@ -115,6 +116,12 @@ void add_coconut(OptionSet& options, CoconutOptions& coconut) {
       .add("coconut.steps-per-stage", &coconut.steps_per_stage,
            "The same in updates, 0 to go by epochs.", between(0, 1e12))
       .unit = "steps";
+  options.add("coconut.reset-optimizer", &coconut.optimizer_reset,
+              "When the optimizer's moments are reset: with each stage, with each epoch (as the "
+              "authors' code does), or never.",
+              Choices<OptimizerReset>{{"stage", OptimizerReset::kStage},
+                                      {"epoch", OptimizerReset::kEpoch},
+                                      {"never", OptimizerReset::kNever}});
 }
 
 }  // namespace softcot

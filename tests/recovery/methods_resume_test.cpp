@@ -227,6 +227,117 @@ TEST(CoconutTraining, EachStageIsMeasuredOnItsOwnRowsFromItsBeginOn) {
   }
 }
 
+TEST(CoconutTraining, TheOptimizerIsResetWhenAsked) {
+  const TinyProject project;
+  // 24 rows make epochs of two updates, and two stages of four.
+  const auto train = [&](const std::string& when, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> options = {"--method",
+                                        "coconut",
+                                        "--train.batch",
+                                        "12",
+                                        "--train.steps",
+                                        "8",
+                                        "--train.keep",
+                                        "1",
+                                        "--lora.dropout",
+                                        "0",
+                                        "--coconut.max-stage",
+                                        "1",
+                                        "--coconut.final-stage",
+                                        "off",
+                                        "--coconut.steps-per-stage",
+                                        "4",
+                                        "--train.learning-rate",
+                                        "0.01",
+                                        "--train.checkpoint-every",
+                                        "1",
+                                        "--coconut.reset-optimizer",
+                                        when};
+    options.insert(options.end(), more.begin(), more.end());
+    return project.call_in(when + (more.empty() ? "" : "-again"), "train", options);
+  };
+  const auto losses = [&](const std::string& run) {
+    std::vector<double> found;
+    std::ifstream file(project.path(run) / "metrics.jsonl");
+    for (std::string text; std::getline(file, text);) {
+      const auto line = nlohmann::json::parse(text);
+      if (line.contains("loss")) found.push_back(line["loss"]);
+    }
+    EXPECT_EQ(found.size(), 8U);
+    found.resize(8);
+    return found;
+  };
+  for (const char* when : {"never", "stage", "epoch"}) {
+    const ChildResult made = run_softcot(train(when));
+    ASSERT_EQ(made.status, 0) << made.err;
+  }
+  const auto never = losses("never");
+  const auto stage = losses("stage");
+  const auto epoch = losses("epoch");
+  // An update that starts without moments shows in the loss after it.
+  for (int i = 0; i < 8; ++i) {
+    SCOPED_TRACE(i);
+    EXPECT_EQ(stage[i] == never[i], i <= 4);
+    EXPECT_EQ(epoch[i] == stage[i], i <= 2);
+  }
+  JobOptions crash;
+  crash.environment["SOFTCOT_CRASH_AT"] = "train.step#2";  // the epoch's last update
+  ASSERT_EQ(run_softcot(train("epoch", {"--resume"}), crash).status, 128 + SIGKILL);
+  ASSERT_EQ(run_softcot(train("epoch", {"--resume"})).status, 0);
+  EXPECT_EQ(losses("epoch-again"), epoch);
+}
+
+TEST(CoconutTraining, RowsOfFewStepsAreTrainedOnAllLatents) {
+  const TinyProject project;
+  const std::string line =
+      nlohmann::json{{"question", "What is 3 + 2?"}, {"answer", "3 + 2 = 5\n#### 5"}}.dump() + "\n";
+  const std::string longer = nlohmann::json{{"question", "What is 4 + 2, times 3?"},
+                                            {"answer", "4 + 2 = 6\n6 * 3 = 18\n#### 18"}}
+                                 .dump() +
+                             "\n";
+  const auto file = write_text(project.path("mixed.jsonl"), line + longer);
+  const auto loss = [&](const std::string& run, const std::vector<std::string>& more) {
+    std::vector<std::string> options = {"--method",
+                                        "coconut",
+                                        "--data.file",
+                                        file,
+                                        "--data.eval-file",
+                                        file,
+                                        "--data.eval-limit",
+                                        "1",
+                                        "--train.steps",
+                                        "1",
+                                        "--coconut.max-stage",
+                                        "2",
+                                        "--coconut.ablation",
+                                        "no_curriculum",
+                                        "--train.learning-rate",
+                                        "1e-9"};
+    options.insert(options.end(), more.begin(), more.end());
+    const ChildResult result = run_softcot(project.call_in(run, "train", options));
+    EXPECT_EQ(result.status, 0) << result.err;
+    return std::get<2>(heldout_of(project.path(run)).at(0));
+  };
+  // The first row has one step: stage 2 hides it, and so does the final stage.
+  const double final_stage = loss("final", {});
+  const double last_of_steps = loss("steps", {"--coconut.final-stage", "off"});
+  EXPECT_NEAR(final_stage, last_of_steps, 1e-6);
+  EXPECT_NEAR(loss("steps-off", {"--coconut.final-stage", "off", "--coconut.pad-latents", "off"}),
+              last_of_steps, 1e-6);
+  EXPECT_GT(std::abs(loss("final-off", {"--coconut.pad-latents", "off"}) - final_stage), 1e-3);
+}
+
+TEST(CoconutTraining, AWarmUpAsLongAsTheTrainingIsRefused) {
+  const TinyProject project;
+  for (const char* method : {"coconut", "lora"}) {
+    expect_refused(
+        project.call_in("run", "train",
+                        {"--method", method, "--train.steps", "9", "--train.warmup-steps", "9",
+                         "--coconut.max-stage", "1", "--coconut.steps-per-stage", "1"}),
+        2, {"train.warmup-steps", "below 9", "got 9"});
+  }
+}
+
 TEST(CoconutTraining, AStageBeyondTheRationalesIsRefused) {
   const TinyProject project;
   expect_refused(project.call_in("run", "train",

@@ -24,10 +24,47 @@ TEST(Curriculum, HidesStepByStepAndThenAll) {
   EXPECT_TRUE(curriculum.has_markers());
 }
 
-TEST(Curriculum, ShortRationalesGetFewerLatentsUnlessPadded) {
-  EXPECT_EQ(Curriculum({}).latents(3, 2), 4);
-  EXPECT_EQ(Curriculum({.pad_latents = true}).latents(3, 2), 6);
+/// The counts of get_cot_latent_dataset in the authors' dataset.py: stage, steps of the rationale,
+/// pad_latent_to_max, steps that are skipped, latents.
+struct OfficialCount {
+  std::int64_t stage, steps;
+  bool pad;
+  std::int64_t hidden, latents;
+};
+
+TEST(Curriculum, EveryRowHasTheLatentsOfItsStage) {
+  for (const OfficialCount& row : std::vector<OfficialCount>{{0, 1, true, 0, 0},
+                                                             {1, 1, true, 1, 2},
+                                                             {2, 1, true, 1, 4},
+                                                             {3, 1, true, 1, 6},
+                                                             {3, 2, false, 2, 6},
+                                                             {3, 7, false, 3, 6},
+                                                             {2, 0, false, 0, 4},
+                                                             {4, 1, true, 1, 6},
+                                                             {4, 7, true, 7, 6},
+                                                             {4, 0, false, 0, 0},
+                                                             {4, 1, false, 1, 2},
+                                                             {4, 2, false, 2, 4},
+                                                             {4, 7, false, 7, 6}}) {
+    const Curriculum curriculum({.pad_latents = row.pad});
+    SCOPED_TRACE(testing::Message()
+                 << "stage " << row.stage << ", " << row.steps << " steps, pad " << row.pad);
+    EXPECT_EQ(curriculum.hidden_steps(row.stage, row.steps), row.hidden);
+    EXPECT_EQ(curriculum.latents(row.stage, row.steps), row.latents);
+  }
   EXPECT_EQ(Curriculum({.latents_per_step = 5}).latents(1, 9), 5);
+}
+
+TEST(Curriculum, TrainingAndEvaluationCountAlikeByDefault) {
+  for (const bool final_stage : {true, false}) {
+    const Curriculum curriculum({.final_stage = final_stage});
+    for (std::int64_t stage = 0; stage <= curriculum.last_stage(); ++stage) {
+      for (std::int64_t steps = 0; steps < 6; ++steps) {
+        EXPECT_EQ(curriculum.latents(stage, steps), curriculum.latents(stage))
+            << stage << " " << steps;
+      }
+    }
+  }
 }
 
 TEST(Curriculum, WithoutFinalStageOneStepMayStay) {
