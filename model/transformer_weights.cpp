@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "model/trainable.h"
 #include "model/transformer.h"
 #include "model/weights.h"
 #include "runtime/error.h"
@@ -70,20 +71,24 @@ void Transformer::for_each_weight(
   }
 }
 
-void Transformer::train_weights() {
-  if (dtype_ != at::kFloat) {
+void require_trainable(const ModelConfig& config, at::ScalarType dtype, int tp) {
+  if (dtype != at::kFloat) {
     fail(ExitCode::kUsage, {.what = "full fine-tuning needs float32 weights",
                             .where = "model.dtype",
                             .expected = "float32",
                             .got = "bfloat16",
                             .fix = "give --dtype float32"});
   }
-  if (plan_.kv_heads() * tp_.size() != config_.kv_heads) {
+  if (ShardPlan(config, 0, tp).kv_heads() * tp != config.kv_heads) {
     fail(ExitCode::kUsage, {.what = "full fine-tuning cannot share a KV head among ranks",
                             .where = "parallel.tp",
-                            .expected = "a divisor of " + std::to_string(config_.kv_heads),
-                            .got = std::to_string(tp_.size())});
+                            .expected = "a divisor of " + std::to_string(config.kv_heads),
+                            .got = std::to_string(tp)});
   }
+}
+
+void Transformer::train_weights() {
+  require_trainable(config_, dtype_, tp_.size());
   std::map<std::string, at::Tensor> leaves;
   trained_.clear();
   for_each_weight([&](const WeightRule& rule, const std::string& name, const at::Tensor& part) {

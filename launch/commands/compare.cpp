@@ -3,10 +3,12 @@
 #include "launch/commands/commands.h"
 #include "launch/run/method.h"
 #include "launch/standard_output.h"
+#include "launch/sweep/cell_check.h"
 #include "launch/sweep/cell_settings.h"
 #include "launch/sweep/suite_table.h"
 #include "launch/sweep/work_runner.h"
 #include "runtime/atomic_file.h"
+#include "runtime/log.h"
 #include "runtime/sealed_json.h"
 #include "runtime/stop_signal.h"
 
@@ -17,6 +19,7 @@ struct CompareOptions {
   std::filesystem::path suite;
   WorkOptions works;
   bool dry_run = false;
+  bool keep_going = false;
 };
 
 std::vector<WorkStep> steps_of(const SuiteCell& cell) {
@@ -52,12 +55,52 @@ std::vector<Work> works_of(const Suite& suite, const std::filesystem::path& out)
   return works;
 }
 
-std::string plan(const std::vector<Work>& works, const std::filesystem::path& out) {
+/// What the commands would refuse in the cells that are not done.
+void check_cells(CellChecker& checker, const Suite& suite, const std::vector<Work>& works,
+                 const std::filesystem::path& out) {
+  for (std::size_t i = 0; i < works.size(); ++i) {
+    const SuiteCell& cell = suite.cells[i];
+    if (!why_missing(out / works[i].name, works[i].hash)) continue;
+    const Method& method = method_of(cell.entry.method);
+    const auto check = [&](const Settings& settings, bool trains) {
+      checker.check(works[i].name, method, trains, *check_cell_settings(settings, trains).run);
+    };
+    check(cell.settings, cell.trained());
+    for (const auto& [task, settings] : cell.transfers) check(settings, false);
+  }
+}
+
+/// Leaves a mark in the folders of cells that cannot run. False for these.
+std::vector<bool> can_run(const CellChecker& checker, const std::vector<Work>& works,
+                          const std::filesystem::path& out) {
+  std::vector<bool> wanted;
+  for (const Work& work : works) {
+    const std::vector<CellProblem> problems = checker.problems_of(work.name);
+    wanted.push_back(problems.empty());
+    if (problems.empty()) continue;
+    const auto& [code, problem] = problems.front();
+    make_folder(out / work.name);
+    write_failure(out / work.name, {"check", static_cast<int>(code), format_error(code, problem)});
+    for (const CellProblem& each : problems) {
+      log_warning("{} is not started: {}", work.name, format_error(each.code, each.problem));
+    }
+  }
+  return wanted;
+}
+
+std::string plan(const std::vector<Work>& works, const CellChecker& checker,
+                 const std::filesystem::path& out) {
   std::string text;
   for (const Work& work : works) {
     const auto folder = out / work.name;
-    text +=
-        fmt::format("{:<44} {}\n", work.name, why_missing(folder, work.hash) ? "to do" : "done");
+    const auto problems = checker.problems_of(work.name);
+    const char* state = !problems.empty()                ? "cannot run"
+                        : why_missing(folder, work.hash) ? "to do"
+                                                         : "done";
+    text += fmt::format("{:<44} {}\n", work.name, state);
+    for (const CellProblem& each : problems) {
+      text += fmt::format("    {}\n", format_error(each.code, each.problem));
+    }
     for (const WorkStep& step : work.steps) {
       text += fmt::format("    softcot {} --config {}\n", step.command,
                           (folder / step.config).string());
@@ -85,14 +128,19 @@ ExitCode run_compare(Invocation& invocation) {
   options.add("ranks", &compare.works.ranks, "MPI ranks of each step.", at_least(1)).unit = "ranks";
   options.add("launcher", &compare.works.launcher,
               "What starts a step on several ranks, with {ranks} for their number.");
-  options.add("dry-run", &compare.dry_run, "Show the cells and their steps, and run nothing.");
+  options.add("dry-run", &compare.dry_run,
+              "Show the cells, their steps and why cells cannot run, and run nothing.");
+  options.add("keep-going", &compare.keep_going,
+              "Where some cells cannot run, run the others instead of none.");
   options.set_notes(
       "Call it by itself, not under mpirun: it starts the steps. A cell is one method trained on "
       "one\n"
       "task under one seed, and evaluated; it has a run folder of its own. Called again it runs "
       "only\n"
-      "what is missing. A cell that fails is recorded, the others go on, and the exit code is its\n"
-      "own. SIGTERM or SIGUSR1 lets a training save, and exits with 75. What is given beside the\n"
+      "what is missing. Cells that cannot run (no such model or data, stages that do not fit) are\n"
+      "told before anything starts. A cell that fails is recorded, the others go on, and the exit\n"
+      "code is its own. SIGTERM or SIGUSR1 lets a training save, and exits with 75. What is given "
+      "beside the\n"
       "suite (--model DIR, --evaluate.max-new-tokens 64) goes over what it says, in every cell.");
   options.add_example("softcot compare --suite configs/suites/smollm2.cfg --ranks 2",
                       "all methods on SmolLM2, half an hour on two cores");
@@ -111,15 +159,22 @@ ExitCode run_compare(Invocation& invocation) {
   const Suite suite = Suite::read(compare.suite, given_settings(options));
   hide_environment(options);
   const std::vector<Work> works = works_of(suite, out);
-  if (compare.dry_run) {
-    write_standard_output(plan(works, out));
-    return ExitCode::kOk;
+  CellChecker checker(compare.works.ranks);
+  check_cells(checker, suite, works, out);
+  if (compare.dry_run) write_standard_output(plan(works, checker, out));
+  if (!compare.dry_run && !compare.keep_going && !checker.problems().empty()) {
+    log_warning("nothing is started; --keep-going runs the cells that can run");
   }
+  if (compare.dry_run || !compare.keep_going) throw_any(checker.problems());
+  if (compare.dry_run) return ExitCode::kOk;
   const StopSignals signals;
   make_folder(out);
+  const std::vector<bool> wanted = can_run(checker, works, out);
   WorkDisplay display("compare", works, std::vector<double>(works.size(), 1), false, 1);
-  const ExitCode status =
-      WorkRunner(works, compare.works).run(std::vector<bool>(works.size(), true), display);
+  ExitCode status = WorkRunner(works, compare.works).run(wanted, display);
+  if (status == ExitCode::kOk && !checker.problems().empty()) {
+    status = checker.problems().front().code;
+  }
   const SuiteTable table = read_suite_table(suite, out);
   save(suite, table, out);
   write_standard_output(format_suite(suite, table) +

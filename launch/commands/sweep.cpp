@@ -146,7 +146,7 @@ ExitCode run_sweep(Invocation& invocation) {
   if (rank % works.ranks != 0) return ExitCode::kOk;  // Its group's first rank starts the steps.
   const int jobs = works.jobs * std::max(1, ranks / works.ranks);
 
-  const Sweep sweep = read_sweep(options);
+  const Sweep sweep = read_sweep(options, works.ranks);
   const SweepPlan plan = plan_sweep(sweep, works.out);
   const auto costs = estimate_costs(plan, jobs);
   const double scale = measured(plan, costs, works.out);

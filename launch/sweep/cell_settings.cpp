@@ -37,7 +37,7 @@ std::shared_ptr<void> add_cell_options(OptionSet& options) {
 Settings given_settings(OptionSet& options) {
   Settings given;
   for (const auto& [name, value] : options.values()) {
-    if (options.origin(name) != "default") given[name] = value;
+    if (options.given(name)) given[name] = value;
   }
   return given;
 }
@@ -96,17 +96,18 @@ CheckedSettings check_cell_settings(const Settings& settings, bool trains) {
   CheckedSettings checked;
   std::vector<std::string> arguments = {"--run.folder=somewhere"};
   for (const auto& [name, value] : settings) arguments.push_back("--" + name + "=" + value);
-  RunOptions run;
+  const auto run = std::make_shared<RunOptions>();
   OptionSet options("evaluate", "");
-  add_run_options(options, run,
+  add_run_options(options, *run,
                   {"model", "assistant", "parallel", "data", "thoughts", "train", "lora", "coconut",
                    "evaluate", "run", "prompts"});
   options.find("data.file")->required = trains;
   try {
     options.read(arguments, {});
-    require_eval(run.data);
+    require_eval(run->data);
     checked.values = options.values();
     std::erase_if(checked.values, [](const auto& item) { return item.first.starts_with("run."); });
+    checked.run = run;
   } catch (const OptionErrors& errors) {
     for (const Problem& problem : errors.problems()) {
       checked.problems.push_back(without_dashes(problem));

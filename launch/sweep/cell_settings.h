@@ -10,6 +10,8 @@
 
 namespace softcot {
 
+struct RunOptions;
+
 /// The items of a list separated by commas, without outer white space; empty ones are left out.
 /// Where the text has a semicolon, those separate, and a comma is part of an item.
 std::vector<std::string> split_list(const std::string& text);
@@ -34,6 +36,7 @@ struct CheckedSettings {
   std::vector<Problem> problems;  ///< What they would refuse.
   /// Every option but those of `run` as they would have it; empty with problems.
   Settings values;
+  std::shared_ptr<const RunOptions> run;  ///< The same as the commands read it; null with problems.
 };
 
 /// `trains`: whether there is something to train on. Held-out questions are always wanted. Reads

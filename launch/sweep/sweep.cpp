@@ -9,9 +9,9 @@
 #include "launch/options/nearest_name.h"
 #include "launch/options/option_sources.h"
 #include "launch/run/method.h"
+#include "launch/sweep/cell_check.h"
 #include "launch/sweep/cell_problems.h"
 #include "launch/sweep/cell_settings.h"
-#include "launch/sweep/sweep_check.h"
 #include "runtime/hash.h"
 
 namespace softcot {
@@ -34,8 +34,8 @@ std::string label_of(const std::string& value) {
 
 class SweepReader {
  public:
-  explicit SweepReader(OptionSet& options)
-      : options_(options), file_(options.config().string()), problems_(file_) {
+  SweepReader(OptionSet& options, int ranks)
+      : options_(options), file_(options.config().string()), problems_(file_), checker_(ranks) {
     for (const auto& [name, value] : given_settings(options)) {
       const bool of_file = options.origin(name).starts_with(file_ + ":");
       (of_file ? shared_ : overrides_)[name] = value;
@@ -59,8 +59,10 @@ class SweepReader {
     problems_.throw_any();
     for (std::size_t i = 0; i < count; ++i) add_cell(sweep, i);
     require_used();
-    for (Problem& found : problems_of_models(sweep)) problems_.add(std::move(found));
-    problems_.throw_any();
+    std::vector<CellProblem> all;
+    for (const Problem& found : problems_.all()) all.push_back({ExitCode::kUsage, found});
+    all.insert(all.end(), checker_.problems().begin(), checker_.problems().end());
+    throw_any(all);
     return sweep;
   }
 
@@ -235,6 +237,7 @@ class SweepReader {
     CheckedSettings checked = check_cell_settings(settings, trains);
     for (const Problem& found : checked.problems) problems_.add_of_cell(cell.name, found);
     cell.settings = std::move(checked.values);
+    if (checked.run) checker_.check(cell.name, method_of(cell.method), trains, *checked.run);
   }
 
   void require_used() {
@@ -260,6 +263,7 @@ class SweepReader {
   OptionSet& options_;
   std::string file_;
   CellProblems problems_;
+  CellChecker checker_;
   std::string title_;
   Settings shared_;
   Settings overrides_;
@@ -287,6 +291,6 @@ void add_sweep_sections(OptionSet& options) {
   }
 }
 
-Sweep read_sweep(OptionSet& options) { return SweepReader(options).read(); }
+Sweep read_sweep(OptionSet& options, int ranks) { return SweepReader(options, ranks).read(); }
 
 }  // namespace softcot

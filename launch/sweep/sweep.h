@@ -40,8 +40,8 @@ void add_sweep_sections(OptionSet& options);
 
 /// The sweep of the config file that `options`, with all options of cells, have read; what else was
 /// given goes over what the file says, in every cell. Throws OptionErrors with everything that is
-/// wrong: no axes, an unknown option or method, a value that the commands or the models would
-/// refuse, a model, prompt or data file that is not there. Local; reads files, writes none.
-Sweep read_sweep(OptionSet& options);
+/// wrong: no axes, an unknown option or method, a value that the commands would refuse, and what
+/// CellChecker finds for steps of `ranks` ranks. Local; reads files, writes none.
+Sweep read_sweep(OptionSet& options, int ranks = 1);
 
 }  // namespace softcot

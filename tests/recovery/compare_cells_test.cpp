@@ -192,10 +192,15 @@ TEST_F(CompareCells, AFailingCellIsRecordedAndTheOthersFinish) {
   JobOptions job;
   job.environment["SOFTCOT_EVALUATE_MAX_NEW_TOKENS"] = "4";
   job.environment["SOFTCOT_RUN_FOLDER"] = project_.path("stray");
-  const ChildResult made = run_softcot(call(file, out), job);
+  const ChildResult refused = run_softcot(call(file, out), job);
+  EXPECT_EQ(refused.status, 3) << refused.err;
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("nowhere"), HasSubstr("--keep-going")));
+  EXPECT_FALSE(std::filesystem::exists(out));
+  const ChildResult made = run_softcot(call(file, out, {"--keep-going"}), job);
   EXPECT_EQ(made.status, 3) << made.err;
   EXPECT_FALSE(std::filesystem::exists(project_.path("stray")));
-  EXPECT_THAT(made.out, HasSubstr("missing: softcot-lost-gsm8k-seed41: failed: precompute 3"));
+  EXPECT_FALSE(std::filesystem::exists(out / "softcot-lost-gsm8k-seed41" / "cell.log"));
+  EXPECT_THAT(made.out, HasSubstr("missing: softcot-lost-gsm8k-seed41: failed: check 3"));
   const auto json = result(out);
   ASSERT_EQ(json["missing"].size(), 1U);
   EXPECT_THAT(json["missing"][0]["reason"].get<std::string>(),
