@@ -78,9 +78,10 @@ std::vector<bool> can_run(const CellChecker& checker, const std::vector<Work>& w
     const std::vector<CellProblem> problems = checker.problems_of(work.name);
     wanted.push_back(problems.empty());
     if (problems.empty()) continue;
-    const auto& [code, problem] = problems.front();
+    const CellProblem& first = problems.front();
     make_folder(out / work.name);
-    write_failure(out / work.name, {"check", static_cast<int>(code), format_error(code, problem)});
+    write_failure(out / work.name,
+                  {"check", static_cast<int>(first.code), format_error(first.code, first.problem)});
     for (const CellProblem& each : problems) {
       log_warning("{} is not started: {}", work.name, format_error(each.code, each.problem));
     }

@@ -263,10 +263,7 @@ void CellChecker::check_rows(const Subject& subject) {
 
 void CellChecker::add(const std::string& cell, ExitCode code, Problem problem) {
   const auto [known, fresh] = known_.emplace(format_error(code, problem), problems_.size());
-  if (fresh) {
-    problem.where = fmt::format("cell {}: {}", cell, problem.where);
-    problems_.push_back({code, std::move(problem)});
-  }
+  if (fresh) problems_.push_back({code, std::move(problem), cell});
   std::vector<std::size_t>& of_cell = of_cells_[cell];
   if (std::find(of_cell.begin(), of_cell.end(), known->second) == of_cell.end()) {
     of_cell.push_back(known->second);
@@ -286,7 +283,8 @@ void throw_any(const std::vector<CellProblem>& problems) {
   std::vector<Problem> texts;
   std::vector<ExitCode> codes;
   for (const CellProblem& each : problems) {
-    texts.push_back(each.problem);
+    Problem& text = texts.emplace_back(each.problem);
+    if (!each.cell.empty()) text.where = fmt::format("cell {}: {}", each.cell, text.where);
     codes.push_back(each.code);
   }
   throw OptionErrors(std::move(texts), std::move(codes));

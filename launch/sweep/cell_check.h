@@ -14,7 +14,8 @@ namespace softcot {
 /// A reason why cells cannot run.
 struct CellProblem {
   ExitCode code = ExitCode::kUsage;  ///< What their command would exit with.
-  Problem problem;                   ///< `where` begins with the first cell that has it.
+  Problem problem;
+  std::string cell;  ///< The first that has it; empty for a problem of no cell.
 };
 
 /// Finds what the commands of a cell would refuse although its settings are legal one by one:
@@ -59,7 +60,7 @@ class CellChecker {
   std::map<std::string, std::vector<std::size_t>> of_cells_;  // The same, by cell.
 };
 
-/// Throws OptionErrors with all of them, if there are any.
+/// Throws OptionErrors with all of them, each with its cell, if there are any.
 void throw_any(const std::vector<CellProblem>& problems);
 
 }  // namespace softcot

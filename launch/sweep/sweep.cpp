@@ -60,7 +60,7 @@ class SweepReader {
     for (std::size_t i = 0; i < count; ++i) add_cell(sweep, i);
     require_used();
     std::vector<CellProblem> all;
-    for (const Problem& found : problems_.all()) all.push_back({ExitCode::kUsage, found});
+    for (const Problem& found : problems_.all()) all.push_back({ExitCode::kUsage, found, ""});
     all.insert(all.end(), checker_.problems().begin(), checker_.problems().end());
     throw_any(all);
     return sweep;
