@@ -14,7 +14,7 @@ const std::vector<Benchmark>& benchmarks() {
       {"asdiv_aug", "what softcot augment makes of ASDiv", "math.txt", &read_own_jsonl},
       {"aqua", "AQuA: JSON lines with options and correct", "choice.txt", &read_aqua},
       {"strategyqa", "StrategyQA: a JSON list with facts", "yes_no.txt", &read_strategyqa},
-      {"date_understanding", "BIG-bench Date Understanding: its task.json", "date.txt",
+      {"date_understanding", "Date Understanding of BIG-Bench Hard or BIG-bench", "date.txt",
        &read_date_understanding},
       {"svamp", "SVAMP: a JSON list with Body, Question, Answer", "math.txt", &read_svamp},
       {"multiarith", "MultiArith: a JSON list with sQuestion, lSolutions", "math.txt",
