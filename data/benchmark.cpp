@@ -55,6 +55,11 @@ bool RecordCollector::add(Record record, const std::string& where) {
   if (!is_new) {
     refuse("two records with one id", fmt::format("\"{}\", also at {}", record.id, place->second));
   }
+  // GSM8K's reader keeps the line as its file has it.
+  std::vector<std::string>& steps = record.rationale_steps;
+  if (quirks_.answer_line_is_step && (steps.empty() || !steps.back().starts_with("####"))) {
+    steps.push_back("#### " + record.answer);
+  }
   if (seen_++ >= range_.offset && records_.size() < range_.limit) {
     records_.push_back(std::move(record));
   }

@@ -27,7 +27,8 @@ class RecordCollector {
   /// What readers keep in the rationale that they leave out otherwise.
   const TrainingQuirks& quirks() const { return quirks_; }
 
-  /// `where` is "file:line". Returns whether more records are wanted.
+  /// `where` is "file:line". Returns whether more records are wanted. answer_line_is_step is seen
+  /// to here.
   /// @throws Error kInput: an empty question or answer, an id twice.
   bool add(Record record, const std::string& where);
 

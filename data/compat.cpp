@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "runtime/error.h"
 
 namespace softcot {
@@ -10,11 +12,12 @@ namespace softcot {
 template <>
 const std::vector<Quirk<ScoringQuirks>>& all_quirks() {
   static const std::vector<Quirk<ScoringQuirks>> all = {
-      {"reference_extractor", &ScoringQuirks::reference_extractor},
-      {"lost_sign", &ScoringQuirks::lost_sign},
-      {"none_votes_once", &ScoringQuirks::none_votes_once},
-      {"one_noise_stream", &ScoringQuirks::one_noise_stream},
-      {"no_generation_prompt", &ScoringQuirks::no_generation_prompt},
+      {"reference_extractor", &ScoringQuirks::reference_extractor, {}},
+      {"lost_sign", &ScoringQuirks::lost_sign, {}},
+      {"none_votes_once", &ScoringQuirks::none_votes_once, {}},
+      {"one_noise_stream", &ScoringQuirks::one_noise_stream, {}},
+      {"no_generation_prompt", &ScoringQuirks::no_generation_prompt, {}},
+      {"rounded", &ScoringQuirks::rounded, {}},
   };
   return all;
 }
@@ -22,11 +25,17 @@ const std::vector<Quirk<ScoringQuirks>>& all_quirks() {
 template <>
 const std::vector<Quirk<TrainingQuirks>>& all_quirks() {
   static const std::vector<Quirk<TrainingQuirks>> all = {
-      {"last_token_cut", &TrainingQuirks::last_token_cut},
-      {"answer_line_is_step", &TrainingQuirks::answer_line_is_step},
-      {"calculator_kept", &TrainingQuirks::calculator_kept},
+      {"last_token_cut", &TrainingQuirks::last_token_cut, {"gsm8k", "asdiv_aug"}},
+      {"answer_line_is_step", &TrainingQuirks::answer_line_is_step, {"gsm8k", "asdiv_aug", "aqua"}},
+      {"calculator_kept", &TrainingQuirks::calculator_kept, {"gsm8k", "asdiv_aug"}},
+      {"turn_opening_trained", &TrainingQuirks::turn_opening_trained, {}},
   };
   return all;
+}
+
+template <typename Quirks>
+bool Quirk<Quirks>::on(std::string_view task) const {
+  return tasks.empty() || std::find(tasks.begin(), tasks.end(), task) != tasks.end();
 }
 
 template <typename Quirks>
@@ -37,12 +46,12 @@ std::vector<std::string> quirk_choices() {
 }
 
 template <typename Quirks>
-Quirks quirks_of(const std::vector<std::string>& names) {
+Quirks quirks_of(const std::vector<std::string>& names, std::string_view task) {
   Quirks quirks;
   for (const std::string& name : names) {
     bool known = name == "strict" || name == "reference";
     for (const auto& quirk : all_quirks<Quirks>()) {
-      if (name != quirk.name && name != "reference") continue;
+      if (name != quirk.name && !(name == "reference" && quirk.on(task))) continue;
       quirks.*quirk.flag = true;
       known = true;
     }
@@ -69,8 +78,8 @@ std::string quirks_name(const Quirks& quirks) {
 
 template std::vector<std::string> quirk_choices<ScoringQuirks>();
 template std::vector<std::string> quirk_choices<TrainingQuirks>();
-template ScoringQuirks quirks_of(const std::vector<std::string>& names);
-template TrainingQuirks quirks_of(const std::vector<std::string>& names);
+template ScoringQuirks quirks_of(const std::vector<std::string>& names, std::string_view task);
+template TrainingQuirks quirks_of(const std::vector<std::string>& names, std::string_view task);
 template std::string quirks_name(const ScoringQuirks& quirks);
 template std::string quirks_name(const TrainingQuirks& quirks);
 

@@ -26,11 +26,11 @@ void require_thoughts(std::int64_t n, std::int64_t least) {
 }  // namespace
 
 RowBuilder::RowBuilder(const Tokenizer& tokenizer, Family family, const PromptTemplate& prompt,
-                       LastToken last)
+                       const TrainingQuirks& quirks)
     : tokenizer_(tokenizer),
       prompt_(prompt),
       tokens_(special_tokens(tokenizer, family)),
-      last_(last) {
+      quirks_(quirks) {
   const auto ids = [&](AfterChat after) {
     return encode_chat(tokenizer, render_chat(family, {ChatMessage::words("user", "")}, after));
   };
@@ -69,6 +69,7 @@ Row RowBuilder::backbone_prompt(const Record& record, std::int64_t n) const {
 Row RowBuilder::backbone_row(const Record& record, std::int64_t n) const {
   Row row = backbone_prompt(record, n);
   append_targets(row, prompt_.target(record));
+  train_turn_opening(row);
   return row;
 }
 
@@ -89,6 +90,7 @@ Row RowBuilder::backbone_row_with(const Record& record, const std::string& writt
                          AfterChat::kGenerationPrompt),
              0);
   append_targets(row, prompt_.target(record));
+  train_turn_opening(row);
   return row;
 }
 
@@ -114,7 +116,12 @@ void RowBuilder::append_targets(Row& row, const std::string& text) const {
   const auto targets = tokenizer_.encode(text, TokensInText::kPlain);
   row.ids.insert(row.ids.end(), targets.begin(), targets.end());
   const bool ends_with_turn = tokens_.family == Family::kLlama;
-  if (last_ == LastToken::kKept || !ends_with_turn) row.ids.push_back(tokens_.end_of_turn);
+  if (!quirks_.last_token_cut || !ends_with_turn) row.ids.push_back(tokens_.end_of_turn);
+}
+
+void RowBuilder::train_turn_opening(Row& row) const {
+  if (!quirks_.turn_opening_trained) return;
+  row.target_begin -= static_cast<std::int64_t>(turn_opening_.size());
 }
 
 // Words are encoded without special tokens, so the only placeholders are those of the chat's

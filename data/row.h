@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/chat_format.h"
+#include "data/compat.h"
 #include "data/prompt.h"
 #include "data/record.h"
 #include "data/special_tokens.h"
@@ -29,20 +30,16 @@ struct Row {
   std::int64_t length() const { return static_cast<std::int64_t>(ids.size()); }
 };
 
-/// Whether the chat of a training row is rendered to its end.
-enum class LastToken {
-  kKept,
-  kCut,  ///< As the paper's code does (docs/compat.md): Llama then learns no end of its turn. The
-         ///< line break that ChatML ends with is no target in either case.
-};
-
 /// Makes rows for one model from records. Words of a record are plain text: no question can bring a
 /// special token into a row. Keeps references to tokenizer and template, which outlive it.
 class RowBuilder {
  public:
+  /// `quirks` change the targets of rows: last_token_cut takes the end of the turn from a Llama's
+  /// (the line break that ChatML ends with is no target in either case), turn_opening_trained adds
+  /// turn_opening() to those of rows whose prompt ends with it, which Coconut's do not.
   /// @throws Error kInput if the tokenizer lacks a token of the family.
   RowBuilder(const Tokenizer& tokenizer, Family family, const PromptTemplate& prompt,
-             LastToken last = LastToken::kKept);
+             const TrainingQuirks& quirks = {});
 
   /// For the assistant: question, then its turn up to and with the last of n placeholders; what
   /// would follow cannot change the thoughts. No targets.
@@ -78,12 +75,13 @@ class RowBuilder {
 
  private:
   void append_targets(Row& row, const std::string& text) const;
+  void train_turn_opening(Row& row) const;
   Row finish(const Record& record, const std::vector<ChatPiece>& chat, std::int64_t n) const;
 
   const Tokenizer& tokenizer_;
   const PromptTemplate& prompt_;
   SpecialTokens tokens_;
-  LastToken last_;
+  TrainingQuirks quirks_;
   std::vector<std::int64_t> turn_opening_;
 };
 

@@ -1,6 +1,9 @@
 #include "evaluation/result_table.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <iterator>
@@ -11,6 +14,19 @@ namespace {
 
 constexpr Extractor kExtractors[] = {Extractor::kStrict, Extractor::kFlexible,
                                      Extractor::kReference};
+
+// "3.999" is "4" and "0.125" is "0.12", as Python's round gives them; what is no decimal number
+// stays as it is.
+std::string to_two_places(const std::string& number) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+  const bool whole = error == std::errc() && end == number.data() + number.size();
+  if (!whole || number.find('.') == std::string::npos) return number;
+  std::string text = fmt::format("{:.2f}", value);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') text.pop_back();
+  return text;
+}
 
 // What is known of one question under one method.
 struct Question {
@@ -32,11 +48,12 @@ struct Question {
   }
   ExtractedAnswer answer_in(const Sample& sample, Extractor extractor) const {
     ExtractedAnswer read = sample.read_by(extractor);
-    const bool negative = read.answer && read.answer->size() > 1 && read.answer->front() == '-';
-    if (!quirks.lost_sign || !negative) return read;
-    read.answer->erase(0, 1);
-    read.correct = answers_equal(AnswerType::kNumber, *read.answer, sample.reference);
-    return read;
+    if (!read.answer) return read;
+    std::string number = *read.answer;
+    if (quirks.lost_sign && number.size() > 1 && number.front() == '-') number.erase(0, 1);
+    if (quirks.rounded) number = to_two_places(number);
+    if (number == *read.answer) return read;
+    return {number, answers_equal(AnswerType::kNumber, number, sample.reference)};
   }
 };
 

@@ -152,7 +152,7 @@ MethodResult to_row(const Reader& reader, const std::string& baseline) {
   MethodResult row;
   row.baseline = reader.has("baseline") ? reader.get<std::string>("baseline") : baseline;
   if (reader.has("compat")) {
-    row.quirks = quirks_of<ScoringQuirks>(reader.get<std::vector<std::string>>("compat"));
+    row.quirks = quirks_of<ScoringQuirks>(reader.get<std::vector<std::string>>("compat"), "");
   }
   row.method = reader.get<std::string>("method");
   row.title = reader.get<std::string>("title");

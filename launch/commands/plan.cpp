@@ -83,7 +83,7 @@ std::int64_t file_weight_bytes(const fs::path& folder) {
 void read_rows(const RunOptions& run, Workload& work) {
   const TextModel text = TextModel::open(run.model.path);
   const auto prompt = PromptTemplate::load(run.prompts, run.thoughts.prompt);
-  const RowBuilder builder(text.tokenizer, text.family, prompt, last_token(run.data));
+  const RowBuilder builder(text.tokenizer, text.family, prompt, run.data.quirks);
   const std::int64_t thoughts = work.method.placeholders ? run.thoughts.count : 0;
   const auto rows = backbone_rows(builder, train_split(run.data), thoughts, run.data).rows;
   for (const Row& row : rows) {

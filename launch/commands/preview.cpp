@@ -54,7 +54,7 @@ void show(const RunOptions& run, const PreviewOptions& preview) {
   const TextModel backbone = TextModel::open(run.model.path);
   const TextModel assistant = TextModel::open(assistant_of(run).path);
   const RowBuilder for_backbone(backbone.tokenizer, backbone.family, prompt,
-                                preview.eval ? LastToken::kKept : last_token(run.data));
+                                preview.eval ? TrainingQuirks{} : run.data.quirks);
   const RowBuilder for_assistant(assistant.tokenizer, assistant.family, prompt);
   const std::int64_t thoughts =
       preview.eval ? run.thoughts.count_in_evaluation() : run.thoughts.count;

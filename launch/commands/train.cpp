@@ -144,7 +144,7 @@ ExitCode run_train(Invocation& invocation) {
   const auto assistant_hash =
       assistant.path == text.path ? backbone_hash : model_hash(assistant.path, *groups.world);
   const auto prompt = PromptTemplate::load(run.prompts, run.thoughts.prompt);
-  const RowBuilder builder(text.tokenizer, text.family, prompt, last_token(run.data));
+  const RowBuilder builder(text.tokenizer, text.family, prompt, run.data.quirks);
   const RowBuilder heldout_builder(text.tokenizer, text.family, prompt);
   const Sources sources{run, builder, assistant, assistant_hash, prompt};
   const Sources heldout_sources{run, heldout_builder, assistant, assistant_hash, prompt};

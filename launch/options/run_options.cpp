@@ -146,7 +146,7 @@ void add_evaluate(OptionSet& options, EvaluateOptions& evaluate) {
   options.add(
       "evaluate.compat", &evaluate.compat,
       "Habits of the paper's code to answer and score with (docs/compat.md): strict has none "
-      "of them, reference all; strict,reference shows each method both ways.",
+      "of them, reference those of its task; strict,reference shows each method both ways.",
       quirk_choices<ScoringQuirks>());
   options.add("evaluate.seed", &evaluate.seed, "Decides every sampled token.", any_number());
   options
@@ -199,7 +199,7 @@ void settle_run_options(RunOptions& run) {
                             .where = "train.compat",
                             .fix = "name strict alone, or leave it out"});
   }
-  run.data.quirks = quirks_of<TrainingQuirks>(compat);
+  run.data.quirks = quirks_of<TrainingQuirks>(compat, run.data.task);
   const Benchmark& benchmark = benchmark_of(run.data.task);
   if (run.prompts.empty()) {
     run.prompts = std::filesystem::path("configs/prompts") / benchmark.prompts;

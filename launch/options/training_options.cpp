@@ -65,7 +65,7 @@ void add_train(OptionSet& options, RunOptions& run) {
               "Also write the metrics as event files for TensorBoard, in tensorboard/ of the run.");
   options.add("train.compat", &run.compat,
               "Habits of the paper's code to train with (docs/compat.md): strict has none of them, "
-              "reference all.",
+              "reference those of its task.",
               quirk_choices<TrainingQuirks>());
   options.add("train.pack", &train.work.pack, "Rows one after another, without padding.");
   options.add("train.target-logits", &train.work.target_logits,

@@ -34,9 +34,10 @@ std::vector<Contestant> contestants_of(const RunOptions& run, const std::string&
 }
 
 /// The ways in which evaluate.compat wants each method scored.
-std::vector<ScoringQuirks> ways_of(const std::vector<std::string>& compat) {
+std::vector<ScoringQuirks> ways_of(const std::vector<std::string>& compat,
+                                   const std::string& task) {
   std::vector<ScoringQuirks> ways;
-  const auto quirks = quirks_of<ScoringQuirks>(compat);
+  const auto quirks = quirks_of<ScoringQuirks>(compat, task);
   const bool strict = std::find(compat.begin(), compat.end(), "strict") != compat.end();
   if (strict || quirks == ScoringQuirks{}) ways.emplace_back();
   if (quirks != ScoringQuirks{}) ways.push_back(quirks);
@@ -52,7 +53,7 @@ const std::filesystem::path& trained_folder(const RunOptions& run) {
 std::vector<Contestant> all_contestants(const RunOptions& run) {
   const std::string baseline = "zero_shot_cot";
   std::vector<Contestant> all;
-  for (const ScoringQuirks& quirks : ways_of(run.evaluate.compat)) {
+  for (const ScoringQuirks& quirks : ways_of(run.evaluate.compat, run.data.task)) {
     for (const auto& method : run.evaluate.methods) {
       for (Contestant contestant : contestants_of(run, method)) {
         contestant.baseline = baseline;

@@ -184,10 +184,6 @@ std::string model_hash(const std::filesystem::path& folder, Communicator& world)
   return hash;
 }
 
-LastToken last_token(const DataOptions& data) {
-  return data.quirks.last_token_cut ? LastToken::kCut : LastToken::kKept;
-}
-
 ModelOptions assistant_of(const RunOptions& run) {
   ModelOptions options = run.assistant;
   if (options.path.empty()) options.path = run.model.path;

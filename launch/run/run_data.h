@@ -77,9 +77,6 @@ std::filesystem::path cache_folder(const RunOptions& run, const ThoughtCacheKey&
 /// may have different files, which is kUsage. Collective over `world`.
 std::string model_hash(const std::filesystem::path& folder, Communicator& world);
 
-/// How training rows end.
-LastToken last_token(const DataOptions& data);
-
 /// The assistant's options, with the backbone's folder where none is named.
 ModelOptions assistant_of(const RunOptions& run);
 

@@ -225,9 +225,9 @@ void CellChecker::check_rows(const Subject& subject) {
     data.max_length = std::numeric_limits<std::int64_t>::max();
   }
   const Curriculum curriculum(run.coconut);
-  const auto make = [&](const Split& split, bool trained, LastToken last) {
+  const auto make = [&](const Split& split, bool trained, const TrainingQuirks& quirks) {
     const std::int64_t count = trained ? run.thoughts.count : run.thoughts.count_in_evaluation();
-    const RowBuilder builder(backbone->tokenizer, backbone->family, *prompt, last);
+    const RowBuilder builder(backbone->tokenizer, backbone->family, *prompt, quirks);
     if (method.coconut && trained) {
       for (std::int64_t stage = 0; stage <= curriculum.last_stage(); ++stage) {
         latent_rows(builder, split, curriculum, stage, data);
@@ -251,11 +251,11 @@ void CellChecker::check_rows(const Subject& subject) {
     }
   };
   try {
-    if (training != nullptr) make(longest_of(*training), true, last_token(run.data));
+    if (training != nullptr) make(longest_of(*training), true, run.data.quirks);
     if (training != nullptr && held_out != nullptr) {
-      make(longest_of(*held_out), true, LastToken::kKept);
+      make(longest_of(*held_out), true, {});
     }
-    if (held_out != nullptr) make(longest_of(*held_out), false, LastToken::kKept);
+    if (held_out != nullptr) make(longest_of(*held_out), false, {});
   } catch (const Error& error) {
     add(cell, error.code(), error.problem());
   }

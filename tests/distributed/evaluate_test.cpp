@@ -254,7 +254,7 @@ TEST_F(Evaluate, ReferenceScoringStandsBesideStrict) {
   const auto results = results_of(run);
   ASSERT_EQ(results["methods"].size(), 4U);
   EXPECT_EQ(results["methods"][3]["title"], "SoftCoT (reference scoring)");
-  EXPECT_EQ(results["methods"][3]["compat"].size(), 5U);
+  EXPECT_EQ(results["methods"][3]["compat"].size(), 6U);
   EXPECT_EQ(results["methods"][3]["baseline"], "zero_shot_cot-reference");
   EXPECT_FALSE(results["methods"][1].contains("compat"));
   // The same likelihood, since targets follow the opened turn, but other prompts and samples.

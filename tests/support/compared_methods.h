@@ -42,7 +42,7 @@ inline MethodSamples answering(const std::vector<std::vector<std::string>>& text
                                const std::vector<std::string>& references,
                                const std::vector<std::string>& quirks) {
   MethodSamples method{"softcot", "SoftCoT", {}};
-  method.quirks = quirks_of<ScoringQuirks>(quirks);
+  method.quirks = quirks_of<ScoringQuirks>(quirks, "gsm8k");
   for (std::size_t q = 0; q < texts.size(); ++q) {
     for (std::size_t k = 0; k < texts[q].size(); ++k) {
       Sample made;

@@ -122,15 +122,21 @@ TEST(RunOptions, AnUnknownMethodNamesItsNearest) {
 }
 
 TEST(RunOptions, CompatReachesTheRowsThatAreTrained) {
-  for (const auto& [given, expected] :
-       {std::pair("strict", "strict"), std::pair("reference", "reference"),
-        std::pair("calculator_kept,last_token_cut", "last_token_cut+calculator_kept")}) {
+  struct Case {
+    const char* given;
+    const char* task;
+    const char* expected;
+  };
+  for (const auto& [given, task, expected] :
+       {Case{"strict", "gsm8k", "strict"}, Case{"reference", "gsm8k", "reference"},
+        Case{"reference", "strategyqa", "turn_opening_trained"},
+        Case{"calculator_kept,last_token_cut", "strategyqa", "last_token_cut+calculator_kept"}}) {
     RunOptions run;
     OptionSet options("train", "Train.");
     add_run_options(options, run, kAll);
-    options.read(
-        {"--model=/m", "--data.file=/d", "--run.folder=/r", std::string("--train.compat=") + given},
-        {});
+    options.read({"--model=/m", "--data.file=/d", "--run.folder=/r", std::string("--task=") + task,
+                  std::string("--train.compat=") + given},
+                 {});
     EXPECT_EQ(quirks_name(run.data.quirks), expected);
   }
 }

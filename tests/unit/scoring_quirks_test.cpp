@@ -40,6 +40,41 @@ TEST(ScoringQuirks, ALostSignMakesWrongRightAndRightWrong) {
   EXPECT_EQ(other.rows[0].accuracy.at("flexible").value, 0.5);
 }
 
+TEST(ScoringQuirks, DecimalAnswersAreRoundedToTwoPlaces) {
+  const auto right = [](const std::string& text, const std::string& reference,
+                        const std::string& quirk) {
+    const auto rows =
+        compare_methods(std::vector{answering({{text}}, {reference}, {quirk})}, {}).rows;
+    return headline_accuracy(rows[0]).value == 1;
+  };
+  struct Case {
+    const char* answer;
+    const char* reference;
+    bool strict;
+    bool rounded;
+  };
+  for (const Case& each : {Case{"3.999", "4", false, true},
+                           {"0.125", "0.125", true, false},
+                           {"0.125", "0.12", false, true},
+                           {"0.5", "0.5", true, true},
+                           {"12", "12", true, true},
+                           {"7.004", "7", false, true}}) {
+    const std::string text = std::string("The answer is ") + each.answer + ".";
+    SCOPED_TRACE(text + " " + each.reference);
+    EXPECT_EQ(right(text, each.reference, "strict"), each.strict);
+    EXPECT_EQ(right(text, each.reference, "rounded"), each.rounded);
+    EXPECT_EQ(right(text, each.reference, "reference"), each.rounded);
+  }
+  // 1.004 and 1.001 are one answer, which outvotes 2.
+  const auto rows =
+      compare_methods(std::vector{answering(
+                          {{"The answer is 2.", "The answer is 1.004.", "The answer is 1.001."}},
+                          {"1"}, {"rounded"})},
+                      {})
+          .rows;
+  EXPECT_EQ(rows[0].voting->majority.back(), 1);
+}
+
 TEST(ScoringQuirks, SamplesWithoutAnAnswerVoteOnce) {
   // Strict: 7 wins with one vote. With the quirk "no answer" came first and ties with it.
   const std::vector<std::vector<std::string>> texts = {{"no idea", "none", "The answer is 7."}};
@@ -64,7 +99,7 @@ TEST(ScoringQuirks, BothWaysOfScoringStandInOneTable) {
     MethodSamples again = methods[i];
     again.method += "-reference";
     again.title += " (reference scoring)";
-    again.quirks = quirks_of<ScoringQuirks>({"reference"});
+    again.quirks = quirks_of<ScoringQuirks>({"reference"}, "gsm8k");
     again.baseline = "zero_shot_cot-reference";
     for (Sample& each : again.samples) {
       each.reference = "5";
