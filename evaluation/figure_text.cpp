@@ -1,8 +1,10 @@
 #include "evaluation/figure_text.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 namespace softcot {
 
@@ -36,6 +38,21 @@ std::string skipped_text(const MethodResult& result) {
   return fmt::format(
       "{} left out: longer than data.max-length.",
       result.skipped == 1 ? "1 question is" : fmt::format("{} questions are", result.skipped));
+}
+
+std::string majority_text(const MethodResult& result) {
+  if (!result.majority_class) return "";
+  return fmt::format("always {}: {} %", result.majority_class->answer,
+                     percent(result.majority_class->share));
+}
+
+std::string majority_sentence(const Comparison& comparison) {
+  std::set<std::string> texts;  // More than one where methods left out different questions.
+  for (const MethodResult& row : comparison.rows) {
+    if (row.majority_class) texts.insert(majority_text(row));
+  }
+  if (texts.empty()) return "";
+  return fmt::format("Accuracy of the majority class: {}.", fmt::join(texts, ", "));
 }
 
 std::string csv_field(const std::string& text) {

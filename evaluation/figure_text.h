@@ -28,6 +28,12 @@ const Estimate* nll_change(const MethodResult& result);
 /// "3 questions are left out: longer than data.max-length."; empty where none is.
 std::string skipped_text(const MethodResult& result);
 
+/// "always C: 30.6 %", the accuracy of a method that always gives the most frequent reference
+/// answer; empty where answers are no classes.
+std::string majority_text(const MethodResult& result);
+/// The same of a table's rows, as a sentence; empty where no row has it.
+std::string majority_sentence(const Comparison& comparison);
+
 /// A field of a CSV file (RFC 4180).
 std::string csv_field(const std::string& text);
 

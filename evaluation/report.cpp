@@ -128,6 +128,9 @@ std::string comparison_section(const RunRecord& run, const ReportOptions& option
       "headline extractor, which McNemar's exact test uses, is <b>{}</b>.</p>\n",
       against, comparison.options.bootstrap.resamples, comparison.options.bootstrap.seed,
       extractor_name(comparison.options.headline));
+  if (const auto words = majority_sentence(comparison); !words.empty()) {
+    out += "<p class=\"soft\">" + html_text(words) + "</p>\n";
+  }
   const auto svg = draw_svg(comparison_plot(comparison), options.gnuplot);
   out += figure(
       svg,

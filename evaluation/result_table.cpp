@@ -89,6 +89,31 @@ Accuracy accuracy_of(const Questions& questions, Extractor extractor) {
           {std::max(0.0, over.mean - 1.96 * error), std::min(1.0, over.mean + 1.96 * error)}};
 }
 
+/// "C", "Yes" or "No"; nothing for a reference answer of another kind.
+std::optional<std::string> class_of(std::string reference) {
+  if (reference.size() == 1 && reference[0] >= 'A' && reference[0] <= 'Z') return reference;
+  std::transform(reference.begin(), reference.end(), reference.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  if (reference == "yes") return "Yes";
+  if (reference == "no") return "No";
+  return std::nullopt;
+}
+
+std::optional<MajorityClass> majority_class_of(const Questions& questions) {
+  std::map<std::string, std::size_t> counts;
+  for (const auto& [id, question] : questions) {
+    const auto answer = class_of(question.samples.begin()->second->reference);
+    if (!answer) return std::nullopt;
+    ++counts[*answer];
+  }
+  const auto most =
+      std::max_element(counts.begin(), counts.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  return MajorityClass{most->first,
+                       static_cast<double>(most->second) / static_cast<double>(questions.size())};
+}
+
 std::optional<Estimate> nll_of(const Questions& questions, const BootstrapOptions& options) {
   std::vector<double> nll;
   std::vector<double> tokens;
@@ -219,6 +244,7 @@ MethodResult result_of(const MethodSamples& method, const Scored& own,
   for (const Extractor extractor : kExtractors) {
     result.accuracy[std::string(extractor_name(extractor))] = accuracy_of(questions, extractor);
   }
+  result.majority_class = majority_class_of(questions);
   double tokens = 0;
   for (const auto& [id, question] : questions) {
     for (const auto& [index, sample] : question.samples) {

@@ -53,6 +53,13 @@ struct Contrast {
   Estimate accuracy;     ///< This method's share of right samples - the baseline's, over questions.
 };
 
+/// The most frequent reference answer of questions with few possible answers, and its share of
+/// them: the accuracy of a method that always answers it.
+struct MajorityClass {
+  std::string answer;
+  double share = 0;  ///< In (0, 1].
+};
+
 /// One row of the table.
 struct MethodResult {
   std::string method;
@@ -64,6 +71,8 @@ struct MethodResult {
   std::size_t samples = 0;
   std::optional<Estimate> nll_per_token;     ///< Nats; 95 % interval over questions.
   std::map<std::string, Accuracy> accuracy;  ///< By extractor name: all three.
+  /// Where every reference answer is the letter of a choice, or yes or no.
+  std::optional<MajorityClass> majority_class;
   double mean_new_tokens = 0;
   std::size_t truncated = 0;         ///< Samples cut off at the length limit.
   std::optional<Contrast> contrast;  ///< Missing for the baseline, and where there is none.

@@ -118,6 +118,7 @@ std::string format_markdown(const Comparison& comparison) {
     out += row.contrast ? fmt::format(" {:.3g} |\n", row.contrast->mcnemar_p) : " – |\n";
   }
   out += voting_markdown(comparison);
+  if (const auto words = majority_sentence(comparison); !words.empty()) out += "\n" + words + "\n";
   for (const MethodResult& row : comparison.rows) {
     if (row.skipped == 0) continue;
     out += fmt::format("\n{}: {}\n", markdown_cell(row.title), skipped_text(row));

@@ -65,6 +65,10 @@ Json to_json(const MethodResult& row) {
   json["baseline"] = row.baseline;
   if (row.nll_per_token) json["nll_per_token"] = to_json(*row.nll_per_token);
   for (const auto& [name, accuracy] : row.accuracy) json["accuracy"][name] = to_json(accuracy);
+  if (row.majority_class) {
+    json["majority_class"] = {{"answer", row.majority_class->answer},
+                              {"share", row.majority_class->share}};
+  }
   if (row.over_seeds.count > 0) {
     json["over_seeds"] = {{"seeds", row.over_seeds.count}, {"mean", row.over_seeds.mean}};
     if (row.over_seeds.deviation) json["over_seeds"]["deviation"] = *row.over_seeds.deviation;
@@ -168,6 +172,10 @@ MethodResult to_row(const Reader& reader, const std::string& baseline) {
     const Reader accuracy = accuracies.at(name.c_str());
     row.accuracy[name] = {accuracy.get<double>("value"), accuracy.get<double>("standard_error"),
                           accuracy.interval("interval95")};
+  }
+  if (reader.has("majority_class")) {
+    const Reader majority = reader.at("majority_class");
+    row.majority_class = {majority.get<std::string>("answer"), majority.get<double>("share")};
   }
   if (reader.has("over_seeds")) {
     const Reader seeds = reader.at("over_seeds");

@@ -184,6 +184,7 @@ std::string format_table(const Comparison& comparison) {
       "questions, extractor: {}.",
       baseline, comparison.options.bootstrap.resamples, comparison.options.bootstrap.seed,
       extractor + other_extractor(comparison)));
+  if (const auto words = majority_sentence(comparison); !words.empty()) out += paragraph(words);
   for (const MethodResult& row : comparison.rows) {
     std::string words = fitted(row.title, 40) + ":";
     for (const auto& [name, accuracy] : row.accuracy) {

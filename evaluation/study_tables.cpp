@@ -139,8 +139,14 @@ std::optional<Grid> overview_grid(const Study& study) {
 Grid task_grid(const Study& study, const std::string& task) {
   const auto lines = study.lines_of(task);
   std::size_t questions = 0;
-  for (const StudyLine* line : lines) questions = std::max(questions, line->result.questions);
-  Grid grid{fmt::format("{}, {}", task, counted(questions, "question")),
+  std::string majority;
+  for (const StudyLine* line : lines) {
+    if (line->result.questions <= questions) continue;
+    questions = line->result.questions;
+    majority = majority_text(line->result);
+  }
+  Grid grid{fmt::format("{}, {}{}{}", task, counted(questions, "question"),
+                        majority.empty() ? "" : "; ", majority),
             {"method", "NLL", "Δ % [95 %]", "accuracy %", "vote %", "p", "published %", "N",
              "assistant", "trained", "seeds"},
             {}};

@@ -43,6 +43,44 @@ TEST(ResultTable, ComparesTwoMethodsOnTheSameQuestions) {
   EXPECT_NEAR(soft.contrast->mcnemar_p, 2 * 10.0 / 512, 1e-12);
 }
 
+// What always giving the most frequent reference answer would score.
+TEST(ResultTable, TheMajorityClassStandsWithTheAccuracy) {
+  const auto comparison_of = [](const std::vector<std::string>& references) {
+    std::vector<MethodSamples> methods = {{"zero_shot_cot", "Zero-shot CoT", {}},
+                                          {"softcot", "SoftCoT", {}}};
+    for (std::size_t i = 0; i < references.size(); ++i) {
+      for (MethodSamples& method : methods) {
+        method.samples.push_back(sample("q" + std::to_string(i), 0, true, 10, 10));
+        method.samples.back().reference = references[i];
+      }
+    }
+    return compare_methods(methods, {});
+  };
+  const Comparison letters = comparison_of({"C", "A", "C", "B", "C"});
+  for (const MethodResult& row : letters.rows) {
+    ASSERT_TRUE(row.majority_class);
+    EXPECT_EQ(row.majority_class->answer, "C");
+    EXPECT_DOUBLE_EQ(row.majority_class->share, 0.6);
+  }
+  const std::string words = "Accuracy of the majority class: always C: 60.0 %.";
+  EXPECT_THAT(format_table(letters), HasSubstr("\n" + words + "\n"));
+  EXPECT_THAT(format_markdown(letters), HasSubstr("\n" + words + "\n"));
+  const auto json = results_to_json(letters, {});
+  EXPECT_EQ(json["methods"][0]["majority_class"]["answer"], "C");
+  EXPECT_EQ(json["methods"][0]["majority_class"]["share"], 0.6);
+  EXPECT_EQ(format_table(comparison_from_json(json, "results.json")), format_table(letters));
+  const Comparison words_of = comparison_of({"Yes", "no", "No", "yes", "No"});
+  EXPECT_EQ(words_of.rows[0].majority_class->answer, "No");
+  EXPECT_DOUBLE_EQ(words_of.rows[0].majority_class->share, 0.6);
+  for (const auto& others :
+       std::vector<std::vector<std::string>>{{"5", "5"}, {"A", "5"}, {"a", "a"}, {"Yes, it is"}}) {
+    const Comparison none = comparison_of(others);
+    EXPECT_FALSE(none.rows[0].majority_class) << others[0];
+    EXPECT_EQ(format_table(none).find("majority class"), std::string::npos);
+    EXPECT_FALSE(results_to_json(none, {})["methods"][0].contains("majority_class"));
+  }
+}
+
 TEST(ResultTable, TheOrderOfSamplesDoesNotMatter) {
   std::vector<MethodSamples> methods = two_methods();
   const auto as_text = [](const std::vector<MethodSamples>& given) {

@@ -162,5 +162,16 @@ TEST(Grid, LatexPrintsAnyText) {
             "a\\_b \\& 5\\% of \\{x\\} \\textasciitilde{} \\textbackslash{} $\\pm$ $\\Delta$ ");
 }
 
+TEST(StudyTables, TheHeadingOfATaskHasItsMajorityClass) {
+  Study study;
+  StudyLine line;
+  line.task = "dates";
+  line.result.questions = 250;
+  line.result.accuracy["flexible"] = {};
+  line.result.majority_class = {"B", 0.2};
+  study.lines.push_back(line);
+  EXPECT_EQ(task_grid(study, "dates").title, "dates, 250 questions; always B: 20.0 %");
+}
+
 }  // namespace
 }  // namespace softcot
