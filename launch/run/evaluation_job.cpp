@@ -108,6 +108,9 @@ std::size_t EvaluationJob::run(const Contestant& contestant) {
 void EvaluationJob::check(const Contestant& contestant) {
   if (!contestant.method->trained()) return;
   const TrainedRun trained = load_contestant(contestant);
+  if (groups_.world->rank() == 0 && warned_.insert(contestant.method->name).second) {
+    warn_of_cut_vectors(trained, run_.thoughts.count_in_evaluation());
+  }
   if (contestant.method->projection) thoughts_for(trained);
 }
 

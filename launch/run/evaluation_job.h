@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,7 @@ class EvaluationJob {
   std::unique_ptr<Transformer> backbone_;
   std::vector<Row> rows_;              // Of the present contestant,
   std::optional<TrainedRun> trained_;  // as is this.
+  std::set<std::string> warned_;       // Methods whose vectors are cut.
   Provenance provenance_;
 };
 

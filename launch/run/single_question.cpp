@@ -53,6 +53,7 @@ Thinking load_thinking(const RunOptions& run, const SingleQuestion& question,
                        ? trained.identity.at("placeholders").get<std::int64_t>()
                        : run.thoughts.count;
   }
+  warn_of_cut_vectors(trained, placeholders);
   return {std::move(trained), placeholders};
 }
 

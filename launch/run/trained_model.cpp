@@ -16,6 +16,7 @@
 #include "launch/run/run_folder.h"
 #include "runtime/error.h"
 #include "runtime/hash.h"
+#include "runtime/log.h"
 
 namespace softcot {
 namespace {
@@ -248,6 +249,16 @@ TrainedRun load_trained(const std::filesystem::path& run_or_checkpoint, const Mo
     parts.lora.emplace(backbone, options, tensors_of(loaded, "lora."));
   }
   return {std::move(parts), loaded.path, identity, trained_hash(loaded)};
+}
+
+void warn_of_cut_vectors(const TrainedRun& trained, std::int64_t placeholders) {
+  if (!method_of(trained.method()).task_vectors || !trained.parts.task) return;
+  const std::int64_t vectors = trained.parts.task->count();
+  if (placeholders >= vectors) return;
+  log_warning(
+      "{}: only the first {} of {} vectors that were trained together are used; its result says "
+      "little of the method. Give --thoughts.eval-count {} to use all",
+      trained.method(), placeholders, vectors, vectors);
 }
 
 std::map<std::string, at::Tensor> trained_weights(const TrainedRun& trained) {

@@ -89,5 +89,8 @@ void require_trained_with(const TrainedRun& trained, const std::string& what,
 void require_backbone(const TrainedRun& trained, const std::string& hash);
 void require_tokenizer(const TrainedRun& trained, const Tokenizer& tokenizer);
 void require_assistant(const TrainedRun& trained, const std::string& hash, std::int64_t layers);
+/// Warns where fewer placeholders are in use than vectors were trained together: the others are cut
+/// off, which is not what was trained.
+void warn_of_cut_vectors(const TrainedRun& trained, std::int64_t placeholders);
 
 }  // namespace softcot

@@ -381,6 +381,24 @@ TEST_F(Evaluate, AnotherTaskGetsAFolderOfItsOwn) {
   EXPECT_EQ(results_of(run)["trained_on"], "gsm8k");
 }
 
+TEST_F(Evaluate, VectorsThatWereTrainedTogetherAreCutWithAWarningOnly) {
+  const std::string run = "vectors";
+  const ChildResult trained = run_softcot(
+      project_->call_in(run, "train", {"--method", "prompt_tuning", "--train.steps", "2"}));
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  const auto warning = [&](const std::vector<std::string>& more, int ranks) {
+    std::vector<std::string> options = {"--evaluate.methods", "zero_shot_cot,prompt_tuning",
+                                        "--evaluate.compat", "strict,reference"};
+    options.insert(options.end(), more.begin(), more.end());
+    std::filesystem::remove_all(project_->path(run) / "samples");
+    const ChildResult result = run_softcot(evaluate_call(run, options), on_ranks(ranks));
+    EXPECT_EQ(result.status, 0) << result.err;
+    return lines_with(result.err, "vectors that were trained together").size();
+  };
+  EXPECT_EQ(warning({}, 0), 0U);
+  EXPECT_EQ(warning({"--thoughts.eval-count", "1"}, 2), 1U) << "once, by one rank";
+}
+
 TEST_F(Evaluate, TrainingQuirksAreAnotherRun) {
   const auto train = [](const std::string& compat, const std::string& more) {
     std::vector<std::string> call =
