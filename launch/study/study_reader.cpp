@@ -28,8 +28,8 @@ struct Place {
   fs::path results;  ///< The folder of results.json.
   fs::path run;      ///< The folder of the training; the same where there is none of its own.
   std::string title = {};
-  std::optional<double> published = {};
-  bool cell = false;  ///< Of `compare`, whose marks stand in `run`.
+  std::map<std::string, double> published = {};  ///< By sample file; "" for all of them.
+  bool cell = false;                             ///< Of `compare`, whose marks stand in `run`.
   /// The one method whose results count: the others are another cell's. Empty for all.
   std::string only = {};
 };
@@ -149,7 +149,9 @@ class Reader {
         Place& place = known[name];
         place.title = require<std::string>(row, "title", where);
         if (row.contains("published_percent")) {
-          place.published = require<double>(row, "published_percent", where);
+          const bool named = row.contains("samples");
+          const auto samples = named ? require<std::string>(row, "samples", where) : "";
+          place.published[samples] = require<double>(row, "published_percent", where);
         }
       }
     }
@@ -245,7 +247,10 @@ class Reader {
       cell.samples.title = place.title;
     }
     cell.prompts = read_prompts(RunPaths{place.results}.prompts(row.method));
-    cell.published = place.published;
+    for (const std::string& file : {row.method, std::string()}) {
+      const auto published = place.published.find(file);
+      if (published != place.published.end()) cell.published = published->second;
+    }
     study_.cells.push_back(std::move(cell));
   }
 

@@ -36,6 +36,12 @@ class SuiteReader {
     suite.hash = problems_.empty() ? hash_file(file_) : "";
     suite.tasks = known_tasks("tasks");
     suite.transfer = known_tasks("transfer");
+    suite.transfer_from = head("transfer-from", "");
+    if (!suite.transfer_from.empty() && std::find(suite.tasks.begin(), suite.tasks.end(),
+                                                  suite.transfer_from) == suite.tasks.end()) {
+      problems_.add("task without a training", "suite.transfer-from: " + suite.transfer_from,
+                    "one of [suite] tasks");
+    }
     for (const std::string& name : split_list(head("methods", ""))) add_entry(suite, name);
     for (const std::string& seed : split_list(head("seeds", "41"))) add_seed(seed);
     if (suite.entries.empty() || suite.tasks.empty()) {
@@ -66,11 +72,11 @@ class SuiteReader {
   void sort_in(const Assignment& assignment) {
     const auto [section, rest] = split_at_dot(assignment.name);
     if (section == "suite") {
-      const std::set<std::string> keys = {"title", "source",   "methods",
-                                          "tasks", "transfer", "seeds"};
+      const std::set<std::string> keys = {"title",    "source",        "methods", "tasks",
+                                          "transfer", "transfer-from", "seeds"};
       if (!keys.contains(rest))
         problems_.add("unknown key of a suite", assignment.origin + ": " + rest,
-                      "title, source, methods, tasks, transfer or seeds");
+                      "title, source, methods, tasks, transfer, transfer-from or seeds");
       head_[rest] = assignment.value;
     } else if (section == "published") {
       published_.push_back({rest, assignment.value, assignment.origin});
@@ -236,26 +242,51 @@ class SuiteReader {
     }
   }
 
+  /// "TASK.LINE = per cent", or "TASK.LINE@TASK" with what the line was trained on.
   void add_published(Suite& suite) {
+    const auto tasks = suite.all_tasks();
+    std::map<std::string, std::string> by_default;  // Before any figure names a training.
+    for (const std::string& task : tasks) by_default[task] = suite.training_for(task);
     for (const Assignment& figure : published_) {
-      const auto [task, entry] = split_at_dot(figure.name);
-      const auto all_tasks = suite.all_tasks();
-      const auto known_task = std::find_if(all_tasks.begin(), all_tasks.end(), [&](const auto& t) {
-        return normal_name(t) == normal_name(task);
-      });
+      const auto [task, line] = split_at_dot(figure.name);
+      const std::size_t at = line.find('@');
+      const std::string entry = line.substr(0, at);
+      const auto same_as = [](const std::string& name) {
+        return [&](const std::string& each) { return normal_name(each) == normal_name(name); };
+      };
+      const auto known_task = std::find_if(tasks.begin(), tasks.end(), same_as(task));
       const auto known =
           std::find_if(suite.entries.begin(), suite.entries.end(),
-                       [&](const auto& e) { return normal_name(e.name()) == normal_name(entry); });
-      double accuracy = 0;
-      const std::string& text = figure.value;
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), accuracy);
-      if (known == suite.entries.end() || known_task == all_tasks.end()) {
+                       [&](const SuiteEntry& each) { return same_as(entry)(each.name()); });
+      if (known == suite.entries.end() || known_task == tasks.end()) {
         problems_.add("published figure of no cell", figure.origin, "TASK.METHOD = per cent");
-      } else if (error != std::errc() || end != text.data() + text.size()) {
-        problems_.add("published figure is no number", figure.origin);
-      } else {
-        suite.published.push_back({known->name(), *known_task, accuracy});
+        continue;
       }
+      PublishedFigure read{known->name(), *known_task, 0, ""};
+      const bool trained = method_of(known->method).trained();
+      const bool named = at != std::string::npos;
+      const auto training =
+          std::find_if(suite.tasks.begin(), suite.tasks.end(),
+                       same_as(named ? line.substr(at + 1) : by_default[*known_task]));
+      if (trained && training == suite.tasks.end()) {
+        problems_.add("published figure without its training", figure.origin,
+                      "TASK.METHOD@TASK = per cent, the latter a task of the suite");
+        continue;
+      }
+      if (!trained && named) {
+        problems_.add("published figure of a method that trains nothing", figure.origin,
+                      "TASK.METHOD = per cent");
+        continue;
+      }
+      if (trained) read.trained_on = *training;
+      const std::string& text = figure.value;
+      const auto [end, error] =
+          std::from_chars(text.data(), text.data() + text.size(), read.accuracy);
+      if (error != std::errc() || end != text.data() + text.size()) {
+        problems_.add("published figure is no number", figure.origin);
+        continue;
+      }
+      suite.published.push_back(std::move(read));
     }
   }
 

@@ -25,6 +25,7 @@ struct PublishedFigure {
   std::string entry;
   std::string task;
   double accuracy = 0;
+  std::string trained_on = {};  ///< The task of the training; empty for entries that train nothing.
 };
 
 /// One run of the commands: an entry trained on a task under a seed, and evaluated. Entries that
@@ -52,6 +53,7 @@ struct Suite {
   std::vector<SuiteEntry> entries;
   std::vector<std::string> tasks;     ///< Trained on and evaluated on.
   std::vector<std::string> transfer;  ///< Evaluated on, by the runs of all tasks.
+  std::string transfer_from = {};     ///< training_for a task that is tested on only; may be empty.
   std::vector<PublishedFigure> published;
   std::vector<SuiteCell> cells;  ///< In the order in which they are run.
   std::string hash;              ///< Of the file.
@@ -62,6 +64,11 @@ struct Suite {
   /// itself decides, and whatever the commands would refuse in a cell's settings. Local.
   static Suite read(const std::filesystem::path& file,
                     const std::map<std::string, std::string>& overrides = {});
+
+  /// The task whose training is shown for `task` in the table of all methods on all tasks: the task
+  /// itself; for one that is tested on only, transfer_from, or what its published figures were
+  /// trained on, or the only task with a training. Empty where none of these says.
+  std::string training_for(const std::string& task) const;
 
   /// All tasks that it evaluates on, each once.
   std::vector<std::string> all_tasks() const;

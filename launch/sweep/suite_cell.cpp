@@ -30,6 +30,15 @@ std::string SuiteCell::hash() const {
   return hash_bytes(text);
 }
 
+std::string Suite::training_for(const std::string& task) const {
+  if (std::find(tasks.begin(), tasks.end(), task) != tasks.end()) return task;
+  if (!transfer_from.empty()) return transfer_from;
+  for (const PublishedFigure& figure : published) {
+    if (figure.task == task && !figure.trained_on.empty()) return figure.trained_on;
+  }
+  return tasks.size() == 1 ? tasks.front() : "";
+}
+
 std::vector<std::string> Suite::all_tasks() const {
   std::vector<std::string> all = tasks;
   for (const std::string& task : transfer) {

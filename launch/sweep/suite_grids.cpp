@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "evaluation/figure_text.h"
+#include "runtime/counted.h"
 
 namespace softcot {
 namespace {
@@ -47,15 +48,25 @@ std::string title_of(const SuiteRow& row) {
   return fmt::format("{} ({})", row.entry.title, row.trained_on);
 }
 
-std::string size_of(const std::vector<SuiteRow>& rows, const std::string& task) {
+/// Of a task the first result that is there.
+const MethodResult* result_of(const std::vector<SuiteRow>& rows, const std::string& task) {
   for (const SuiteRow& row : rows) {
-    if (row.task == task && row.result) return fmt::format("{} questions", row.result->questions);
+    if (row.task == task && row.result) return &*row.result;
   }
-  return "nothing yet";
+  return nullptr;
+}
+
+/// "date_understanding, 250 questions; always B: 20.0 %"
+std::string heading_of(const std::vector<SuiteRow>& rows, const std::string& task) {
+  const MethodResult* result = result_of(rows, task);
+  if (result == nullptr) return task + ", nothing yet";
+  const std::string majority = majority_text(*result);
+  return fmt::format("{}, {}{}{}", task, counted(result->questions, "question"),
+                     majority.empty() ? "" : "; ", majority);
 }
 
 Grid details(const Suite& suite, const std::vector<SuiteRow>& rows, const std::string& task) {
-  Grid grid{fmt::format("{}, {}", task, size_of(rows, task)),
+  Grid grid{heading_of(rows, task),
             {"method", "N", "params", "NLL", "Δ % [95 %]", "accuracy %", "p"},
             {}};
   const bool published = !suite.published.empty();
@@ -91,17 +102,17 @@ Grid by_task(const Suite& suite, const std::vector<const SuiteRow*>& rows, std::
   return grid;
 }
 
-/// All methods on all tasks, each as it was trained for that task.
+/// All methods on all tasks, each as it was trained for that task: Suite::training_for.
 std::optional<Grid> overview(const Suite& suite, const std::vector<SuiteRow>& rows) {
   if (suite.all_tasks().size() < 2) return std::nullopt;
   std::vector<const SuiteRow*> own;
   for (const SuiteRow& row : rows) {
-    // What has no training questions is answered by what was trained on the only other task.
-    const bool only = suite.tasks.size() == 1;
-    if (row.trained_on.empty() || row.trained_on == row.task || only) own.push_back(&row);
+    if (row.trained_on.empty() || row.trained_on == suite.training_for(row.task)) {
+      own.push_back(&row);
+    }
   }
   const bool published = !suite.published.empty();
-  return by_task(
+  Grid grid = by_task(
       suite, own, published ? "Accuracy %, in brackets the published one" : "Accuracy %",
       [](const SuiteRow& row) { return row.entry.title; },
       [](const SuiteRow& row) {
@@ -110,6 +121,16 @@ std::optional<Grid> overview(const Suite& suite, const std::vector<SuiteRow>& ro
             row.result ? percent(headline_accuracy(*row.result).value) : kNoFigure;
         return paper.empty() ? ours : fmt::format("{} ({})", ours, paper);
       });
+  std::vector<std::string> majority = {"majority class"};
+  bool any = false;
+  for (const std::string& task : suite.all_tasks()) {
+    const MethodResult* result = result_of(rows, task);
+    const bool known = result != nullptr && result->majority_class;
+    majority.push_back(known ? percent(result->majority_class->share) : kNoFigure);
+    any = any || known;
+  }
+  if (any) grid.lines.push_back(std::move(majority));
+  return grid;
 }
 
 /// Trained on one task, tested on all; nothing without such tests.

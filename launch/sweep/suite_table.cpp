@@ -36,60 +36,120 @@ struct Line {
   std::size_t seeds = 0;  // Training seeds, times those of the evaluation.
 };
 
-/// Every line of one task, with the samples that are there.
-std::vector<Line> lines_of(const Suite& suite, const std::filesystem::path& folder,
-                           const std::string& task) {
-  std::vector<Line> lines;
-  for (const SuiteCell& cell : suite.cells) {
-    const bool own = cell.task == task;
-    if (!own && !cell.transfers.contains(task)) continue;
-    const bool trained = method_of(cell.entry.method).trained();
-    const std::string trained_on = trained ? cell.task : "";
-    const auto there = std::find_if(lines.begin(), lines.end(), [&](const Line& line) {
-      return line.row.entry.name() == cell.entry.name() && line.row.trained_on == trained_on;
-    });
-    const bool fresh = there == lines.end();
-    Line& line = fresh ? lines.emplace_back() : *there;
-    if (fresh) {
-      line.row = {.entry = cell.entry,
-                  .trained_on = trained_on,
-                  .task = task,
-                  .thoughts = thoughts_of(cell),
-                  .result = {},
-                  .published = {},
-                  .runs = {}};
-      line.samples = {cell.entry.name() + "/" + trained_on, cell.entry.title, {}};
-      if (cell.entry.name() == kBaseline) line.samples.method = kBaseline;
+/// The lines of one task, with the samples that are there.
+class Lines {
+ public:
+  Lines(const Suite& suite, const std::filesystem::path& folder, const std::string& task) {
+    for (const SuiteCell& cell : suite.cells) {
+      if (cell.task == task) {
+        add(cell, folder, task, cell.folder());
+      } else if (cell.transfers.contains(task)) {
+        add(cell, folder, task, transfer_folder(cell.folder(), task));
+      }
     }
-    const auto made = read_done(folder / cell.folder());
-    if (made && made->hash != cell.hash()) continue;
-    const auto run =
-        own ? std::filesystem::path(cell.folder()) : transfer_folder(cell.folder(), task);
+    for (Line& line : lines_) tell_apart(line);
+  }
+
+  std::vector<Line> take() { return std::move(lines_); }
+
+ private:
+  /// A line for each sample file of the cell's results, one without figures where there are none.
+  void add(const SuiteCell& cell, const std::filesystem::path& folder, const std::string& task,
+           const std::filesystem::path& run) {
+    const std::string trained_on = cell.trained() ? cell.task : "";
     const RunPaths paths{folder / run};
-    if (!std::filesystem::exists(paths.results())) continue;
+    const auto made = read_done(folder / cell.folder());
+    const bool stale = made && made->hash != cell.hash();
+    if (stale || !std::filesystem::exists(paths.results())) {
+      const bool known = std::any_of(lines_.begin(), lines_.end(), [&](const Line& line) {
+        return line.row.entry.name() == cell.entry.name() && line.row.trained_on == trained_on;
+      });
+      if (!known) line_of(cell, task, trained_on, cell.entry.method);
+      return;
+    }
     const auto json = read_json_file(paths.results());
     const std::string where = paths.results().string();
-    const MethodResult first = comparison_from_json(json, where).rows.at(0);
-    line.samples.quirks = first.quirks;
-    line.samples.skipped = first.skipped;
-    pool_samples(line.samples, read_samples(paths.samples(first.method)));
-    line.row.runs.push_back({run.string(), cell.hash(), provenance_from_json(json, where)});
-    line.seeds += std::max<std::size_t>(1, first.over_seeds.count);
-  }
-  return lines;
-}
-
-/// Zero-shot CoT scored in the same way, where the suite has it.
-std::string baseline_of(const std::vector<Line>& lines, const Line& line) {
-  if (line.samples.quirks == ScoringQuirks{}) return kBaseline;
-  for (const Line& other : lines) {
-    const bool zero_shot = other.row.entry.method == kBaseline;
-    if (zero_shot && !other.samples.samples.empty() &&
-        other.samples.quirks == line.samples.quirks) {
-      return other.samples.method;
+    for (const MethodResult& result : comparison_from_json(json, where).rows) {
+      Line& line = line_of(cell, task, trained_on, result.method);
+      line.samples.title = result.title;
+      line.samples.quirks = result.quirks;
+      line.samples.skipped = result.skipped;
+      pool_samples(line.samples, read_samples(paths.samples(result.method)));
+      line.row.runs.push_back({run.string(), cell.hash(), provenance_from_json(json, where)});
+      line.seeds += std::max<std::size_t>(1, result.over_seeds.count);
     }
   }
-  return kBaseline;
+
+  /// That of the sample file `made`; a new one where there is none, or only one without figures.
+  Line& line_of(const SuiteCell& cell, const std::string& task, const std::string& trained_on,
+                const std::string& made) {
+    for (Line& line : lines_) {
+      const bool same_cell =
+          line.row.entry.name() == cell.entry.name() && line.row.trained_on == trained_on;
+      if (same_cell && (line.row.samples == made || line.row.runs.empty())) {
+        line.row.samples = made;
+        return line;
+      }
+    }
+    Line& line = lines_.emplace_back();
+    line.row = {.entry = cell.entry,
+                .trained_on = trained_on,
+                .task = task,
+                .thoughts = thoughts_of(cell),
+                .samples = made,
+                .result = {},
+                .published = {},
+                .runs = {}};
+    return line;
+  }
+
+  /// Gives the line's samples a name of their own, and its title what tells it from the other lines
+  /// of its cells: "SoftCoT, N = 4 (reference scoring)".
+  void tell_apart(Line& line) {
+    SuiteEntry& entry = line.row.entry;
+    const std::string method =
+        entry.name() == kBaseline ? kBaseline : entry.name() + "/" + line.row.trained_on;
+    line.samples.method =
+        line.row.samples == entry.method ? method : method + "/" + line.row.samples;
+    const auto of_cell = std::count_if(lines_.begin(), lines_.end(), [&](const Line& other) {
+      return other.row.entry.name() == entry.name() && other.row.trained_on == line.row.trained_on;
+    });
+    const std::string plain = method_of(entry.method).title;
+    if (of_cell > 1 && line.samples.title.starts_with(plain)) {
+      entry.title += line.samples.title.substr(plain.size());
+    }
+    line.samples.title = entry.title;
+  }
+
+  std::vector<Line> lines_;
+};
+
+/// Zero-shot CoT scored in the same way, where the suite has it, under quirks also as a variant;
+/// else the one that there is. The first line of its cells is the one that is not greedy.
+std::string baseline_of(const std::vector<Line>& lines, const Line& line) {
+  const Line* best = nullptr;
+  const auto better = [&](const Line& other) {
+    const auto rank = [&](const Line& each) {
+      return 2 * static_cast<int>(each.samples.quirks == line.samples.quirks) +
+             static_cast<int>(each.row.entry.name() == kBaseline);
+    };
+    return best == nullptr || rank(other) > rank(*best);
+  };
+  for (const Line& other : lines) {
+    const bool variant_scored_so = other.row.entry.method == kBaseline &&
+                                   other.samples.quirks == line.samples.quirks &&
+                                   line.samples.quirks != ScoringQuirks{};
+    const bool fits = other.row.entry.name() == kBaseline || variant_scored_so;
+    if (fits && !other.samples.samples.empty() && better(other)) best = &other;
+  }
+  return best == nullptr ? kBaseline : best->samples.method;
+}
+
+/// Not greedy besides, nor Coconut before its last stage: what a published figure may stand beside.
+bool is_final_answer(const Line& line) {
+  const std::string& method = line.row.entry.method;
+  return line.row.samples == method ||
+         line.row.samples == method + "-" + quirks_name(line.samples.quirks);
 }
 
 }  // namespace
@@ -111,7 +171,7 @@ std::string SuiteRow::parameters() const {
 SuiteTable read_suite_table(const Suite& suite, const std::filesystem::path& folder) {
   SuiteTable table;
   for (const std::string& task : suite.all_tasks()) {
-    std::vector<Line> lines = lines_of(suite, folder, task);
+    std::vector<Line> lines = Lines(suite, folder, task).take();
     std::vector<MethodSamples> samples;
     for (Line& line : lines) {
       line.samples.baseline = baseline_of(lines, line);
@@ -124,10 +184,8 @@ SuiteTable read_suite_table(const Suite& suite, const std::filesystem::path& fol
         if (result.method == line.samples.method) line.row.result = result;
       }
       for (const PublishedFigure& figure : suite.published) {
-        const bool native =
-            line.row.trained_on.empty() || line.row.trained_on == task ||
-            std::find(suite.tasks.begin(), suite.tasks.end(), task) == suite.tasks.end();
-        if (native && figure.task == task && figure.entry == line.row.entry.name()) {
+        if (figure.task == task && figure.entry == line.row.entry.name() &&
+            figure.trained_on == line.row.trained_on && is_final_answer(line)) {
           line.row.published = figure.accuracy;
         }
       }

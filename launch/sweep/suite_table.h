@@ -18,13 +18,15 @@ struct SuiteRun {
   Provenance provenance;
 };
 
-/// One line of a suite's table: an entry, what it was trained on and what it was tested on. Several
-/// training seeds are one line.
+/// One line of a suite's table: an entry, what it was trained on and what it was tested on, and in
+/// which way it answered and was scored where its cells have several. Several training seeds are
+/// one line.
 struct SuiteRow {
   SuiteEntry entry;
   std::string trained_on;  ///< A task; empty for entries that train nothing.
   std::string task;
-  std::string thoughts;  ///< N in training and evaluation: "32 / 4"; empty without any.
+  std::string thoughts;      ///< N in training and evaluation: "32 / 4"; empty without any.
+  std::string samples = {};  ///< Name of its sample file: "softcot", "softcot-greedy-reference".
   std::optional<MethodResult> result;  ///< Missing while it is not made.
   std::optional<double> published;     ///< In per cent: of the vote where there are votes.
   std::vector<SuiteRun> runs;          ///< One for each training seed that is there.

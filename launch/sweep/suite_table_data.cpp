@@ -10,7 +10,7 @@ std::string suite_csv(const SuiteTable& table) {
   std::string out =
       "task,method,trained_on,thoughts,parameters,questions,seeds,nll_per_token,nll_relative,"
       "nll_relative_low,nll_relative_high,accuracy,standard_error,sd_over_seeds,majority_vote,"
-      "mcnemar_p,published_percent\n";
+      "mcnemar_p,published_percent,samples\n";
   const auto number = [](double value) { return fmt::format("{:.6g}", value); };
   for (const SuiteRow& row : table.rows) {
     std::vector<std::string> fields = {row.task, csv_field(row.entry.name()), row.trained_on,
@@ -34,6 +34,7 @@ std::string suite_csv(const SuiteTable& table) {
     }
     fields.resize(16);
     fields.push_back(row.published ? fmt::format("{}", *row.published) : "");
+    fields.push_back(row.samples);
     out += fmt::format("{}\n", fmt::join(fields, ","));
   }
   return out;
@@ -45,9 +46,13 @@ nlohmann::ordered_json suite_json(const Suite& suite, const SuiteTable& table) {
                {"version", SOFTCOT_VERSION},  {"source", suite.source}, {"rows", Json::array()},
                {"missing", Json::array()}};
   for (const SuiteRow& row : table.rows) {
-    Json line = {{"task", row.task},         {"method", row.entry.name()},
-                 {"title", row.entry.title}, {"trained_on", row.trained_on},
-                 {"thoughts", row.thoughts}, {"parameters", row.parameters()},
+    Json line = {{"task", row.task},
+                 {"method", row.entry.name()},
+                 {"title", row.entry.title},
+                 {"trained_on", row.trained_on},
+                 {"samples", row.samples},
+                 {"thoughts", row.thoughts},
+                 {"parameters", row.parameters()},
                  {"runs", Json::array()}};
     for (const SuiteRun& run : row.runs) {
       line["runs"].push_back({{"folder", run.folder},

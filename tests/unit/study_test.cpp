@@ -158,12 +158,15 @@ TEST(Study, ReadsASuiteWithItsTitlesPublishedFiguresAndMarks) {
   };
   nlohmann::json soft = row("SoftCoT", "softcot-gsm8k-seed41");
   soft["published_percent"] = 81.03;
-  write(out / "result.json", nlohmann::json{{"title", "What people read"},
-                                            {"source", "A paper"},
-                                            {"rows",
-                                             {row("Zero-shot CoT", "zero_shot_cot-gsm8k"), soft,
-                                              row("N = 8", "softcot-n8-gsm8k-seed41")}}}
-                                 .dump());
+  const auto write_result = [&] {
+    write(out / "result.json", nlohmann::json{{"title", "What people read"},
+                                              {"source", "A paper"},
+                                              {"rows",
+                                               {row("Zero-shot CoT", "zero_shot_cot-gsm8k"), soft,
+                                                row("N = 8", "softcot-n8-gsm8k-seed41")}}}
+                                   .dump());
+  };
+  write_result();
   const Study study = read_study({out});
   EXPECT_EQ(study.title, "What people read");
   EXPECT_THAT(labels(study), ElementsAre("Zero-shot CoT", "SoftCoT", "N = 8"));
@@ -171,6 +174,12 @@ TEST(Study, ReadsASuiteWithItsTitlesPublishedFiguresAndMarks) {
               ElementsAre(Field(&LeftOut::reason, "failed: train 6: error[6] not enough memory")));
   EXPECT_THAT(study_markdown(study), AllOf(HasSubstr("published %"), HasSubstr("81.03"),
                                            HasSubstr("Published: A paper.")));
+  // A figure of one of a cell's sample files stands beside that one.
+  for (const auto& [samples, shown] : {std::pair("softcot", true), {"softcot-greedy", false}}) {
+    soft["samples"] = samples;
+    write_result();
+    EXPECT_EQ(study_markdown(read_study({out})).find("81.03") != std::string::npos, shown);
+  }
   write(out / "softcot-gsm8k-seed41/cell.cfg", "[train]\nmethod = softcot\nsteps = 6\n");
   EXPECT_THAT(read_study({out}).lines[1].doubt, HasSubstr("cell.done is of the settings"));
 }

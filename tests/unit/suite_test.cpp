@@ -8,6 +8,9 @@
 #include <map>
 #include <sstream>
 
+#include "evaluation/sample_log.h"
+#include "launch/run/method.h"
+#include "launch/run/run_folder.h"
 #include "launch/sweep/suite_table.h"
 #include "support/fixtures.h"
 
@@ -91,6 +94,17 @@ std::vector<std::string> tasks(
 constexpr const char* kTwo = "methods = zero_shot_cot, softcot:n4\ntasks = gsm8k\nseeds = 0, 7\n";
 constexpr const char* kVariant = "[variant.n4]\ntitle = N = 4\nthoughts.count = 4\n";
 
+/// Vectors that are trained together are tested together.
+void expect_all_vectors_tested(const SuiteCell& cell) {
+  if (!method_of(cell.entry.method).task_vectors) return;
+  const auto number = [&](const char* option) {
+    const auto found = cell.settings.find(option);
+    return found == cell.settings.end() || found->second == "0" ? "" : found->second;
+  };
+  const std::string tested = number("thoughts.eval-count");
+  EXPECT_TRUE(tested.empty() || tested == number("thoughts.count")) << cell.folder();
+}
+
 TEST(Suites, AllOfTheRepositoryAreLegal) {
   std::map<std::string, std::size_t> cells;
   for (const auto& entry : std::filesystem::directory_iterator(SOFTCOT_SUITES)) {
@@ -99,6 +113,10 @@ TEST(Suites, AllOfTheRepositoryAreLegal) {
       const Suite suite = Suite::read(entry.path());
       cells[entry.path().stem()] = suite.cells.size();
       EXPECT_EQ(suite.published.empty(), suite.source.empty());
+      for (const SuiteCell& cell : suite.cells) expect_all_vectors_tested(cell);
+      for (const std::string& task : suite.all_tasks()) {
+        EXPECT_NE(suite.training_for(task), "") << "the overview shows no training for " << task;
+      }
     } catch (const OptionErrors& errors) {
       for (const Problem& problem : errors.problems()) {
         ADD_FAILURE() << format_error(errors.code(), problem);
@@ -221,6 +239,7 @@ TEST_F(SuiteFile, EverythingWrongIsTold) {
 SuiteRow row(const std::string& title, const std::string& task, const std::string& trained_on) {
   SuiteRow row;
   row.entry = {.method = "softcot", .variant = "", .title = title};
+  row.samples = "softcot";
   row.task = task;
   row.trained_on = trained_on;
   row.thoughts = "32 / 16";
@@ -311,6 +330,140 @@ TEST(SuiteTables, AMatrixHasEachTaskInItsColumn) {
                     HasSubstr("error[3] \\| cannot read"), HasSubstr("| softcot-aqua | h | p |")));
 }
 
+TEST_F(SuiteFile, APublishedFigureNamesItsTraining) {
+  const std::string both =
+      "methods = zero_shot_cot, softcot\ntasks = gsm8k, aqua\ntransfer = svamp\nsource = s\n";
+  const std::string svamp = "[task.svamp]\ndata.eval-file = svamp.json\n[published]\n";
+  const Suite suite = read(both, svamp +
+                                     "svamp.zero_shot_cot = 50\nsvamp.softcot@gsm8k = 60\n"
+                                     "aqua.softcot = 40\naqua.softcot@gsm8k = 30\n");
+  std::vector<std::string> trainings;
+  for (const PublishedFigure& figure : suite.published) trainings.push_back(figure.trained_on);
+  EXPECT_THAT(trainings, ElementsAre("", "gsm8k", "aqua", "gsm8k"));
+  EXPECT_EQ(suite.training_for("svamp"), "gsm8k");
+  EXPECT_EQ(suite.training_for("aqua"), "aqua");
+  EXPECT_EQ(read(both, svamp + "aqua.softcot = 40\n").training_for("svamp"), "");
+  const Suite named = read(both + "transfer-from = aqua\n", svamp + "svamp.softcot = 60\n");
+  EXPECT_EQ(named.training_for("svamp"), "aqua");
+  EXPECT_EQ(named.published.at(0).trained_on, "aqua");
+  EXPECT_THAT(problems(both, svamp + "svamp.softcot = 60\n"),
+              ElementsAre(AllOf(HasSubstr("without its training"), HasSubstr("METHOD@TASK"))));
+  EXPECT_THAT(problems(both, svamp + "svamp.softcot@svamp = 60\n"),
+              ElementsAre(HasSubstr("without its training")));
+  EXPECT_THAT(problems(both, svamp + "svamp.zero_shot_cot@gsm8k = 60\n"),
+              ElementsAre(HasSubstr("trains nothing")));
+  EXPECT_THAT(problems(both + "transfer-from = svamp\n", svamp),
+              ElementsAre(HasSubstr("task without a training")));
+}
+
+// The column of a task that is tested on only holds what was trained on transfer_from.
+TEST(SuiteTables, TheOverviewShowsTheTrainingOfATransfer) {
+  Suite suite = wide_suite();
+  SuiteTable table = wide_table(suite);
+  for (SuiteRow& each : table.rows) {
+    each.result->over_seeds.deviation.reset();
+    each.result->accuracy["flexible"] = {each.trained_on == "aqua" ? 0.5 : 0.25, 0.01, {0, 1}};
+    each.published.reset();
+    if (each.task == "date_understanding") each.result->majority_class = {"B", 0.2};
+  }
+  const std::string before = suite_markdown(suite, table);
+  EXPECT_THAT(before, HasSubstr("| LoRA | 25.0 | 25.0 | 50.0 | 25.0 | 25.0 | – |"));
+  suite.transfer_from = "aqua";
+  const std::string page = suite_markdown(suite, table);
+  EXPECT_THAT(page, HasSubstr("| LoRA | 25.0 | 25.0 | 50.0 | 25.0 | 25.0 | 50.0 |"));
+  EXPECT_THAT(page, HasSubstr("| majority class | – | – | – | – | – | 20.0 |"));
+  EXPECT_THAT(page, HasSubstr("## date_understanding, 1319 questions; always B: 20.0 %"));
+}
+
+/// A cell's folder with results of the ways in which it was answered and scored.
+void write_results_of(const std::filesystem::path& folder, const SuiteCell& cell,
+                      const std::string& below, std::vector<MethodSamples> ways) {
+  const RunPaths paths{folder / cell.folder() / below};
+  std::filesystem::create_directories(folder / cell.folder() / below / "samples");
+  for (MethodSamples& way : ways) {
+    for (int q = 0; q < 4; ++q) {
+      Sample sample;
+      sample.question_id = "q" + std::to_string(q);
+      sample.question = "?";
+      sample.reference = q == 0 ? "Yes" : "No";
+      sample.finish = "stop";
+      sample.text = "The answer is yes.";
+      extract_answers(sample, AnswerType::kYesNo);
+      way.samples.push_back(sample);
+    }
+    SampleLog log(paths.samples(way.method), "key");
+    for (const Sample& sample : way.samples) log.append(sample);
+    log.flush();
+  }
+  write_results(paths.results(), compare_methods(ways, {}), {});
+}
+
+// Each way of answering and scoring is a line of its own, with the zero-shot CoT of its scoring.
+TEST_F(SuiteFile, EverySampleFileOfACellIsALine) {
+  const Suite suite = read(
+      "methods = zero_shot_cot, softcot:n4\ntasks = gsm8k, aqua\ntransfer = gsm8k\nsource = s\n",
+      std::string(kVariant) + "[published]\ngsm8k.softcot:n4 = 81\ngsm8k.softcot:n4@aqua = 70\n");
+  const std::filesystem::path out = folder_.path() / "out";
+  const auto ways = [](const std::string& method, const std::string& title) {
+    const auto reference = quirks_of<ScoringQuirks>({"reference"}, "gsm8k");
+    return std::vector<MethodSamples>{
+        {method, title, {}, 1, {}, "zero_shot_cot"},
+        {method + "-greedy", title + ", greedy", {}, 1, {}, "zero_shot_cot"},
+        {method + "-reference",
+         title + " (reference scoring)",
+         {},
+         1,
+         reference,
+         "zero_shot_cot-reference"},
+        {method + "-greedy-reference",
+         title + ", greedy (reference scoring)",
+         {},
+         1,
+         reference,
+         "zero_shot_cot-reference"}};
+  };
+  write_results_of(out, cell_of(suite, "zero_shot_cot-gsm8k"), "",
+                   ways("zero_shot_cot", "Zero-shot CoT"));
+  write_results_of(out, cell_of(suite, "softcot-n4-gsm8k-seed41"), "", ways("softcot", "SoftCoT"));
+  write_results_of(out, cell_of(suite, "softcot-n4-aqua-seed41"), "on-gsm8k",
+                   ways("softcot", "SoftCoT"));
+  const SuiteTable table = read_suite_table(suite, out);
+  std::vector<std::string> lines;
+  for (const SuiteRow& row : table.rows) {
+    if (!row.result) continue;
+    std::ostringstream text;
+    text << row.entry.title << " [" << row.trained_on << "] " << row.samples << " vs "
+         << (row.result->contrast ? row.result->baseline : "–") << " ";
+    if (row.published) text << *row.published;
+    lines.push_back(text.str());
+  }
+  const std::string other = "zero_shot_cot/zero_shot_cot-reference";
+  EXPECT_THAT(
+      lines, ElementsAre(
+                 "Zero-shot CoT [] zero_shot_cot vs – ",
+                 "Zero-shot CoT, greedy [] zero_shot_cot-greedy vs zero_shot_cot ",
+                 "Zero-shot CoT (reference scoring) [] zero_shot_cot-reference vs – ",
+                 "Zero-shot CoT, greedy (reference scoring) [] zero_shot_cot-greedy-reference vs " +
+                     other + " ",
+                 "SoftCoT, N = 4 [gsm8k] softcot vs zero_shot_cot 81",
+                 "SoftCoT, N = 4, greedy [gsm8k] softcot-greedy vs zero_shot_cot ",
+                 "SoftCoT, N = 4 (reference scoring) [gsm8k] softcot-reference vs " + other + " 81",
+                 "SoftCoT, N = 4, greedy (reference scoring) [gsm8k] softcot-greedy-reference vs " +
+                     other + " ",
+                 "SoftCoT, N = 4 [aqua] softcot vs zero_shot_cot 70",
+                 "SoftCoT, N = 4, greedy [aqua] softcot-greedy vs zero_shot_cot ",
+                 "SoftCoT, N = 4 (reference scoring) [aqua] softcot-reference vs " + other + " 70",
+                 "SoftCoT, N = 4, greedy (reference scoring) [aqua] softcot-greedy-reference vs " +
+                     other + " "));
+  for (const SuiteRow& row : table.rows) {
+    EXPECT_EQ(row.result.has_value(), row.task == "gsm8k") << "nothing was tested on aqua";
+  }
+  EXPECT_EQ(table.rows.size(), 12U + 2);
+  EXPECT_THAT(suite_markdown(suite, table),
+              AllOf(HasSubstr("| SoftCoT, N = 4 (reference scoring) |"),
+                    HasSubstr("## gsm8k, 4 questions; always No: 75.0 %")));
+}
+
 TEST(SuiteTables, APublishedFigureStandsBesideTheVote) {
   const Suite suite = {.title = "Votes",
                        .source = "somewhere",
@@ -330,7 +483,7 @@ TEST(SuiteTables, APublishedFigureStandsBesideTheVote) {
   EXPECT_THAT(page, HasSubstr("| 0.00012 |  |\n"));
   EXPECT_THAT(suite_csv(table),
               HasSubstr("gsm8k,softcot,gsm8k,32 / 16,332k,1319,5,12.3457,-0.1234,-0.1434,-0.1034,"
-                        "1,0.012,0.1234,0.85,0.000123,90.63\n"));
+                        "1,0.012,0.1234,0.85,0.000123,90.63,softcot\n"));
 }
 
 }  // namespace
