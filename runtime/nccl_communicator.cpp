@@ -1,6 +1,7 @@
 #include "runtime/nccl_communicator.h"
 
 #include <ATen/Functions.h>
+#include <fmt/format.h>
 
 #include <cstring>
 
@@ -56,6 +57,9 @@ nccl::UniqueId shared_id(Communicator& host, const NcclLibrary& library) {
   return id;
 }
 
+/// Of numbers that a group of devices moves through the host: counts and flags, never gradients.
+constexpr std::size_t kMaxHostBytes = 1 << 20;
+
 std::size_t count(const at::Tensor& tensor) { return static_cast<std::size_t>(tensor.numel()); }
 
 }  // namespace
@@ -75,7 +79,20 @@ NcclCommunicator::~NcclCommunicator() { watchdog_->close(*group_); }
 /// Whether it is NCCL that moves this tensor. Throws when NCCL has failed, whatever moves it.
 bool NcclCommunicator::moves(const at::Tensor& tensor) const {
   watchdog_->check();
-  if (tensor.device().type() != device_.type()) return false;
+  if (tensor.is_cpu() && !device_.is_cpu()) {
+    if (tensor.scalar_type() != at::kByte && tensor.nbytes() > kMaxHostBytes) {
+      fail(ExitCode::kInternal,
+           {.what = "collective on a large host tensor in a group of devices",
+            .expected = fmt::format("it on {}, or at most {} bytes", device_.str(), kMaxHostBytes),
+            .got = fmt::format("{} bytes of {}", tensor.nbytes(), toString(tensor.scalar_type()))});
+    }
+    return false;
+  }
+  if (tensor.device() != device_) {
+    fail(ExitCode::kInternal, {.what = "NCCL collective on a tensor of another device",
+                               .expected = device_.str(),
+                               .got = tensor.device().str()});
+  }
   if (!tensor.is_contiguous()) {
     fail(ExitCode::kInternal, {.what = "NCCL collective on a tensor that is not contiguous"});
   }

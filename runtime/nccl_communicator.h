@@ -12,8 +12,9 @@ namespace softcot {
 
 /// Collectives on tensors of one device through NCCL. They run in a stream of their own, in order
 /// with the current one, and the host does not wait for them: what it computes next waits on the
-/// device. Tensors on the host, such as counts and sizes, go through the host's communicator, and
-/// so does the barrier, which first waits for the device.
+/// device. Tensors on the host, such as counts and texts, go through the host's communicator, and
+/// so does the barrier, which first waits for the device. A host tensor of more than 1 MB of
+/// numbers and a tensor of another device are refused with kInternal: something was not moved.
 class NcclCommunicator final : public Communicator {
  public:
   /// `host`: the same ranks through MPI; `ranks`: their numbers in the world, in group order.

@@ -32,7 +32,16 @@ std::int64_t count_tokens(const std::vector<TrainBatch>& batches) {
 
 TrainStep::TrainStep(const SoftPromptModel& model, const TrainedParts& parts, AdamW& optimizer,
                      Communicator& dp)
-    : model_(model), parts_(parts), optimizer_(optimizer), dp_(dp) {}
+    : model_(model), parts_(parts), optimizer_(optimizer), dp_(dp) {
+  const at::Device device = model.backbone().device();
+  for (const Parameter& parameter : parts.parameters()) {
+    if (parameter.value.device() == device) continue;
+    fail(ExitCode::kInternal, {.what = "trained tensor on another device than the backbone",
+                               .where = parameter.name,
+                               .expected = device.str(),
+                               .got = parameter.value.device().str()});
+  }
+}
 
 StepResult TrainStep::run(const std::vector<TrainBatch>& batches, double learning_rate) {
   StepResult result;

@@ -35,6 +35,8 @@ struct StepResult {
 class TrainStep {
  public:
   /// Everything must outlive this object. `dp` is the group of the ranks with the same shard.
+  /// Throws kInternal when a trained tensor is on another device than the backbone: its gradients
+  /// and its update would be computed there.
   TrainStep(const SoftPromptModel& model, const TrainedParts& parts, AdamW& optimizer,
             Communicator& dp);
 

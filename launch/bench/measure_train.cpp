@@ -1,3 +1,4 @@
+#include <ATen/CPUGeneratorImpl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -37,6 +38,15 @@ std::vector<TrainBatch> share_of(const BenchPlace& place, std::int64_t begin,
   return batches;
 }
 
+/// The rows hold SoftCoT's placeholders, and its projection is what is trained.
+void require_softcot(const std::string& method) {
+  if (method == "softcot") return;
+  fail(ExitCode::kUsage, {.what = "bench measures the training of softcot alone",
+                          .where = "train.method",
+                          .expected = "softcot",
+                          .got = method});
+}
+
 /// Rows and batch must leave something to time after the warm-up.
 void require_timed_rows(std::int64_t rows, std::int64_t batch, const BenchOptions& bench) {
   const std::int64_t least = (bench.steps > 0 ? 1 : 2) * batch;
@@ -52,16 +62,19 @@ void require_timed_rows(std::int64_t rows, std::int64_t batch, const BenchOption
 nlohmann::ordered_json measure_train(const BenchPlace& place) {
   const auto& rows = place.rows.backbone;
   const std::int64_t size = place.run.train.batch;
+  require_softcot(place.run.method);
   require_timed_rows(static_cast<std::int64_t>(rows.size()), size, place.bench);
   const std::int64_t width = place.rows.assistant_text.config.hidden;
+  // The same on all ranks: those of one replica compute with the same rows.
   const auto thoughts =
-      at::randn({static_cast<std::int64_t>(rows.size()), place.run.thoughts.count, width});
-  const Transformer backbone(place.run.model.path, place.run.model.load, *place.groups.tp);
+      at::randn({static_cast<std::int64_t>(rows.size()), place.run.thoughts.count, width},
+                at::make_generator<at::CPUGeneratorImpl>(0));
+  Transformer backbone(place.run.model.path, place.run.model.load, *place.groups.tp);
+  const TrainedParts parts = new_parts(place.run, backbone, width);
   SoftPromptModel model(backbone, place.run.train.work);
   model.share_prefix(shared_prefix(rows));
-  TrainedParts parts;
-  parts.projection = Projection::random(width, backbone.config().hidden, 0);
-  AdamW optimizer(parts.parameters(), {}, *place.groups.dp, *place.groups.tp);
+  AdamW optimizer(parts.parameters(), place.run.train.optimizer, *place.groups.dp,
+                  *place.groups.tp);
   TrainStep step(model, parts, optimizer, *place.groups.dp);
 
   const std::int64_t batches = static_cast<std::int64_t>(rows.size()) / size;

@@ -61,6 +61,19 @@ TEST_F(BenchCommand, PutsBothInOneTableWithTheRatiosOfEachTurn) {
   EXPECT_THAT(run.err, AllOf(HasSubstr("4/4 "), HasSubstr(" left")));
 }
 
+TEST_F(BenchCommand, TrainsWhatTrainBeginsWith) {
+  const auto loss = [&](const std::string& seed) {
+    const ChildResult run =
+        run_softcot(project_.call("bench", {"train", "--train.seed", seed, "--bench.steps", "1"}));
+    EXPECT_EQ(run.status, 0) << run.err;
+    return nlohmann::json::parse(run.out).at("loss").get<double>();
+  };
+  EXPECT_EQ(loss("1"), loss("1"));
+  EXPECT_NE(loss("1"), loss("2")) << "the first projection is not that of the seed";
+  expect_refused(project_.call("bench", {"train", "--train.method", "lora"}), 2,
+                 {"bench measures the training of softcot alone", "train.method"});
+}
+
 TEST_F(BenchCommand, NamesPeersThatAreNotInstalledOrFail) {
   spill(project_.path("transformers_peer.py"), "exit 3\n");
   const ChildResult failed = bench_all(
