@@ -10,6 +10,8 @@
 namespace softcot {
 namespace {
 
+constexpr int kAbortsInGroups = 22200;  // Version 2.22.0.
+
 [[noreturn]] void fail_opening(const std::string& where, const std::string& got) {
   fail(ExitCode::kResources,
        {.what = "NCCL cannot be used",
@@ -63,6 +65,10 @@ NcclLibrary::NcclLibrary() {
   int number = 0;
   if (f.GetVersion(&number) != nccl::kSuccess || number < 21400) {
     fail_opening(path_, fmt::format("version {}", number));
+  }
+  if (number >= kAbortsInGroups) {
+    find(library, "ncclGroupStart", f.GroupStart);
+    find(library, "ncclGroupEnd", f.GroupEnd);
   }
   version_ = fmt::format("{}.{}.{}", number / 10000, number / 100 % 100, number % 100);
   on_host_memory_ = dlsym(library.handle, "softcot_nccl_on_host_memory") != nullptr;

@@ -49,6 +49,9 @@ struct Functions {
   Result (*CommGetAsyncError)(Comm comm, Result* error);
   const char* (*GetErrorString)(Result result);
   const char* (*GetLastError)(Comm comm);
+  /// Null before version 2.22, where CommAbort does not join a group.
+  Result (*GroupStart)();
+  Result (*GroupEnd)();
   Result (*AllReduce)(const void* send, void* receive, std::size_t count, DataType type, RedOp op,
                       Comm comm, Stream stream);
   Result (*AllGather)(const void* send, void* receive, std::size_t count, DataType type, Comm comm,

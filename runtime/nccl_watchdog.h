@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <list>
@@ -20,15 +21,18 @@ namespace softcot {
 
 /// The NCCL communicators of this process, and a thread that watches every collective until the
 /// device has done it. A collective that takes longer than the timeout, or an error that NCCL
-/// reports, is written down with the ranks that did not come; then all communicators are aborted,
-/// and the next call of the owner's thread throws kPeer. Where the abort does not return, or the
-/// owner's thread does not come back, the watchdog says it itself and ends the process with 8.
+/// reports, is written down with the ranks that did not come; then all communicators are aborted
+/// together, and the next call of the owner's thread throws kPeer. Where the abort does not return,
+/// or the owner's thread does not come back, the watchdog says it itself and ends the process
+/// with 8.
 class NcclWatchdog {
  public:
   struct Options {
     int rank = 0;                            ///< In the world.
     std::chrono::milliseconds timeout{};     ///< Of a collective, and of a communicator's making.
     std::filesystem::path flight_records{};  ///< Seen by all ranks; empty for none.
+    /// Called first in every thread that the watchdog starts: makes the rank's device current.
+    std::function<void()> enter_thread = [] {};
   };
 
   /// `library` must outlive it.
@@ -78,6 +82,7 @@ class NcclWatchdog {
   void usable_or_throw(std::unique_lock<std::mutex>& lock);
 
   void watch();
+  void fail_device(const std::exception& error);
   std::optional<Fault> find_fault();
   Problem describe(const Fault& fault) const;
   bool abort_all();

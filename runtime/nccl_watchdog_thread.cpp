@@ -23,6 +23,12 @@ double seconds(milliseconds time) { return static_cast<double>(time.count()) / 1
 
 void NcclWatchdog::watch() {
   auto written = Clock::now();
+  try {
+    options_.enter_thread();
+  } catch (const std::exception& error) {
+    const std::lock_guard lock(mutex_);
+    return fail_device(error);
+  }
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     changed_.wait_for(lock, kTick);
@@ -31,10 +37,7 @@ void NcclWatchdog::watch() {
     try {
       fault = find_fault();
     } catch (const std::exception& error) {
-      // The device itself has failed: whoever waits for a collective waits in vain.
-      failure_ = Problem{.what = "the device failed under a collective", .got = error.what()};
-      changed_.notify_all();
-      return;
+      return fail_device(error);
     }
     if (fault) {
       aborting_ = true;
@@ -50,6 +53,12 @@ void NcclWatchdog::watch() {
   }
   lock.unlock();
   record_.write();
+}
+
+/// No collective ends on a device that has failed. Call it with the lock.
+void NcclWatchdog::fail_device(const std::exception& error) {
+  failure_ = Problem{.what = "the device failed under a collective", .got = error.what()};
+  changed_.notify_all();
 }
 
 std::optional<NcclWatchdog::Fault> NcclWatchdog::find_fault() {
@@ -105,7 +114,8 @@ Problem NcclWatchdog::describe(const Fault& fault) const {
   return problem;
 }
 
-/// False when it has not returned in time.
+/// Aborts all communicators together: NCCL frees an aborted one once the device is idle, for which
+/// the kernels of the others must have been told to end. False when it has not returned in time.
 bool NcclWatchdog::abort_all() {
   std::vector<nccl::Comm> comms;
   {
@@ -119,13 +129,29 @@ bool NcclWatchdog::abort_all() {
       if (group.comm != nullptr) comms.push_back(group.comm);
     }
   }
-  std::promise<void> promise;
-  const std::future<void> returned = promise.get_future();
-  std::thread([comms, abort = library_.call().CommAbort, done = std::move(promise)]() mutable {
-    for (const nccl::Comm comm : comms) abort(comm);
-    done.set_value();
-  }).detach();
-  return returned.wait_for(std::min(kAbortWait, options_.timeout)) == std::future_status::ready;
+  const nccl::Functions& nccl = library_.call();
+  std::vector<std::future<void>> aborts;
+  const auto start = [&](const std::function<void()>& abort) {
+    std::packaged_task<void()> task([enter = options_.enter_thread, abort] {
+      enter();
+      abort();
+    });
+    aborts.push_back(task.get_future());
+    std::thread(std::move(task)).detach();
+  };
+  if (nccl.GroupStart != nullptr) {
+    start([comms, nccl] {
+      nccl.GroupStart();
+      for (const nccl::Comm comm : comms) nccl.CommAbort(comm);
+      nccl.GroupEnd();
+    });
+  } else {
+    for (const nccl::Comm comm : comms) start([comm, nccl] { nccl.CommAbort(comm); });
+  }
+  const auto deadline = Clock::now() + std::min(kAbortWait, options_.timeout);
+  return std::all_of(aborts.begin(), aborts.end(), [&](const std::future<void>& abort) {
+    return abort.wait_until(deadline) == std::future_status::ready;
+  });
 }
 
 void NcclWatchdog::end_badly(const Fault& fault) {

@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "runtime/current_device.h"
 #include "runtime/error.h"
 #include "runtime/mpi_communicator.h"
 #include "runtime/nccl_communicator.h"
@@ -106,7 +107,10 @@ void ProcessWorld::use_nccl(const std::filesystem::path& flight_records) {
   }
   nccl_ = std::make_shared<NcclWatchdog>(
       library,
-      NcclWatchdog::Options{.rank = rank_, .timeout = timeout_, .flight_records = flight_records});
+      NcclWatchdog::Options{.rank = rank_,
+                            .timeout = timeout_,
+                            .flight_records = flight_records,
+                            .enter_thread = [device = device_] { set_current_device(device); }});
 }
 
 std::unique_ptr<Communicator> ProcessWorld::device_group(const std::string& name,

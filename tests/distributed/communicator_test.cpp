@@ -9,6 +9,7 @@
 #include <numeric>
 #include <thread>
 
+#include "runtime/current_device.h"
 #include "runtime/error.h"
 #include "runtime/mpi_communicator.h"
 #include "runtime/nccl_communicator.h"
@@ -31,7 +32,9 @@ std::shared_ptr<NcclWatchdog> watchdog() {
   if (!on_gpus()) setenv("SOFTCOT_NCCL_LIBRARY", SOFTCOT_NCCL_STAND_IN, 1);
   static const auto made = std::make_shared<NcclWatchdog>(
       NcclLibrary::get(),
-      NcclWatchdog::Options{.rank = world().rank(), .timeout = std::chrono::seconds(60)});
+      NcclWatchdog::Options{.rank = world().rank(),
+                            .timeout = std::chrono::seconds(60),
+                            .enter_thread = [] { set_current_device(test_device()); }});
   return made;
 }
 

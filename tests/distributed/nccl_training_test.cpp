@@ -49,11 +49,15 @@ class NcclTraining : public ::testing::Test {
 
   /// Runs a training that must end with 8 and one error line that holds `parts`, within the
   /// deadline, the time to look and to abort, and some for a slow machine; nothing is left of it.
+  /// Returns what it wrote to standard error.
   static std::string expect_lost(const std::string& run, int ranks, const std::string& fault,
-                                 const std::vector<std::string>& parts) {
+                                 const std::vector<std::string>& parts,
+                                 const std::string& version = "21400") {
     const auto begin = steady_clock::now();
+    JobOptions options = job(ranks, fault);
+    options.environment["SOFTCOT_STAND_IN_NCCL_VERSION"] = version;
     Job training(call(run, "nccl", 2, {"--parallel.timeout-seconds", std::to_string(kTimeout)}),
-                 job(ranks, fault));
+                 options);
     const ChildResult result = training.wait(std::chrono::seconds(60));
     const std::chrono::duration<double> took = steady_clock::now() - begin;
     EXPECT_EQ(result.status, 8) << result.err;
@@ -61,10 +65,10 @@ class NcclTraining : public ::testing::Test {
     const auto errors = lines_with(result.err, "error[");
     EXPECT_EQ(errors.size(), 1U) << result.err;
     for (int rank = 0; rank < ranks; ++rank) EXPECT_FALSE(training.rank(rank)) << rank;
-    if (errors.empty()) return "";
+    if (errors.empty()) return result.err;
     for (const auto& part : parts) EXPECT_THAT(errors[0], HasSubstr(part));
     std::cout << took.count() << " s: " << errors[0] << '\n';
-    return errors[0];
+    return result.err;
   }
 
   static std::unique_ptr<TinyProject> project_;
@@ -125,6 +129,16 @@ TEST_F(NcclTraining, EndsEvenWhereAnAbortDoesNotReturn) {
   expect_lost(
       "abort", 2, "skip:1:40,hang-abort",
       {"all_reduce number 40 of group tp timed out", "missing: rank 1 (past it, at number 41)"});
+}
+
+// Of the ranks' communicators world and tp only tp has a collective that is not done.
+TEST_F(NcclTraining, AbortsAllCommunicatorsBeforeItWaitsForAny) {
+  for (const std::string version : {"21400", "22200"}) {
+    SCOPED_TRACE(version);
+    const std::string err = expect_lost("together-" + version, 2, "skip:1:40,abort-waits",
+                                        {"all_reduce number 40 of group tp timed out"}, version);
+    EXPECT_GE(lines_with(err, "stand-in NCCL: aborted").size(), 2U) << err;
+  }
 }
 
 TEST_F(NcclTraining, NamesTheRankThatStopped) {

@@ -192,10 +192,13 @@ TEST_F(WatchdogThreads, AbortsWhatFailsAndTellsTheOwner) {
   for (const bool late : {false, true}) {
     const int before = aborted_();
     fail_(nccl::kSuccess);
-    NcclWatchdog watchdog(
-        NcclLibrary::get(),
-        {.rank = 0, .timeout = late ? 200ms : 20000ms, .flight_records = path("flight")});
+    std::atomic<int> entered{0};
+    NcclWatchdog watchdog(NcclLibrary::get(), {.rank = 0,
+                                               .timeout = late ? 200ms : 20000ms,
+                                               .flight_records = path("flight"),
+                                               .enter_thread = [&] { ++entered; }});
     NcclWatchdog::Group& world = watchdog.open("world", {0}, 0, {});
+    watchdog.open("dp", {0}, 0, {});
     reduce(watchdog, world, 1'000'000);  // never done
     std::thread failing([&] {
       std::this_thread::sleep_for(20ms);
@@ -210,7 +213,8 @@ TEST_F(WatchdogThreads, AbortsWhatFailsAndTellsTheOwner) {
     }
     failing.join();
     EXPECT_THAT(said, HasSubstr(late ? "timed out" : "that the test asked for"));
-    EXPECT_EQ(aborted_(), before + 1);
+    EXPECT_EQ(aborted_(), before + 2);
+    EXPECT_EQ(entered, 3) << "the watchdog's thread and one for each abort";
     EXPECT_THROW(watchdog.check(), Error);
   }
 }

@@ -53,6 +53,8 @@ SOFTCOT_SAME(CommAbort);
 SOFTCOT_SAME(CommGetAsyncError);
 SOFTCOT_SAME(GetErrorString);
 SOFTCOT_SAME(GetLastError);
+SOFTCOT_SAME(GroupStart);
+SOFTCOT_SAME(GroupEnd);
 SOFTCOT_SAME(AllReduce);
 SOFTCOT_SAME(AllGather);
 SOFTCOT_SAME(ReduceScatter);

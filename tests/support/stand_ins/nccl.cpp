@@ -9,14 +9,22 @@
 //   async-error:R:K   NCCL's remote error in place of the collective
 //   skip:R:K          rank R takes the collective for done and joins nothing from then on
 //   hang-abort        ncclCommAbort does not return
+//   abort-waits       it returns once every other communicator of the process whose collective is
+//                     not done has been told to abort, as NCCL waits for the device's kernels
+// SOFTCOT_STAND_IN_NCCL_VERSION is the number of its version; 21400 without.
 #include <mpi.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <iostream>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -106,6 +114,7 @@ struct nccl::ncclComm {
   void* part = nullptr;     // Where it goes.
   std::size_t part_bytes = 0;
   std::atomic<nccl::Result> state{nccl::kInProgress};
+  bool told_to_abort = false;
 
   int ranks() const { return static_cast<int>(world.size()); }
   bool first() const { return rank == 0; }
@@ -174,6 +183,32 @@ void nccl::ncclComm::advance() {
 
 namespace {
 
+/// The communicators of this process, and the aborts of this thread's group, if it is in one.
+std::mutex mutex;
+std::condition_variable told;
+std::set<nccl::Comm> communicators;
+thread_local bool in_group = false;
+thread_local std::vector<nccl::Comm> group;
+
+void tell_to_abort(nccl::Comm comm) {
+  const std::lock_guard lock(mutex);
+  comm->told_to_abort = true;
+  told.notify_all();
+}
+
+void finish_abort(nccl::Comm comm) {
+  if (fault("abort-waits", -1)) {
+    std::unique_lock lock(mutex);
+    told.wait(lock, [] {
+      return std::all_of(communicators.begin(), communicators.end(), [](nccl::Comm each) {
+        return each->told_to_abort || each->state == nccl::kSuccess;
+      });
+    });
+    std::cerr << "stand-in NCCL: aborted\n";
+  }
+  comm->state = nccl::kSystemError;
+}
+
 /// `start` begins the collective and stores MPI's handle of it.
 template <typename Start>
 nccl::Result collective(nccl::Comm comm, const Start& start) {
@@ -202,8 +237,13 @@ extern "C" {
 extern const int softcot_nccl_on_host_memory;
 const int softcot_nccl_on_host_memory = 1;
 
+/// A test may set it: called by every abort.
+extern void (*softcot_nccl_on_abort)();
+void (*softcot_nccl_on_abort)() = nullptr;
+
 nccl::Result ncclGetVersion(int* version) {
-  *version = 21400;
+  const char* number = std::getenv("SOFTCOT_STAND_IN_NCCL_VERSION");
+  *version = number == nullptr ? 21400 : std::atoi(number);
   return nccl::kSuccess;
 }
 
@@ -226,6 +266,8 @@ nccl::Result ncclCommInitRankConfig(nccl::Comm* comm, int ranks, nccl::UniqueId 
   made->world.resize(ranks);
   made->begin();
   *comm = made.release();
+  const std::lock_guard lock(mutex);
+  communicators.insert(*comm);
   return nccl::kInProgress;
 }
 
@@ -238,14 +280,36 @@ nccl::Result ncclCommGetAsyncError(nccl::Comm comm, nccl::Result* error) {
 nccl::Result ncclCommFinalize(nccl::Comm) { return nccl::kSuccess; }
 
 nccl::Result ncclCommDestroy(nccl::Comm comm) {
+  {
+    const std::lock_guard lock(mutex);
+    communicators.erase(comm);
+  }
   MPI_Comm_free(&comm->comm);
   delete comm;
   return nccl::kSuccess;
 }
 
 nccl::Result ncclCommAbort(nccl::Comm comm) {
+  if (softcot_nccl_on_abort != nullptr) softcot_nccl_on_abort();
   if (fault("hang-abort", -1)) hang();
-  comm->state = nccl::kSystemError;
+  tell_to_abort(comm);
+  if (in_group) {
+    group.push_back(comm);
+  } else {
+    finish_abort(comm);
+  }
+  return nccl::kSuccess;
+}
+
+nccl::Result ncclGroupStart() {
+  in_group = true;
+  return nccl::kSuccess;
+}
+
+nccl::Result ncclGroupEnd() {
+  in_group = false;
+  for (const nccl::Comm comm : group) finish_abort(comm);
+  group.clear();
   return nccl::kSuccess;
 }
 
