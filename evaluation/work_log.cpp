@@ -26,9 +26,9 @@ std::string this_machine(const std::string& device) {
     processor = line.substr(colon + 2);
     break;
   }
-  const std::string gpu = device == "cuda" ? first_gpu_model() : "";
+  const auto gpus = device == "cuda" ? visible_gpus().gpus : std::vector<Gpu>{};
   return fmt::format("{}, {}, {} cores{}{}", host_name(), processor, usable_processors(),
-                     gpu.empty() ? "" : ", ", gpu);
+                     gpus.empty() ? "" : ", ", gpus.empty() ? "" : gpus.front().model);
 }
 
 }  // namespace

@@ -1,4 +1,3 @@
-#include <dlfcn.h>
 #include <fmt/format.h>
 #include <hdf5.h>
 #include <mpi.h>
@@ -14,6 +13,7 @@
 #include "launch/machine/machine_survey.h"
 #include "runtime/counted.h"
 #include "runtime/error.h"
+#include "runtime/gpus.h"
 #include "runtime/nccl_library.h"
 
 namespace softcot {
@@ -67,20 +67,6 @@ Finding survey_gnuplot() {
           .remedy = "apt install gnuplot-nox"};
 }
 
-/// A shared library that is opened if it is there, and stays open: some cannot be closed safely.
-class OptionalLibrary {
- public:
-  explicit OptionalLibrary(const char* name) : handle_(dlopen(name, RTLD_LAZY | RTLD_LOCAL)) {}
-  bool found() const { return handle_ != nullptr; }
-  template <typename Function>
-  Function* function(const char* name) const {
-    return handle_ == nullptr ? nullptr : reinterpret_cast<Function*>(dlsym(handle_, name));
-  }
-
- private:
-  void* handle_;
-};
-
 Finding no_gpu(std::string value, std::string remedy) {
   return {.topic = "GPU",
           .value = std::move(value),
@@ -110,30 +96,26 @@ std::vector<Finding> survey_libraries(int ranks) {
 }
 
 std::vector<Finding> survey_gpus() {
-  const OptionalLibrary driver("libcuda.so.1");
-  const auto initialise = driver.function<int(unsigned)>("cuInit");
-  const auto count_devices = driver.function<int(int*)>("cuDeviceGetCount");
-  const auto get_name = driver.function<int(char*, int, int)>("cuDeviceGetName");
-  const auto get_memory = driver.function<int(std::size_t*, int)>("cuDeviceTotalMem_v2");
-  if (!driver.found()) {
-    return {no_gpu("none: no NVIDIA driver here", ""), survey_nccl(false)};
+  const VisibleGpus found = visible_gpus();
+  if (!found.problem.empty()) {
+    Finding broken{.topic = "GPU",
+                   .value = found.problem,
+                   .state = Finding::State::kProblem,
+                   .meaning = "the NVIDIA driver is here but shows no device",
+                   .remedy = found.fix};
+    return {std::move(broken), survey_nccl(false)};
   }
-  int count = 0;
-  if (initialise == nullptr || count_devices == nullptr || get_name == nullptr ||
-      get_memory == nullptr || initialise(0) != 0 || count_devices(&count) != 0 || count == 0) {
-    return {no_gpu("the NVIDIA driver is here but shows no device",
-                   "nvidia-smi says why; a batch job must ask for GPUs"),
+  if (found.gpus.empty()) {
+    return {no_gpu("none: no NVIDIA driver, or one that shows no device",
+                   "a batch job must ask for GPUs; nvidia-smi shows what is here"),
             survey_nccl(false)};
   }
   std::vector<Finding> findings;
-  for (int device = 0; device < count; ++device) {
-    std::array<char, 256> name{};
-    std::size_t bytes = 0;
-    get_name(name.data(), static_cast<int>(name.size()), device);
-    get_memory(&bytes, device);
+  for (std::size_t device = 0; device < found.gpus.size(); ++device) {
+    const Gpu& gpu = found.gpus[device];
     Finding finding{.topic = fmt::format("GPU {}", device),
-                    .value = fmt::format("{}, {:.0f} GiB", name.data(),
-                                         static_cast<double>(bytes) / (1024.0 * 1024 * 1024))};
+                    .value = fmt::format("{}, {:.0f} GiB", gpu.model,
+                                         static_cast<double>(gpu.bytes) / (1024.0 * 1024 * 1024))};
 #ifndef SOFTCOT_WITH_CUDA
     finding.state = Finding::State::kAbsent;
     finding.meaning = "this build of softcot does not use it";

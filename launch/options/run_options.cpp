@@ -53,12 +53,13 @@ void add_parallel(OptionSet& options, ParallelOptions& parallel, std::int64_t& c
            "checkpoint is preceded by one. 0 for none.",
            at_least(0))
       .unit = "steps";
-  options.add("parallel.device", &parallel.device,
-              "What ranks compute on: auto takes GPUs, one a rank, where this build can use them "
-              "and every rank sees one.",
-              Choices<DeviceChoice>{{"auto", DeviceChoice::kAuto},
-                                    {"cpu", DeviceChoice::kCpu},
-                                    {"cuda", DeviceChoice::kCuda}});
+  options.add(
+      "parallel.device", &parallel.device,
+      "What ranks compute on: auto takes GPUs, one per rank, where this build can use them, "
+      "and CPUs where no rank sees one.",
+      Choices<DeviceChoice>{{"auto", DeviceChoice::kAuto},
+                            {"cpu", DeviceChoice::kCpu},
+                            {"cuda", DeviceChoice::kCuda}});
   options.add(
       "parallel.transport", &parallel.transport,
       "What tensors travel through between ranks: auto takes nccl for GPUs, mpi for CPUs.",

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "runtime/current_device.h"
 #include "runtime/gpus.h"
 #include "support/world.h"
 
@@ -19,12 +20,13 @@ c10::Device test_device() {
 std::string take_test_device() {
   if (test_device().is_cpu()) return {};
   if (!c10::impl::hasDeviceGuardImpl(c10::kCUDA)) return "a build without CUDA";
-  const auto gpus = visible_gpus().size(), ranks = static_cast<std::size_t>(world().local_size());
-  if (gpus < ranks) {
+  const VisibleGpus found = visible_gpus();
+  const auto ranks = static_cast<std::size_t>(world().local_size());
+  if (found.gpus.size() < ranks) {
     return "needs a GPU for each of " + std::to_string(ranks) + " ranks, finds " +
-           std::to_string(gpus);
+           std::to_string(found.gpus.size()) + " " + found.problem;
   }
-  c10::impl::VirtualGuardImpl(c10::kCUDA).setDevice(test_device());
+  set_current_device(test_device());
   return {};
 }
 
