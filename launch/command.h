@@ -40,6 +40,8 @@ class Invocation {
   int size() const;
   /// Number of ranks on this machine likewise; as many as there are where it does not tell.
   int local_size() const;
+  /// This process's number among them likewise; its rank where it does not tell.
+  int local_rank() const;
 
  private:
   std::vector<std::string> arguments_;

@@ -167,6 +167,11 @@ int Invocation::local_size() const {
   return first_number({"OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_STEP_TASKS_PER_NODE"}, size());
 }
 
+int Invocation::local_rank() const {
+  if (world_) return world_->local_rank();
+  return first_number({"OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID"}, rank());
+}
+
 int run_program(int argc, char** argv, std::span<const Command> commands) {
   // Where memory has run out, MPI still needs some to end the other ranks with our exit code. Never
   // touched: address space alone.

@@ -5,6 +5,7 @@
 #include "launch/standard_output.h"
 #include "launch/sweep/cell_check.h"
 #include "launch/sweep/cell_settings.h"
+#include "launch/sweep/gpu_slots.h"
 #include "launch/sweep/suite_table.h"
 #include "launch/sweep/work_runner.h"
 #include "runtime/atomic_file.h"
@@ -168,6 +169,7 @@ ExitCode run_compare(Invocation& invocation) {
   }
   if (compare.dry_run || !compare.keep_going) throw_any(checker.problems());
   if (compare.dry_run) return ExitCode::kOk;
+  compare.works.gpus = gpus_of_slots(works, compare.works, {});
   const StopSignals signals;
   make_folder(out);
   const std::vector<bool> wanted = can_run(checker, works, out);

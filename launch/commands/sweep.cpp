@@ -8,6 +8,7 @@
 #include "launch/run/file_lock.h"
 #include "launch/standard_output.h"
 #include "launch/sweep/cell_settings.h"
+#include "launch/sweep/gpu_slots.h"
 #include "launch/sweep/sweep_cost.h"
 #include "launch/sweep/sweep_folder.h"
 #include "launch/sweep/sweep_plan.h"
@@ -70,10 +71,9 @@ double measured(const SweepPlan& plan, const std::vector<WorkCost>& costs,
 
 /// Works at a time share the cores that this process may use with those of the job's other ranks on
 /// this machine, unless somebody has decided how many threads each has.
-void share_cores(const WorkOptions& works, int local_ranks) {
-  const int groups = std::max(1, local_ranks / works.ranks);
-  if (works.jobs * groups == 1) return;
-  const int threads = usable_processors() / (works.jobs * groups * works.ranks);
+void share_cores(const WorkOptions& works, const LocalGroup& group) {
+  if (works.jobs * group.count == 1) return;
+  const int threads = usable_processors() / (works.jobs * group.count * works.ranks);
   setenv("OMP_NUM_THREADS", std::to_string(std::max(1, threads)).c_str(), 0);
 }
 
@@ -133,7 +133,7 @@ ExitCode run_sweep(Invocation& invocation) {
                             .where = "--config",
                             .fix = "give --config a file with a section [axes]"});
   }
-  const WorkOptions& works = chosen.works;
+  WorkOptions& works = chosen.works;
   const Shard shard = read_shard(chosen.shard);
   const int rank = invocation.rank();
   const int ranks = invocation.size();
@@ -158,8 +158,11 @@ ExitCode run_sweep(Invocation& invocation) {
   }
   set_log_rank(rank, ranks);
   hide_environment(options);
-  leave_job();
-  share_cores(works, invocation.local_size());
+  const LocalGroup group{.index = invocation.local_rank() / works.ranks,
+                         .count = std::max(1, invocation.local_size() / works.ranks)};
+  works.gpus = gpus_of_slots(plan.works, works, group);
+  leave_job();  // From here on nothing is known of it.
+  share_cores(works, group);
   const StopSignals signals;
   const SweepFolder folder(sweep, plan, works.out, shard.count > 1 || ranks > 1);
   auto together = ranks > 1 ? hold_with_ranks(works.out, shard) : std::nullopt;

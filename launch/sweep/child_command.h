@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,10 +14,10 @@ namespace softcot {
 /// process is killed, it gets SIGTERM. Local; all calls from the thread that made it.
 class ChildCommand {
  public:
-  /// Starts it. `keep`, if it is a descriptor, stays open in it: a lock that is to live as long.
-  /// Throws kResources if no process can be made.
+  /// Starts it, with `environment` over this process's own. `keep`, if it is a descriptor, stays
+  /// open in it: a lock that is to live as long. Throws kResources if no process can be made.
   ChildCommand(const std::vector<std::string>& words, const std::filesystem::path& log,
-               int keep = -1);
+               const std::map<std::string, std::string>& environment = {}, int keep = -1);
 
   /// Its exit status, 128 + N if signal N ended it; nothing while it runs. Throws kResources if the
   /// program could not be started.

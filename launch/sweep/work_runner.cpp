@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "launch/run/run_folder.h"
+#include "launch/sweep/gpu_slots.h"
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
 #include "runtime/stop_signal.h"
@@ -180,7 +181,7 @@ void WorkRunner::try_start(std::size_t work, WorkDisplay& display) {
   prepare(work);
   state.phase = Phase::kRunning;
   state.start = WorkState::Clock::now();
-  running_.push_back({work, 0, std::move(*lock), 0, nullptr});
+  running_.push_back({work, 0, free_slot(), std::move(*lock), 0, nullptr});
   start_step(running_.back(), display);
 }
 
@@ -215,8 +216,8 @@ void WorkRunner::start_step(Running& running, WorkDisplay& display) {
   display.say(fmt::format("{}: {}", work.name, step.command));
   const auto log = folder(running.work) / kWorkLog;
   running.log_begin = size_of(log);
-  running.command =
-      std::make_unique<ChildCommand>(words_of(running), log, running.lock.descriptor());
+  running.command = std::make_unique<ChildCommand>(words_of(running), log, environment_of(running),
+                                                   running.lock.descriptor());
 }
 
 bool WorkRunner::look_at(Running& running, WorkDisplay& display) {
@@ -255,6 +256,23 @@ void WorkRunner::fail_work(std::size_t work, const WorkFailure& failure, WorkDis
   write_failure(folder(work), failure);
   states_[work].phase = Phase::kFailed;
   states_[work].failure = failure;
+}
+
+std::size_t WorkRunner::free_slot() const {
+  std::size_t slot = 0;
+  const auto has_it = [&](const Running& running) { return running.slot == slot; };
+  while (std::any_of(running_.begin(), running_.end(), has_it)) ++slot;
+  return slot;
+}
+
+std::map<std::string, std::string> WorkRunner::environment_of(const Running& running) const {
+  if (options_.gpus.empty()) return {};
+  const Work& work = works_[running.work];
+  for (const auto& [path, settings] : work.configs) {
+    if (path != work.steps[running.step].config || !looks_for_gpus(settings)) continue;
+    return {{"CUDA_VISIBLE_DEVICES", options_.gpus.at(running.slot)}};
+  }
+  return {};
 }
 
 std::vector<std::string> WorkRunner::words_of(const Running& running) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +19,8 @@ struct WorkOptions {
   int ranks = 1;              ///< MPI ranks of each step.
   /// What starts a step on several ranks, with {ranks} for their number.
   std::string launcher = "mpirun --quiet --oversubscribe --bind-to none -n {ranks}";
+  /// CUDA_VISIBLE_DEVICES of each of the `jobs` steps at a time; empty leaves it as it is.
+  std::vector<std::string> gpus = {};
 };
 
 /// Runs works in the order of their needs, each step a process of its own. A work is held by a lock
@@ -37,6 +40,7 @@ class WorkRunner {
   struct Running {
     std::size_t work;
     std::size_t step;
+    std::size_t slot;  // Of the works at a time: below `jobs`, and no other's.
     FileLock lock;
     std::uintmax_t log_begin;  // Bytes that earlier steps have written.
     std::unique_ptr<ChildCommand> command;
@@ -57,7 +61,9 @@ class WorkRunner {
   /// Whether it goes on.
   bool look_at(Running& running, WorkDisplay& display);
   void fail_work(std::size_t work, const WorkFailure& failure, WorkDisplay& display);
+  std::size_t free_slot() const;
   std::vector<std::string> words_of(const Running& running) const;
+  std::map<std::string, std::string> environment_of(const Running& running) const;
 
   const std::vector<Work>& works_;
   WorkOptions options_;
