@@ -24,11 +24,11 @@ job_end() { date -d "$(squeue --noheader --jobs="${SLURM_JOB_ID}" --format=%e)" 
 # job_shows PATTERN: whether Slurm's description of the job has such a field.
 job_shows() { scontrol show job --oneliner "${SLURM_JOB_ID}" | grep -qE " $1 "; }
 
-# hear_of_preemption: Slurm begins it with TERM to the steps of a job. mpirun makes none on the job's first
-# node; this one makes it a signal to this script. Its sleep may be ended before it is.
+# hear_of_preemption OPTIONS…: Slurm begins it with TERM to the steps of a job. mpirun makes none on the job's first
+# node; this one makes it a signal to this script. Its sleep may be ended before it is. OPTIONS are srun's.
 hear_of_preemption() {
   # shellcheck disable=SC2016
-  srun --nodes=1 --ntasks=1 --mpi=none \
+  srun --nodes=1 --ntasks=1 --mpi=none "$@" \
     bash -c 'trap "kill -s USR1 $1; exit" TERM; while :; do sleep infinity & wait; done' - $$ &>/dev/null &
 }
 
@@ -44,16 +44,18 @@ was_stopped() {
 
 # on_ranks COMMAND ARGUMENTS…: ends the job as softcot COMMAND ends on all its tasks.
 on_ranks() {
-  local plugin call status=0
+  local plugin call status=0 own=SITE_GPUS_PER_NODE_$1
+  local gpus=${!own:-${SITE_GPUS_PER_NODE:-}}
   plugin=$(mpi_plugin) || true
   SLURM_JOB_END_TIME=$(job_end)
   export SLURM_JOB_END_TIME
   export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1} SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
   case ${SITE_LAUNCHER:-auto}:${plugin} in
-    auto:?* | srun:?*) call=(srun "--mpi=${plugin}" --kill-on-bad-exit=0 "${SITE_PROGRAM}") ;;
+    auto:?* | srun:?*) call=(srun "--mpi=${plugin}" --kill-on-bad-exit=0 ${gpus:+"--gres=gpu:${gpus}"} "${SITE_PROGRAM}") ;;
     srun:) give_up 6 "srun knows no PMIx" "set SITE_LAUNCHER=mpirun, or SITE_SRUN_MPI to the plugin of your MPI" ;;
     auto: | mpirun:*)
-      [[ ${SLURM_JOB_NUM_NODES} != 1 ]] || hear_of_preemption
+      # It uses no GPU.
+      [[ ${SLURM_JOB_NUM_NODES} != 1 ]] || hear_of_preemption ${gpus:+--gres=none}
       call=("${SITE_HOME}/launch/mpirun.sh" -n "${SLURM_NTASKS}" --ranks-per-node "${SLURM_NTASKS_PER_NODE}"
         --threads "${OMP_NUM_THREADS}" --program "${SITE_PROGRAM}" --)
       ;;

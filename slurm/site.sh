@@ -21,6 +21,9 @@ require_site() {
     [[ ${name} == TIME || ${value} =~ ^[1-9][0-9]*$ ]] ||
       give_up 2 "SITE_${name} is not a number from 1 on: '${value}'" "${fix}"
   done
+  value=$(site GPUS_PER_NODE "$1")
+  [[ ${value} =~ ^(([A-Za-z0-9_.-]+:)?[1-9][0-9]*)?$ ]] ||
+    give_up 2 "SITE_GPUS_PER_NODE is neither a number from 1 on nor TYPE:NUMBER: '${value}'" "${fix}"
 }
 
 # load_site COMMAND…: reads SITE_FILE and checks that their jobs can be submitted from here.
@@ -50,7 +53,7 @@ load_site() {
 submit() {
   local command=$1 call id
   shift
-  local ranks cpus nodes words
+  local ranks cpus nodes gpus words
   nodes=$(site NODES "${command}") ranks=$(site RANKS_PER_NODE "${command}") cpus=$(site CPUS_PER_RANK "${command}")
   call=(sbatch --parsable "--time=$(site TIME "${command}")" "--signal=B:USR1@${SITE_STOP_SECONDS:-180}")
   # A report is one process, whatever the others are.
@@ -58,6 +61,8 @@ submit() {
   call+=("--nodes=${nodes}" "--ntasks-per-node=${ranks}" "--ntasks=$((nodes * ranks))" "--cpus-per-task=${cpus}")
   [[ -z $(site PARTITION "${command}") ]] || call+=("--partition=$(site PARTITION "${command}")")
   [[ -z $(site ACCOUNT "${command}") ]] || call+=("--account=$(site ACCOUNT "${command}")")
+  gpus=$(site GPUS_PER_NODE "${command}")
+  [[ -z ${gpus} || ${command} == report ]] || call+=("--gres=gpu:${gpus}")
   read -ra words <<<"$(site SBATCH "${command}")"
   call+=(${words[@]+"${words[@]}"})
   while [[ $1 != -- ]]; do call+=("$1") && shift; done

@@ -177,6 +177,19 @@ TEST_F(Slurm, RunsAWholePipelineSubmittedAtOnce) {
   EXPECT_TRUE(std::filesystem::exists(project_->path("pipeline") / "report.html"));
 }
 
+// Of an exclusive job, whose steps would see none without being told.
+TEST_F(Slurm, StepsHaveTheGpusThatTheSiteNames) {
+  const auto program =
+      write_script("viewer", "echo \"task $SLURM_PROCID sees $CUDA_VISIBLE_DEVICES.\"\n");
+  const std::string job = submit_training(site(
+      "gpus",
+      {{"SITE_PROGRAM", program}, {"SITE_GPUS_PER_NODE", "4"}, {"SITE_SBATCH", "--exclusive"}}));
+  wait_for_end({job});
+  EXPECT_EQ(state(job), "COMPLETED") << logs("gpus");
+  EXPECT_THAT(logs("gpus"),
+              AllOf(HasSubstr("task 0 sees 0,1,2,3."), HasSubstr("task 1 sees 0,1,2,3.")));
+}
+
 TEST_F(Slurm, AFailedStepOfAPipelineCancelsThoseAfterIt) {
   const auto jobs = submit("submit_pipeline.sh", {"--config", project_->path("project.cfg")},
                            site("failing", {{"SOFTCOT_MODEL_PATH", "/nowhere"}}));

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # usage: tests/support/with_slurm.sh NODES CPUS COMMAND…
 #
-# Runs COMMAND beside a Slurm of its own: NODES nodes of CPUS processors each, whether this machine has
-# them or not, partition `main`, and `urgent` whose jobs preempt main's. All of it lives in namespaces
+# Runs COMMAND beside a Slurm of its own: NODES nodes of CPUS processors and 8 GPUs each, whether this
+# machine has them or not, partition `main`, and `urgent` whose jobs preempt main's. All of it lives in namespaces
 # of its own (processes, network, host names, mounts), so it clashes with nothing, nobody else reaches
 # it, and the kernel ends all of it, jobs included, together with COMMAND. Installs Debian's packages
 # where root may do so. Ends as COMMAND does, or with 77 and the reason where none of this can be or
@@ -61,6 +61,8 @@ configure() {
   chmod 600 "${state}/key"
   # This plugin, not used, asks for no control groups; the other wants systemd.
   echo "CgroupPlugin=cgroup/v1" >"${state}/cgroup.conf"
+  # Files that are there and nothing opens stand for the devices.
+  echo "Name=gpu File=/dev/tty[1-8]" >"${state}/gres.conf"
   cat >"${state}/slurm.conf" <<CONF
 ClusterName=private
 SlurmctldHost=controller(127.0.0.1)
@@ -84,7 +86,8 @@ SchedulerParameters=sched_interval=2,bf_interval=2
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 MinJobAge=3600
-NodeName=DEFAULT CPUs=${cpus} CoresPerSocket=${cpus}
+GresTypes=gpu
+NodeName=DEFAULT CPUs=${cpus} CoresPerSocket=${cpus} Gres=gpu:8
 $(for ((node = 1; node <= nodes; ++node)); do echo "NodeName=node${node} NodeAddr=127.0.0.1 Port=$((7000 + node))"; done)
 PartitionName=main Nodes=ALL Default=YES PriorityTier=1 GraceTime=60
 PartitionName=urgent Nodes=ALL PriorityTier=2 PreemptMode=OFF
