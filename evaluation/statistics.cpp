@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <vector>
 
 #include "runtime/error.h"
 #include "runtime/random.h"
@@ -160,38 +159,16 @@ double mcnemar_p_over_seeds(std::span<const Discordance> seeds) {
                                     in_direction(&Discordance::only_right)));
 }
 
-double pass_at_k(std::size_t samples, std::size_t correct, std::size_t k) {
-  require(correct <= samples && k >= 1 && k <= samples,
-          "pass@k needs correct <= samples >= k >= 1");
-  if (samples - correct < k) return 1;
-  double all_wrong = 1;
-  for (std::size_t i = samples - correct + 1; i <= samples; ++i) {
-    all_wrong *= 1 - static_cast<double>(k) / static_cast<double>(i);
+std::vector<double> pass_at_each_k(std::size_t samples, std::size_t correct) {
+  require(correct <= samples, "pass@k needs correct <= samples");
+  std::vector<double> pass;
+  double all_wrong = 1;  // C(samples - correct, k) / C(samples, k).
+  for (std::size_t k = 0; k < samples; ++k) {
+    const std::size_t wrong = samples - correct > k ? samples - correct - k : 0;
+    all_wrong *= static_cast<double>(wrong) / static_cast<double>(samples - k);
+    pass.push_back(1 - all_wrong);
   }
-  return 1 - all_wrong;
-}
-
-Vote majority_vote(std::span<const std::optional<std::string>> answers,
-                   const std::function<bool(std::string_view, std::string_view)>& equal,
-                   VoteRule rule) {
-  std::vector<Vote> candidates;  // In the order in which they were first given.
-  for (const std::optional<std::string>& answer : answers) {
-    if (!answer && rule == VoteRule::kStrict) continue;
-    const auto same = [&](const Vote& candidate) {
-      if (!answer || !candidate.answer) return !answer && !candidate.answer;
-      return equal(*candidate.answer, *answer);
-    };
-    const auto known = std::find_if(candidates.begin(), candidates.end(), same);
-    if (known == candidates.end()) {
-      candidates.push_back({answer, 1});
-    } else if (answer) {
-      ++known->votes;
-    }
-  }
-  const auto most =
-      std::max_element(candidates.begin(), candidates.end(),
-                       [](const Vote& a, const Vote& b) { return a.votes < b.votes; });
-  return most == candidates.end() ? Vote{} : *most;
+  return pass;
 }
 
 }  // namespace softcot

@@ -5,8 +5,7 @@
 #include <functional>
 #include <optional>
 #include <span>
-#include <string>
-#include <string_view>
+#include <vector>
 
 namespace softcot {
 
@@ -98,26 +97,15 @@ struct Discordance {
 /// mcnemar_exact_p. Throws kInternal for none.
 double mcnemar_p_over_seeds(std::span<const Discordance> seeds);
 
-/// Unbiased probability that at least one of k samples drawn without replacement from `samples`, of
-/// which `correct` are right, is right. Throws kInternal unless correct <= samples, 1 <= k <=
-/// samples.
-double pass_at_k(std::size_t samples, std::size_t correct, std::size_t k);
+/// pass@k for k = 1 … samples (at index k - 1): the probability that at least one of k samples
+/// drawn without replacement from `samples`, of which `correct` are right, is right. Linear time.
+/// Throws kInternal if correct > samples.
+std::vector<double> pass_at_each_k(std::size_t samples, std::size_t correct);
 
 /// How a sample without an answer votes.
 enum class VoteRule {
   kStrict,     ///< Not at all.
   kReference,  ///< All of them together cast one vote, for "no answer", as the paper's code does.
 };
-
-struct Vote {
-  std::optional<std::string> answer;  ///< Missing when "no answer" won, or nobody voted.
-  std::size_t votes = 0;
-};
-
-/// The answer of most samples; a tie goes to the answer that was given first. `equal` must be an
-/// equivalence relation (answers_equal); the winner is spelled as it was first given.
-Vote majority_vote(std::span<const std::optional<std::string>> answers,
-                   const std::function<bool(std::string_view, std::string_view)>& equal,
-                   VoteRule rule = VoteRule::kStrict);
 
 }  // namespace softcot

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -201,41 +202,16 @@ TEST(Statistics, McNemarOverSeedsTrustsNoSingleOne) {
 }
 
 TEST(Statistics, PassAtKCountsWithoutReplacement) {
-  EXPECT_DOUBLE_EQ(pass_at_k(10, 0, 5), 0);
-  EXPECT_DOUBLE_EQ(pass_at_k(10, 10, 1), 1);
-  EXPECT_NEAR(pass_at_k(10, 3, 1), 0.3, 1e-12);
-  EXPECT_NEAR(pass_at_k(5, 2, 2), 1 - 3.0 / 10, 1e-12);  // C(3,2) / C(5,2).
-  EXPECT_DOUBLE_EQ(pass_at_k(5, 2, 4), 1);
-  for (std::size_t k = 2; k <= 20; ++k) EXPECT_GE(pass_at_k(20, 4, k), pass_at_k(20, 4, k - 1));
-  EXPECT_THROW(pass_at_k(3, 4, 1), Error);
-  EXPECT_THROW(pass_at_k(3, 1, 0), Error);
-  EXPECT_THROW(pass_at_k(3, 1, 4), Error);
-}
-
-using Answers = std::vector<std::optional<std::string>>;
-
-bool same_number(std::string_view a, std::string_view b) {
-  return std::stod(std::string(a)) == std::stod(std::string(b));
-}
-
-TEST(MajorityVote, TakesTheMostFrequentAndOnATieTheFirst) {
-  EXPECT_EQ(majority_vote(Answers{"1", "2", "2"}, same_number).answer, "2");
-  EXPECT_EQ(majority_vote(Answers{"1", "2", "2", "1"}, same_number).answer, "1");
-  EXPECT_EQ(majority_vote(Answers{"2", "1", "1", "2"}, same_number).answer, "2");
-  const Vote spelled = majority_vote(Answers{"7", "5.0", "5"}, same_number);
-  EXPECT_EQ(spelled.answer, "5.0");
-  EXPECT_EQ(spelled.votes, 2u);
-  EXPECT_EQ(majority_vote(Answers{}, same_number).votes, 0u);
-}
-
-TEST(MajorityVote, MissingAnswersFollowTheRule) {
-  const Answers mostly_none = {std::nullopt, std::nullopt, std::nullopt, "4"};
-  EXPECT_EQ(majority_vote(mostly_none, same_number).answer, "4");
-  // The reference lets "no answer" hold one vote, and here it came first.
-  EXPECT_EQ(majority_vote(mostly_none, same_number, VoteRule::kReference).answer, std::nullopt);
-  const Answers two_fours = {std::nullopt, "4", std::nullopt, "4"};
-  EXPECT_EQ(majority_vote(two_fours, same_number, VoteRule::kReference).answer, "4");
-  EXPECT_EQ(majority_vote(Answers{std::nullopt}, same_number).answer, std::nullopt);
+  EXPECT_DOUBLE_EQ(pass_at_each_k(10, 0)[4], 0);
+  EXPECT_DOUBLE_EQ(pass_at_each_k(10, 10)[0], 1);
+  EXPECT_NEAR(pass_at_each_k(10, 3)[0], 0.3, 1e-12);
+  EXPECT_NEAR(pass_at_each_k(5, 2)[1], 1 - 3.0 / 10, 1e-12);  // C(3,2) / C(5,2).
+  EXPECT_DOUBLE_EQ(pass_at_each_k(5, 2)[3], 1);
+  const std::vector<double> curve = pass_at_each_k(20, 4);
+  ASSERT_EQ(curve.size(), 20u);
+  EXPECT_TRUE(std::is_sorted(curve.begin(), curve.end()));
+  EXPECT_THROW(pass_at_each_k(3, 4), Error);
+  EXPECT_TRUE(pass_at_each_k(0, 0).empty());
 }
 
 }  // namespace
