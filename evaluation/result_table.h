@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "data/compat.h"
-#include "evaluation/answer_extraction.h"
+#include "data/answer_extraction.h"
 #include "evaluation/sample_log.h"
 #include "evaluation/self_consistency.h"
 #include "evaluation/statistics.h"

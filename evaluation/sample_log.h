@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "data/record.h"
-#include "evaluation/answer_extraction.h"
+#include "data/answer_extraction.h"
 
 namespace softcot {
 

@@ -1,5 +1,5 @@
 // A generated text and, after a NUL byte, a reference: all extractors on all types of answers.
-#include "evaluation/answer_extraction.h"
+#include "data/answer_extraction.h"
 
 #include "fuzz/fuzz.h"
 

@@ -1,9 +1,11 @@
-#include "evaluation/answer_extraction.h"
+#include "data/answer_extraction.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <ctime>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "unit/answer_cases.h"
@@ -49,6 +51,56 @@ TEST(AnswerExtraction, ReadsEveryHardString) {
     // The table shows the digits as the text has them; 12.50 and 12.5 are one answer.
     EXPECT_TRUE(answers_equal(hard.type, *reference, hard.reference)) << "reference " << *reference;
   }
+}
+
+// tests/data/answers-hard.jsonl: signs apart from their digits, LaTeX around numbers, expressions,
+// ranges, dates, several letters, negations and more, each with what `strict` must read; "none"
+// where no reading is safe.
+TEST(AnswerExtraction, StrictNeverReadsAWrongValue) {
+  std::ifstream file(SOFTCOT_TEST_DATA "/answers-hard.jsonl");
+  std::size_t cases = 0;
+  for (std::string line; std::getline(file, line); ++cases) {
+    const auto hard = nlohmann::json::parse(line);
+    const AnswerType type =
+        answer_type_of(hard.at("type").get<std::string>(), "answers-hard.jsonl");
+    const auto text = hard.at("text").get<std::string>();
+    const auto strict = extract_answer(Extractor::kStrict, type, text);
+    EXPECT_EQ(strict.value_or("none"), hard.at("right").get<std::string>())
+        << hard.at("kind") << ": " << text;
+    if (strict) {
+      EXPECT_EQ(extract_answer(Extractor::kFlexible, type, text), strict) << text;
+    }
+  }
+  EXPECT_GE(cases, 460u);
+}
+
+TEST(AnswerExtraction, FlexibleReadsNoNumberOutOfAFormula) {
+  for (const char* text : {"\\boxed{\\frac{10}{\\frac{1}{2}}}", "It is \\sqrt{16}.", "so 5\\pi",
+                           "\\boxed{\\binom{5}{2}}", "x = 2\\sqrt{3}", "x \\ge 3", "\u00b1 3"}) {
+    EXPECT_EQ(extract_answer(Extractor::kFlexible, AnswerType::kNumber, text), std::nullopt)
+        << text;
+  }
+}
+
+TEST(AnswerExtraction, AReferenceCanBeMatchedWhereItIsReadAgain) {
+  for (const char* number : {"18", "-0.5", "1,000", "3/4", "$18", "18 dollars", "\\frac{1}{2}"}) {
+    EXPECT_TRUE(can_be_matched(AnswerType::kNumber, number)) << number;
+  }
+  for (const char* number : {"", "two", "1 000", "10^3", "5:30", "3 or 4", "0x10", "1,00"}) {
+    EXPECT_FALSE(can_be_matched(AnswerType::kNumber, number)) << number;
+  }
+  for (const char* text : {"New York", "5:30 p.m.", "22; 18", "3 : 2", "St. Louis", "C++", "a_b",
+                           "\\sqrt{2}", "$5", "*bold*", "\"quoted\"", "caf\u00e9"}) {
+    EXPECT_TRUE(can_be_matched(AnswerType::kText, text)) << text;
+  }
+  for (const char* text : {"", "{", "}", "**", "$"}) {
+    EXPECT_FALSE(can_be_matched(AnswerType::kText, text)) << text;
+  }
+  for (char letter = 'A'; letter <= 'Z'; ++letter) {
+    EXPECT_TRUE(can_be_matched(AnswerType::kChoice, std::string(1, letter))) << letter;
+  }
+  EXPECT_TRUE(can_be_matched(AnswerType::kYesNo, "Yes"));
+  EXPECT_FALSE(can_be_matched(AnswerType::kYesNo, "maybe"));
 }
 
 TEST(AnswerExtraction, FlexibleKeepsEveryStrictAnswer) {
@@ -128,11 +180,14 @@ TEST(AnswersEqual, ComparesTheOtherTypes) {
 // one 8 times.
 TEST(AnswerExtraction, TakesLinearTimeOnHostileText) {
   const std::string pieces[] = {
-      "\\boxed{",   "{",      "}",       "\\",   "\\frac{", "\\frac{1}{", "####",    "answer is ",
-      "answer to ", "answer", "answer ", "1,22", "1,222",   "9",          "1 ",      "1/",
-      "1 /",        "$",      "-",       "$-",   "^",       "2^",         "1e",      "1 * 10^",
-      "(A",         "no ",    "yes",     "not ", "is ",     "B is ",      "\xFF",    "\xE2\x80",
-      " ",          "\n",     "*",       "=",    "_",       ".",          "option ", "\\boxed{}",
+      "\\boxed{",   "{",          "}",       "\\",       "\\frac{",   "\\frac{1}{", "####",
+      "answer is ", "answer to ", "answer",  "answer ",  "1,22",      "1,222",      "9",
+      "1 ",         "1/",         "1 /",     "$",        "-",         "$-",         "^",
+      "2^",         "1e",         "1 * 10^", "(A",       "no ",       "yes",        "not ",
+      "is ",        "B is ",      "\xFF",    "\xE2\x80", " ",         "\n",         "*",
+      "=",          "_",          ".",       "option ",  "\\boxed{}", "\\sqrt{",    "\\sqrt[",
+      "- ",         "minus ",     "-(",      "1 - ",     "A or ",     "A, ",        "\nQ: ",
+      "\nQ: 1\n",   "1!",         "5 cm ",   "~1",       "\\,",       "\u221a",     "x = 1 or ",
   };
   for (const std::string& piece : pieces) {
     const auto seconds = [&](std::size_t bytes) {

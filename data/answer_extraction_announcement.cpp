@@ -1,8 +1,8 @@
-#include "evaluation/answer_extraction_announcement.h"
+#include "data/answer_extraction_announcement.h"
 
 #include <algorithm>
 
-#include "evaluation/answer_extraction_text.h"
+#include "data/answer_extraction_text.h"
 
 namespace softcot {
 namespace {
@@ -57,16 +57,54 @@ bool is_wrapping(std::string_view plain, std::size_t at) {
   return !is_digit(next) && next != '.' && next != '-';
 }
 
+// Whether the point at `at` ends an abbreviation or an initial: "St. Louis", "J. K. Rowling".
+bool abbreviates(std::string_view plain, std::size_t at) {
+  std::size_t begin = at;
+  while (begin > 0 && is_letter(plain[begin - 1]) && at - begin < 4) --begin;
+  const std::string_view word = plain.substr(begin, at - begin);
+  if (word.size() == 1) return word[0] != lower(word[0]);
+  for (const std::string_view known : {"st", "mr", "mrs", "ms", "dr", "mt", "jr", "sr"}) {
+    if (word.size() == known.size() && word_at(plain.substr(0, at), begin, known)) return true;
+  }
+  return false;
+}
+
 // The end of the sentence or line that starts at `at`, at most `limit`.
 std::size_t claim_end(std::string_view plain, std::size_t at, std::size_t limit) {
   for (std::size_t i = at; i < limit; ++i) {
     if (plain[i] == '\n') return i;
     if (plain[i] == '.' && i + 1 < limit && is_space(plain[i + 1]) &&
-        (i + 2 >= limit || !is_digit(plain[i + 2]))) {
+        (i + 2 >= limit || !is_digit(plain[i + 2])) && !abbreviates(plain, i)) {
       return i;
     }
   }
   return limit;
+}
+
+// Whether "Question:", "Q2:", "Problem 3:", "User:" or, in a heading, "Question" stands at `at`.
+bool names_question(std::string_view plain, std::size_t at, bool heading = false) {
+  for (const std::string_view name : {"question", "q", "problem", "exercise", "example", "user",
+                                      "human", "instruction", "im_start"}) {
+    std::size_t end = at + name.size();
+    // "Q2" is one word, so only what comes before its end is looked at.
+    if (end > plain.size() || !word_at(plain.substr(0, end), at, name)) continue;
+    end = std::min(plain.find_first_not_of(" 0123456789.*_", end), plain.size());
+    const char mark = char_at(plain, end);
+    if (mark == ':' || mark == '|' || mark == '>' || (heading && (mark == '\n' || mark == '\0')))
+      return true;
+  }
+  return false;
+}
+
+// Whether the line that begins at `line` asks a question anew.
+bool asks_anew(std::string_view plain, std::size_t line) {
+  std::size_t word = std::min(plain.find_first_not_of(" *#_<|[\"", line), plain.size());
+  const bool heading = word > line && plain[line] == '#';
+  for (const std::string_view again : {"next", "new", "another"}) {
+    if (word_at(plain, word, again))
+      word = std::min(plain.find_first_not_of(' ', word + again.size()), plain.size());
+  }
+  return names_question(plain, word, heading);
 }
 
 }  // namespace
@@ -100,12 +138,26 @@ std::vector<Announcement> find_announcements(std::string_view plain) {
     auto [kind, mark, claim, end] = starts[s];
     const std::size_t limit = s + 1 < starts.size() ? starts[s + 1].mark : plain.size();
     if (kind != Announcement::Kind::kBox) {
+      const std::size_t words_end = claim;
       while (claim < limit && is_wrapping(plain, claim)) ++claim;
-      end = claim_end(plain, claim, limit);
+      // A dash that begins a later line is a bullet, not a sign: the list announces no one answer.
+      const bool listed = plain.substr(claim, 2) == "- " &&
+                          plain.substr(words_end, claim - words_end).find('\n') != plain.npos;
+      end = listed ? claim : claim_end(plain, claim, limit);
     }
     found.push_back({kind, plain.substr(claim, end - claim)});
   }
   return found;
+}
+
+std::size_t next_question(std::string_view plain, std::size_t from) {
+  for (std::size_t i = from; i < plain.size(); ++i) {
+    if (plain[i] == '\n' && asks_anew(plain, i + 1)) return i + 1;
+    // "… is 42. Question: …" within a line.
+    const bool sentence = plain[i] == ' ' && i > from && !is_letter(plain[i - 1]);
+    if (sentence && char_at(plain, i + 1) == 'Q' && names_question(plain, i + 1)) return i + 1;
+  }
+  return plain.size();
 }
 
 }  // namespace softcot

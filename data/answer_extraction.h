@@ -17,7 +17,7 @@ enum class Extractor {
 };
 
 /// Changes whenever any text could give another answer than before; stored beside every result.
-inline constexpr std::string_view kExtractorVersion = "softcot-answers/1";
+inline constexpr std::string_view kExtractorVersion = "softcot-answers/2";
 
 std::string_view extractor_name(Extractor extractor);
 
@@ -30,8 +30,13 @@ std::optional<std::string> extract_answer(Extractor extractor, AnswerType type,
 
 /// Whether two answers, each as written by a data set or given by extract_answer, are the same.
 /// Numbers are compared exactly (5 = 5.0, 1/2 = 0.5, 1,000 = 1000) as decimals of any length;
-/// fractions with parts above 1000 digits, like anything that is not one number, equal nothing. An
-/// equivalence relation over the answers that extract_answer gives.
+/// fractions with parts above 1000 digits, like anything that is not one number, equal nothing.
+/// Texts are compared without markup, case, surplus white space and a final point. An equivalence
+/// relation over the answers that extract_answer gives.
 bool answers_equal(AnswerType type, std::string_view left, std::string_view right);
+
+/// Whether a text that states the reference answer in \boxed{…}, as the prompts ask for, is read as
+/// that answer by the strict extractor. Where it is not, no text can be counted as right.
+bool can_be_matched(AnswerType type, std::string_view reference);
 
 }  // namespace softcot

@@ -1,4 +1,4 @@
-#include "evaluation/answer_extraction_value.h"
+#include "data/answer_extraction_value.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -1,48 +1,15 @@
-#include "evaluation/answer_extraction_text.h"
+#include "data/answer_extraction_text.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 #include <vector>
+
+#include "data/answer_extraction_symbols.h"
 
 namespace softcot {
 namespace {
 
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
-
-struct Replacement {
-  std::string_view from;
-  std::string_view to;
-};
-
-// Characters beyond ASCII that matter to an answer, in UTF-8.
-constexpr std::array kCharacters = {
-    Replacement{"\u2212", "-"},    Replacement{"\u2010", "-"},    Replacement{"\u2011", "-"},
-    Replacement{"\u2013", "-"},    Replacement{"\uFE63", "-"},    Replacement{"\uFF0D", "-"},
-    Replacement{"\u2014", " "},    Replacement{"\u2044", "/"},    Replacement{"\u00F7", "/"},
-    Replacement{"\u00D7", "*"},    Replacement{"\u00B7", "*"},    Replacement{"\u2248", "="},
-    Replacement{"\uFF0C", ","},    Replacement{"\uFF0E", "."},    Replacement{"\uFF05", "%"},
-    Replacement{"\uFF1A", ":"},    Replacement{"\u3002", ". "},   Replacement{"\u20AC", "$"},
-    Replacement{"\u00A3", "$"},    Replacement{"\u00A5", "$"},    Replacement{"\u20B9", "$"},
-    Replacement{"\u20A9", "$"},    Replacement{"\u00A2", "$"},    Replacement{"\u00BD", " 1/2"},
-    Replacement{"\u00BC", " 1/4"}, Replacement{"\u00BE", " 3/4"}, Replacement{"\u2153", " 1/3"},
-    Replacement{"\u2154", " 2/3"}, Replacement{"\u215B", " 1/8"}, Replacement{"\u2019", "'"},
-    Replacement{"\u201C", "\""},   Replacement{"\u201D", "\""},   Replacement{"\u200B", ""},
-    Replacement{"\uFEFF", ""},     Replacement{"\u2060", ""},     Replacement{"\uFF08", "("},
-    Replacement{"\uFF09", ")"},
-};
-
-constexpr std::array<std::string_view, 4> kGroupSpaces = {"\u00A0", "\u202F", "\u2009", "\u2007"};
-
-// LaTeX commands with a meaning of their own; every other one becomes a space.
-constexpr std::array kCommands = {
-    Replacement{"times", "*"},  Replacement{"cdot", "*"},      Replacement{"div", "/"},
-    Replacement{"approx", "="}, Replacement{"equiv", "="},     Replacement{"text", ""},
-    Replacement{"textbf", ""},  Replacement{"textit", ""},     Replacement{"mathrm", ""},
-    Replacement{"mathbf", ""},  Replacement{"mbox", ""},       Replacement{"left", ""},
-    Replacement{"right", ""},   Replacement{"boldsymbol", ""}, Replacement{"operatorname", ""},
-    Replacement{"pounds", "$"}, Replacement{"euro", "$"},      Replacement{"displaystyle", ""},
-};
 
 // For every '{', where its '}' is (kNone if it is never closed), and the other way round.
 std::vector<std::size_t> match_braces(std::string_view raw) {
@@ -63,14 +30,18 @@ std::vector<std::size_t> match_braces(std::string_view raw) {
 }
 
 // One pass over the raw text, writing plain text.
-class Undresser {
+class MarkupStripper {
  public:
-  explicit Undresser(std::string_view raw) : raw_(raw), partner_(match_braces(raw)) {
+  explicit MarkupStripper(std::string_view raw) : raw_(raw), partner_(match_braces(raw)) {
     out_.reserve(raw.size());
   }
 
   std::string run() {
-    while (at_ < raw_.size()) step();
+    while (at_ < raw_.size()) {
+      if (at_ >= formula_end_) close_formula();
+      step();
+    }
+    if (formula_end_ != kNone) close_formula();
     return std::move(out_);
   }
 
@@ -85,6 +56,8 @@ class Undresser {
       caret();
     } else if (raw_.substr(at_, 2) == "**") {
       stars();
+    } else if (c == '~') {
+      group_space(1, ends_in_digit() ? "~" : " ");
     } else if (static_cast<unsigned char>(c) >= 0x80) {
       wide();
     } else {
@@ -124,18 +97,34 @@ class Undresser {
     put(power ? "^" : "", 2);
   }
 
+  bool ends_in_digit() const { return !out_.empty() && is_digit(out_.back()); }
+
+  // Space of `size` bytes: between digits and a group of three a comma, else `otherwise`.
+  void group_space(std::size_t size, std::string_view otherwise) {
+    std::size_t next = at_ + size;
+    while (next < raw_.size() && (raw_[next] == '}' || raw_[next] == ' ')) ++next;
+    const std::string_view group = raw_.substr(std::min(next, raw_.size()), 4);
+    const bool three = group.size() >= 3 &&
+                       std::all_of(group.begin(), group.begin() + 3, is_digit) &&
+                       (group.size() == 3 || !is_digit(group[3]));
+    if (!three || !ends_in_digit()) return put(otherwise, size);
+    put(",", size);
+    while (at_ < raw_.size() && raw_[at_] == ' ') ++at_;
+  }
+
+  void open_formula(std::size_t end) {
+    if (formula_end_ != kNone) return;
+    out_ += kFormulaOpen;
+    formula_end_ = end;
+  }
+
+  void close_formula() {
+    out_ += kFormulaClose;
+    formula_end_ = kNone;
+  }
+
   void wide() {
-    for (const std::string_view space : kGroupSpaces) {
-      if (raw_.substr(at_, space.size()) != space) continue;
-      const std::string_view next = raw_.substr(at_ + space.size(), 4);
-      const bool group = !out_.empty() && is_digit(out_.back()) && next.size() >= 3 &&
-                         std::all_of(next.begin(), next.begin() + 3, is_digit) &&
-                         (next.size() == 3 || !is_digit(next[3]));
-      return put(group ? "," : " ", space.size());
-    }
-    for (const auto& [from, to] : kCharacters) {
-      if (raw_.substr(at_, from.size()) == from) return put(to, from.size());
-    }
+    if (const auto symbol = symbol_at(raw_.substr(at_))) return put_symbol(*symbol);
     // Full-width digits U+FF10 to U+FF19.
     const std::string_view three = raw_.substr(at_, 3);
     if (three.size() == 3 && three.substr(0, 2) == "\xEF\xBC" && three[2] >= '\x90' &&
@@ -147,26 +136,73 @@ class Undresser {
     put(raw_.substr(at_, 1), 1);
   }
 
+  void put_symbol(const Symbol& symbol) {
+    const std::size_t size = symbol.character.size();
+    switch (symbol.kind) {
+      case Symbol::Kind::kPlain:
+        return put(symbol.plain, size);
+      case Symbol::Kind::kFraction:
+        if (ends_in_digit()) out_ += ' ';
+        return put(symbol.plain, size);
+      case Symbol::Kind::kFormula:
+        open_formula(at_ + size);
+        return put(symbol.character, size);
+      case Symbol::Kind::kGroupSpace:
+        return group_space(size, " ");
+      case Symbol::Kind::kEmDash:
+        // Punctuation, but for one that leans on a number.
+        const bool minus = is_digit(char_at(raw_, at_ + size)) && !ends_in_digit() &&
+                           (out_.empty() || !is_letter(out_.back()));
+        return put(minus ? "-" : " ", size);
+    }
+  }
+
   void command() {
     std::size_t end = at_ + 1;
     while (end < raw_.size() && is_letter(raw_[end])) ++end;
     const std::string_view name = raw_.substr(at_ + 1, end - at_ - 1);
     if (name.empty()) return symbol();
     if (name == "boxed" || name == "fbox") return box(end);
-    if (name == "frac" || name == "dfrac" || name == "tfrac" || name == "cfrac") {
-      if (fraction(end)) return;
+    const bool is_fraction =
+        name == "frac" || name == "dfrac" || name == "tfrac" || name == "cfrac";
+    if (is_fraction && fraction(end)) return;
+    const auto meaning = latex_meaning(name);
+    if (!meaning) return formula(name, end);
+    if (latex_layout_argument(name)) end = argument_end(end);
+    if (*meaning == " ") return group_space(end - at_, " ");
+    put(*meaning, end - at_);
+  }
+
+  // The end of the argument in braces that begins at `at`; `at` where none does.
+  std::size_t argument_end(std::size_t at) const {
+    return char_at(raw_, at) == '{' && partner_[at] != kNone ? partner_[at] + 1 : at;
+  }
+
+  // A command with a value of its own: its name and its arguments, marked.
+  void formula(std::string_view name, std::size_t end) {
+    constexpr std::size_t kLongestOption = 16;  // \sqrt[3]{8}
+    std::size_t last = end;
+    if (char_at(raw_, last) == '[') {
+      const std::size_t close = raw_.substr(last, kLongestOption).find(']');
+      if (close != std::string_view::npos) last += close + 1;
     }
-    for (const auto& [from, to] : kCommands) {
-      if (name == from) return put(to, end - at_);
-    }
-    put(" ", end - at_);
+    for (std::size_t next = argument_end(last); next != last; next = argument_end(last))
+      last = next;
+    open_formula(last);
+    put(name, end - at_);
+    if (last > end) out_ += ' ';
   }
 
   // A backslash and one character that is no letter: \$ \% \, \{ and the like.
   void symbol() {
     const char c = at_ + 1 < raw_.size() ? raw_[at_ + 1] : ' ';
-    if (c == ',' || c == '!') {
+    if (c == '!') {
       put("", 2);
+    } else if (c == ',' || c == ';' || c == ':' || c == ' ') {
+      group_space(2, " ");
+    } else if ((c == ')' || c == ']') && !out_.empty() && out_.back() == '!') {
+      open_formula(at_ + 2);  // Within maths a '!' is a factorial.
+      at_ += 2;
     } else if (c == '\\') {
       put("\n", 2);
     } else if (c == '$' || c == '%' || c == '#' || c == '&' || c == '_') {
@@ -186,15 +222,20 @@ class Undresser {
     put({&kBoxOpen, 1}, end + 1 - at_);
   }
 
-  // "{12}" or a single digit; empty where there is neither.
+  // "{12}", "{-1,200.5}" or a single digit; empty where there is none of them.
   std::string_view numeric_part(std::size_t& at) const {
     while (at < raw_.size() && raw_[at] == ' ') ++at;
     if (at < raw_.size() && is_digit(raw_[at])) return raw_.substr(at++, 1);
     if (at >= raw_.size() || raw_[at] != '{' || partner_[at] == kNone) return {};
-    std::size_t end = at + 1;
-    while (is_digit(raw_[end]) || raw_[end] == ',' || raw_[end] == ' ' || raw_[end] == '-') ++end;
-    if (raw_[end] != '}') return {};
-    const std::string_view part = raw_.substr(at + 1, end - at - 1);
+    std::size_t begin = at + 1;
+    while (raw_[begin] == ' ') ++begin;
+    std::size_t end = begin;
+    if (raw_[end] == '-') ++end;
+    const std::size_t digits = end;
+    while (is_digit(raw_[end]) || (end > digits && (raw_[end] == ',' || raw_[end] == '.'))) ++end;
+    const std::string_view part = raw_.substr(begin, end - begin);
+    while (raw_[end] == ' ') ++end;
+    if (raw_[end] != '}' || part.empty() || !is_digit(part.back())) return {};
     at = end + 1;
     return part;
   }
@@ -204,17 +245,12 @@ class Undresser {
     if (above.empty()) return false;
     const std::string_view below = numeric_part(at);
     if (below.empty()) return false;
-    const auto trimmed = [](std::string_view part) {
-      while (!part.empty() && part.front() == ' ') part.remove_prefix(1);
-      while (!part.empty() && part.back() == ' ') part.remove_suffix(1);
-      return part;
-    };
     // A mixed number keeps its space; a sign before the fraction must stay next to it.
-    if (!out_.empty() && is_digit(out_.back())) out_ += ' ';
-    out_ += trimmed(above);
+    if (ends_in_digit()) out_ += ' ';
+    out_ += above;
     out_ += '/';
-    out_ += trimmed(below);
-    out_ += raw_.substr(at, 1).empty() || !is_digit(raw_[at]) ? "" : " ";
+    out_ += below;
+    if (is_digit(char_at(raw_, at))) out_ += ' ';
     at_ = at;
     return true;
   }
@@ -224,6 +260,7 @@ class Undresser {
   std::string out_;
   std::size_t at_ = 0;
   std::size_t box_end_ = kNone;
+  std::size_t formula_end_ = kNone;
 };
 
 }  // namespace
@@ -244,6 +281,6 @@ bool word_at(std::string_view text, std::size_t at, std::string_view word) {
   return (at == 0 || !inside(text[at - 1])) && (end == text.size() || !inside(text[end]));
 }
 
-std::string plain_text(std::string_view raw) { return Undresser(raw).run(); }
+std::string plain_text(std::string_view raw) { return MarkupStripper(raw).run(); }
 
 }  // namespace softcot

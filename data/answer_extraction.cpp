@@ -1,14 +1,14 @@
-#include "evaluation/answer_extraction.h"
+#include "data/answer_extraction.h"
 
 #include <algorithm>
 #include <iterator>
 #include <vector>
 
-#include "evaluation/answer_extraction_announcement.h"
-#include "evaluation/answer_extraction_number.h"
-#include "evaluation/answer_extraction_text.h"
-#include "evaluation/answer_extraction_value.h"
-#include "evaluation/answer_extraction_word.h"
+#include "data/answer_extraction_announcement.h"
+#include "data/answer_extraction_number.h"
+#include "data/answer_extraction_text.h"
+#include "data/answer_extraction_value.h"
+#include "data/answer_extraction_word.h"
 
 namespace softcot {
 namespace {
@@ -18,7 +18,7 @@ using Answer = std::optional<std::string>;
 std::string collapsed(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    const bool space = c == ' ' || c == '\n' || c == '\t' || c == kBoxOpen || c == kBoxClose;
+    const bool space = c == ' ' || c == '\n' || c == '\t' || (c >= kBoxOpen && c <= kFormulaClose);
     if (!space) out += c;
     if (space && !out.empty() && out.back() != ' ') out += ' ';
   }
@@ -43,10 +43,11 @@ Answer last_line(std::string_view text) {
   return claimed_text(text.substr(begin == std::string_view::npos ? 0 : begin + 1, end - begin));
 }
 
-Answer claimed(AnswerType type, std::string_view claim) {
+// In a box a '!' is a factorial.
+Answer claimed(AnswerType type, std::string_view claim, bool boxed) {
   switch (type) {
     case AnswerType::kNumber:
-      return claimed_number(claim);
+      return claimed_number(claim, boxed);
     case AnswerType::kChoice:
       return claimed_choice(claim);
     case AnswerType::kYesNo:
@@ -65,7 +66,8 @@ Answer bare_answer(AnswerType type, std::string_view plain) {
   if (type == AnswerType::kNumber) {
     const std::size_t start = begin > 0 && plain[begin - 1] == '$' ? begin - 1 : begin;
     const auto number = next_number(plain, start);
-    const bool whole = number && number->begin == start && number->end >= begin + body.size();
+    const bool whole = number && number->begin == start && number->end >= begin + body.size() &&
+                       char_at(plain, number->end) != '!';
     return whole ? Answer(number->value) : std::nullopt;
   }
   if (type == AnswerType::kChoice)
@@ -81,7 +83,9 @@ Answer bare_answer(AnswerType type, std::string_view plain) {
 Answer strict_answer(AnswerType type, std::string_view plain) {
   std::vector<Announcement> announcements = find_announcements(plain);
   for (; !announcements.empty(); announcements.pop_back()) {
-    if (Answer answer = claimed(type, announcements.back().claim)) return answer;
+    const Announcement& last = announcements.back();
+    if (Answer answer = claimed(type, last.claim, last.kind == Announcement::Kind::kBox))
+      return answer;
   }
   if (type == AnswerType::kChoice) {
     if (Answer answer = last_called_choice(plain)) return answer;
@@ -102,6 +106,18 @@ Answer flexible_answer(AnswerType type, std::string_view plain) {
       return last_line(plain);
   }
   return std::nullopt;
+}
+
+// The text up to the line in which a model, its answer given, asks itself another question. Lines
+// that ask with no answer before them restate the question.
+std::string_view before_next_question(AnswerType type, std::string_view plain) {
+  for (std::size_t at = 0; at < plain.size();) {
+    const std::size_t next = next_question(plain, at);
+    if (next < plain.size() && flexible_answer(type, plain.substr(at, next - at)))
+      return plain.substr(0, next);
+    at = next;
+  }
+  return plain;
 }
 
 // The last run of digits with at most one decimal point, after dropping "," "%" and "$": no sign.
@@ -165,14 +181,15 @@ std::string folded(std::string_view text) {
   return out;
 }
 
-// An answer as a data set writes it, in normal form.
+// An answer as a data set writes it, in normal form: nothing else may be read in it.
 Answer normal_form(AnswerType type, std::string_view answer) {
   const std::string plain = plain_text(answer);
   if (type == AnswerType::kNumber) {
     const auto only = next_number(plain, 0);
-    return only && !next_number(plain, only->end) ? Answer(only->value) : std::nullopt;
+    if (!only || next_number(plain, only->end)) return std::nullopt;
   }
-  return claimed(type, plain);
+  const Answer form = claimed(type, plain, true);
+  return type == AnswerType::kText ? Answer(folded(form.value_or(std::string(answer)))) : form;
 }
 
 }  // namespace
@@ -192,17 +209,23 @@ std::string_view extractor_name(Extractor extractor) {
 std::optional<std::string> extract_answer(Extractor extractor, AnswerType type,
                                           std::string_view text) {
   if (extractor == Extractor::kReference) return reference_answer(type, text);
-  const std::string plain = plain_text(text);
+  const std::string whole = plain_text(text);
+  const std::string_view plain = before_next_question(type, whole);
   return extractor == Extractor::kStrict ? strict_answer(type, plain)
                                          : flexible_answer(type, plain);
 }
 
 bool answers_equal(AnswerType type, std::string_view left, std::string_view right) {
-  if (type == AnswerType::kText) return folded(left) == folded(right);
   const Answer a = normal_form(type, left);
   const Answer b = normal_form(type, right);
   if (!a || !b) return false;
   return type == AnswerType::kNumber ? same_value(*a, *b) : *a == *b;
+}
+
+bool can_be_matched(AnswerType type, std::string_view reference) {
+  const std::string stated = "The final answer is: $\\boxed{" + std::string(reference) + "}$.";
+  const Answer read = extract_answer(Extractor::kStrict, type, stated);
+  return read && answers_equal(type, *read, reference);
 }
 
 }  // namespace softcot
