@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "data/answer_extraction.h"
 #include "data/benchmark_readers.h"
 #include "runtime/error.h"
 
@@ -42,6 +43,40 @@ std::vector<Record> read_benchmark(const std::string& task, const std::filesyste
   return collector.take();
 }
 
+namespace {
+
+const char* matchable_answer(AnswerType type) {
+  switch (type) {
+    case AnswerType::kNumber:
+      return "a number, with or without its unit: 1234, 1,234, -0.5, 3/4, $18, 50%, 3 km";
+    case AnswerType::kChoice:
+      return "the letter of a choice";
+    case AnswerType::kYesNo:
+      return "yes or no";
+    case AnswerType::kText:
+      return "a text that is found again where \\boxed{…} states it";
+  }
+  return "";
+}
+
+// A reference answer that no text can be read as would count every answer as wrong.
+void require_matchable(const Record& record, const std::string& where) {
+  if (can_be_matched(record.type, record.answer)) return;
+  const bool number = record.type == AnswerType::kNumber;
+  fail(
+      ExitCode::kInput,
+      {.what = "reference answer that no answer can match",
+       .where = where,
+       .expected = matchable_answer(record.type),
+       .got = fmt::format("\"{}\"", record.answer),
+       .fix = number
+                  ? "write the value alone in digits (\"1000\" for \"10^3\" or \"1 000\"); ranges, "
+                    "times and words are for \"type\": \"text\" of the task jsonl"
+                  : "write the answer without markup"});
+}
+
+}  // namespace
+
 RecordCollector::RecordCollector(std::string file, RecordRange range, TrainingQuirks quirks)
     : file_(std::move(file)), range_(range), quirks_(quirks) {}
 
@@ -51,6 +86,7 @@ bool RecordCollector::add(Record record, const std::string& where) {
   };
   if (record.question.empty()) refuse("record without a question", "an empty text");
   if (record.answer.empty()) refuse("record without an answer", "an empty text");
+  require_matchable(record, where);
   const auto [place, is_new] = places_.emplace(record.id, where);
   if (!is_new) {
     refuse("two records with one id", fmt::format("\"{}\", also at {}", record.id, place->second));

@@ -27,9 +27,10 @@ class RecordCollector {
   /// What readers keep in the rationale that they leave out otherwise.
   const TrainingQuirks& quirks() const { return quirks_; }
 
-  /// `where` is "file:line". Returns whether more records are wanted. answer_line_is_step is seen
-  /// to here.
-  /// @throws Error kInput: an empty question or answer, an id twice.
+  /// `where` is "file:line". Returns whether more records are wanted. Adds the step of
+  /// answer_line_is_step.
+  /// @throws Error kInput: an empty question or answer, an id twice, an answer that no text can be
+  /// read as (can_be_matched).
   bool add(Record record, const std::string& where);
 
   /// @throws Error kInput if the range holds no record.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "data/answer_extraction.h"
 #include "data/benchmark_lines.h"
 #include "data/benchmark_readers.h"
 
@@ -36,8 +37,11 @@ void read_gsm8k(const std::filesystem::path& file, RecordCollector& collector) {
       line.refuse("answer without its final line", "\"#### number\" at the end",
                   answer.substr(answer.size() - std::min<std::size_t>(answer.size(), 40)));
     }
-    std::string number = trimmed(std::string_view(answer).substr(mark + kMark.size()));
+    const std::string stated = trimmed(std::string_view(answer).substr(mark + kMark.size()));
+    std::string number = stated;
     std::erase(number, ',');
+    // Commas that are none of thousands ("1,00") stay, and the answer is refused with them.
+    if (!answers_equal(AnswerType::kNumber, stated, number)) number = stated;
     const TrainingQuirks& quirks = collector.quirks();
     const std::string rationale = quirks.answer_line_is_step ? answer : answer.substr(0, mark);
     const std::string steps =

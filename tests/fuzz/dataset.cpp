@@ -1,4 +1,5 @@
 // A dataset file for one of the readers: the first byte says for which.
+#include "data/answer_extraction.h"
 #include "data/benchmark.h"
 #include "data/tokenizer_text.h"
 #include "fuzz/fuzz.h"
@@ -20,6 +21,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::accepts([&] {
     for (const Record& record : read_benchmark(benchmark.name, path)) {
       fuzz::require(!record.question.empty() && !record.answer.empty(), "records are whole");
+      fuzz::require(answers_equal(record.type, record.answer, record.answer),
+                    "a reference answer equals itself");
       require_text(record.question);
       require_text(record.answer);
       for (const std::string& step : record.rationale_steps) {

@@ -173,6 +173,67 @@ TEST_F(BadFile, IsRefusedByLineOrRecord) {
   EXPECT_THAT(refused("jsonl", "jsonl.jsonl", "15,", "\"many\","), HasSubstr("a number"));
 }
 
+// What is read of the answer must be the answer: whatever a validator lets through and the
+// extractor cannot read would make every text wrong.
+TEST_F(BadFile, AnAnswerThatNothingCanMatchIsRefused) {
+  for (const std::string answer : {"1 000",
+                                   "1 000 000",
+                                   "2:30",
+                                   "5:30",
+                                   "5-3",
+                                   "10^3",
+                                   "10^{3}",
+                                   "2**3",
+                                   "between 3 and 7",
+                                   "3 or 4",
+                                   "3 to 5",
+                                   "0x10",
+                                   "1,00",
+                                   "1,2345",
+                                   "1.234.567",
+                                   "1'000",
+                                   "None",
+                                   "two",
+                                   "half",
+                                   "3 apples and 4 pears",
+                                   "5 out of 10",
+                                   "x + 3",
+                                   "5x",
+                                   "5!",
+                                   "sqrt(2)",
+                                   "\u00b13",
+                                   "\u221a2",
+                                   "1/0",
+                                   "05/06/2021",
+                                   "May 5",
+                                   "--3",
+                                   "3 quarters",
+                                   "not 5",
+                                   "\\\\sqrt{2}",
+                                   "}3{"}) {
+    SCOPED_TRACE(answer);
+    EXPECT_THAT(
+        refused("jsonl", "jsonl.jsonl", "15,", "\"" + answer + "\","),
+        AllOf(HasSubstr("jsonl.jsonl:1"), HasSubstr("no answer can match"), HasSubstr("a number")));
+    EXPECT_THAT(refused("gsm8k", "gsm8k.jsonl", "#### 10", "#### " + answer),
+                AllOf(HasSubstr("gsm8k.jsonl:1"), HasSubstr("no answer can match")));
+  }
+  EXPECT_THAT(refused("svamp", "svamp.json", "16.0", "1e2000"), HasSubstr("svamp.json"));
+  EXPECT_THAT(
+      refused("jsonl", "jsonl.jsonl", R"("type": "number")", R"("type": "text", "answer": "{")"),
+      HasSubstr("no answer can match"));
+}
+
+TEST_F(BadFile, AnAnswerInAnyWritingOfOneNumberIsAccepted) {
+  for (const std::string answer :
+       {"1000",       "1,000",  "12,34,567", "-3",      "- 3", "\u22123",     "+3",
+        "0.50",       ".5",     "3/4",       "1 1/2",   "$18", "$1,234.50",   "50%",
+        "18 dollars", "3 km",   "5 km/h",    "25 cm^2", "1e3", "2.5 million", "\\\\frac{1}{2}",
+        "1{,}000",    "\u20ac5"}) {
+    EXPECT_EQ(refused("jsonl", "jsonl.jsonl", "15,", "\"" + answer + "\","), "accepted") << answer;
+  }
+}
+
 TEST(OtherFormat, IsRefusedForEveryPairOfBenchmarks) {
   const std::vector<std::pair<std::string, std::string>> files = {
       {"aqua", "aqua.json"},
