@@ -34,30 +34,30 @@ class Invocation {
   ProcessWorld& world();
   bool has_world() const { return world_ != nullptr; }
 
-  /// This process's rank as its launcher tells it, whether or not MPI was started; 0 when alone.
-  int rank() const;
-  /// Number of ranks likewise; 1 when alone.
-  int size() const;
-  /// Number of ranks on this machine likewise; as many as there are where it does not tell.
-  int local_size() const;
-  /// This process's number among them likewise; its rank where it does not tell.
-  int local_rank() const;
-
  private:
   std::vector<std::string> arguments_;
   std::map<std::string, std::string> values_;
   std::unique_ptr<ProcessWorld> world_;
 };
 
+/// What the processes are to each other that one launcher started with one command.
+enum class Ranks {
+  kTogether,  ///< Ranks of one job: one of them reports what fails all.
+  kApart,     ///< Strangers: each does its own work and reports its own failure, whatever a
+              ///< launcher has put into its environment (`mpirun -n 2 sh -c 'softcot …'`).
+};
+
 /// One entry of the program's table of contents.
 struct Command {
   std::string_view name;
+  Ranks ranks;
   std::string_view summary;  ///< One sentence.
   ExitCode (*run)(Invocation&);
 };
 
 /// `softcot COMMAND …`: finds the command, runs it and returns the exit status. Errors become one
-/// line on standard error, written by one rank of the job; then the other ranks are ended too.
+/// line on standard error, written by one rank of a job of ranks that belong together; then the
+/// other ranks are ended too.
 int run_program(int argc, char** argv, std::span<const Command> commands);
 
 }  // namespace softcot

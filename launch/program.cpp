@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
-#include <initializer_list>
 #include <memory>
 #include <new>
 
@@ -14,19 +12,13 @@
 #include "launch/standard_output.h"
 #include "model/compiled_products.h"
 #include "runtime/host_pool.h"
+#include "runtime/launcher.h"
 #include "runtime/log.h"
 #include "runtime/process_world.h"
 #include "runtime/single_voice.h"
 
 namespace softcot {
 namespace {
-
-int first_number(std::initializer_list<const char*> variables, int otherwise) {
-  for (const char* variable : variables) {
-    if (const char* value = std::getenv(variable); value != nullptr) return std::atoi(value);
-  }
-  return otherwise;
-}
 
 std::string overview(std::span<const Command> commands) {
   std::string out =
@@ -106,23 +98,29 @@ Failure describe_exception() {
   }
 }
 
+/// `ranks` becomes what the command says of them, as soon as it is known.
 ExitCode dispatch(Invocation& invocation, const std::string& name,
-                  std::span<const Command> commands) {
+                  std::span<const Command> commands, Ranks& ranks) {
   if (name == "--version" || name == "--help" || name == "-h" || name == "help") {
-    if (invocation.rank() != 0) return ExitCode::kOk;
+    ranks = Ranks::kApart;
     write_standard_output(name == "--version" ? "softcot " SOFTCOT_VERSION "\n"
                                               : overview(commands));
     return ExitCode::kOk;
   }
-  return find_command(name, commands).run(invocation);
+  const Command& command = find_command(name, commands);
+  ranks = command.ranks;
+  return command.run(invocation);
 }
 
-int report_failure(Invocation& invocation) {
+int report_failure(Invocation& invocation, Ranks ranks) {
   const Failure failure = describe_exception();
   const int status = static_cast<int>(failure.code);
-  if (may_report_failure(invocation.rank())) {
+  const int rank = invocation.has_world() ? invocation.world().rank() : launcher_rank();
+  const bool several =
+      (invocation.has_world() ? invocation.world().size() : launcher_job().size) > 1;
+  if (ranks == Ranks::kApart || may_report_failure(rank)) {
     const std::string prefix =
-        invocation.size() > 1 ? fmt::format("rank {}: ", invocation.rank()) : "";
+        several && ranks == Ranks::kTogether ? fmt::format("rank {}: ", rank) : "";
     for (const std::string& line : failure.lines) write_standard_error(prefix + line + "\n");
   }
   if (invocation.has_world()) invocation.world().abort(status);
@@ -138,7 +136,7 @@ Invocation::~Invocation() = default;
 bool Invocation::read(OptionSet& options) {
   options.read(arguments_, softcot_environment());
   values_ = options.values();
-  if (options.help_asked() && rank() == 0) write_standard_output(help_page(options));
+  if (options.help_asked()) write_standard_output(help_page(options));
   return !options.help_asked();
 }
 
@@ -150,26 +148,6 @@ ProcessWorld& Invocation::world() {
     set_log_rank(world_->rank(), world_->size());
   }
   return *world_;
-}
-
-int Invocation::rank() const {
-  if (world_) return world_->rank();
-  return first_number({"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}, 0);
-}
-
-int Invocation::size() const {
-  if (world_) return world_->size();
-  return first_number({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}, 1);
-}
-
-int Invocation::local_size() const {
-  if (world_) return world_->local_size();
-  return first_number({"OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_STEP_TASKS_PER_NODE"}, size());
-}
-
-int Invocation::local_rank() const {
-  if (world_) return world_->local_rank();
-  return first_number({"OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID"}, rank());
 }
 
 int run_program(int argc, char** argv, std::span<const Command> commands) {
@@ -186,14 +164,15 @@ int run_program(int argc, char** argv, std::span<const Command> commands) {
   const std::string name = arguments.empty() ? "--help" : arguments.front();
   if (!arguments.empty()) arguments.erase(arguments.begin());
   Invocation invocation(std::move(arguments));
+  Ranks ranks = Ranks::kTogether;  // A name of no command is one mistake of the whole job.
   try {
-    return static_cast<int>(dispatch(invocation, name, commands));
+    return static_cast<int>(dispatch(invocation, name, commands, ranks));
   } catch (const OutputClosed&) {
-    if (invocation.size() > 1 && invocation.has_world()) invocation.world().abort(0);
+    if (invocation.has_world() && invocation.world().size() > 1) invocation.world().abort(0);
     return static_cast<int>(ExitCode::kOk);
   } catch (...) {
     reserve.reset();
-    return report_failure(invocation);
+    return report_failure(invocation, ranks);
   }
 }
 

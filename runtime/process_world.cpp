@@ -10,6 +10,7 @@
 
 #include "runtime/current_device.h"
 #include "runtime/error.h"
+#include "runtime/launcher.h"
 #include "runtime/mpi_communicator.h"
 #include "runtime/nccl_communicator.h"
 
@@ -20,19 +21,6 @@ std::vector<int> all_of(int size) {
   std::vector<int> ranks(size);
   std::iota(ranks.begin(), ranks.end(), 0);
   return ranks;
-}
-
-int environment_int(const char* name, int otherwise) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? otherwise : std::atoi(value);
-}
-
-bool launched_by_mpirun() { return std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr; }
-
-/// Open MPI's own launcher, or a PMIx server such as srun's, has started this process.
-bool launched_by_mpi() {
-  return launched_by_mpirun() || std::getenv("PMIX_RANK") != nullptr ||
-         std::getenv("PMI_RANK") != nullptr;
 }
 
 /// srun throws away what it has not received when it hears that a rank was killed, and a line may
@@ -52,8 +40,8 @@ void prefer_working_windows() {
 ProcessWorld ProcessWorld::start(int& argc, char**& argv) {
   ProcessWorld world;
   if (!launched_by_mpi()) {
-    const int tasks = environment_int("SLURM_STEP_NUM_TASKS", 1);
-    if (std::getenv("SLURM_STEP_ID") != nullptr && tasks > 1) {
+    const int tasks = srun_tasks();
+    if (tasks > 1) {
       fail(ExitCode::kUsage, {.what = "srun started several tasks without MPI",
                               .got = fmt::format("{} tasks, no PMIx", tasks),
                               .fix = "use srun --mpi=pmix, or mpirun inside the allocation"});

@@ -4,35 +4,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <ctime>
-#include <string>
+
+#include "runtime/launcher.h"
 
 namespace softcot {
 namespace {
-
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-enum class Mark { kMine, kTaken, kNowhere };
-
-Mark leave_mark() {
-  std::string folder = variable("OMPI_MCA_orte_jobfam_session_dir");
-  if (folder.empty()) folder = variable("PMIX_SERVER_TMPDIR");
-  if (folder.empty()) return Mark::kNowhere;
-  const std::string path = folder + "/softcot-failed-" + variable("PMIX_NAMESPACE");
-  const int descriptor = open(path.c_str(), O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (descriptor < 0) return errno == EEXIST ? Mark::kTaken : Mark::kNowhere;
-  close(descriptor);
-  return Mark::kMine;
-}
-
-bool all_on_this_machine() {
-  const std::string here = variable("OMPI_COMM_WORLD_LOCAL_SIZE");
-  return !here.empty() && here == variable("OMPI_COMM_WORLD_SIZE");
-}
 
 /// False when a signal cut it short: the job is being ended.
 bool wait_seconds(int seconds) {
@@ -42,15 +19,25 @@ bool wait_seconds(int seconds) {
 
 }  // namespace
 
+JobMark leave_job_mark(const std::string& name) {
+  const auto folder = job_folder();
+  if (folder.empty()) return JobMark::kNowhere;
+  const auto path = folder / ("softcot-" + name + "-" + job_name());
+  const int descriptor = open(path.c_str(), O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (descriptor < 0) return errno == EEXIST ? JobMark::kTaken : JobMark::kNowhere;
+  close(descriptor);
+  return JobMark::kMine;
+}
+
 bool may_report_failure(int rank) {
-  const bool together = all_on_this_machine();
-  const Mark mark = leave_mark();
+  const bool together = job_is_on_this_machine();
+  const JobMark mark = leave_job_mark("failed");
   if (rank == 0 && !together) return true;  // Who has the mark waits for it.
-  if (mark == Mark::kTaken) {
+  if (mark == JobMark::kTaken) {
     wait_seconds(together ? 2 : 7);  // The other's exit status is to be the job's.
     return false;
   }
-  if (rank == 0 || (mark == Mark::kMine && together)) return true;
+  if (rank == 0 || (mark == JobMark::kMine && together)) return true;
   return wait_seconds(5);
 }
 

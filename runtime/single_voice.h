@@ -1,6 +1,17 @@
 #pragma once
 
+#include <string>
+
 namespace softcot {
+
+enum class JobMark {
+  kMine,     ///< This process is the first of its job on this machine.
+  kTaken,    ///< Another was faster.
+  kNowhere,  ///< No launcher, or one without a folder for the job.
+};
+
+/// Leaves the mark `name` in the job's own temporary folder, which its launcher removes.
+JobMark leave_job_mark(const std::string& name);
 
 /// Whether this rank is the one of its job that says why the job fails: the first one on its
 /// machine to ask, told by a mark in the job's own temporary folder (Open MPI and PMIx make one and

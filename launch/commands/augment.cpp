@@ -3,6 +3,7 @@
 #include "data/asdiv_augment.h"
 #include "data/asdiv_numbers.h"
 #include "launch/commands/commands.h"
+#include "launch/run/output_claim.h"
 #include "launch/standard_output.h"
 
 namespace softcot {
@@ -64,7 +65,8 @@ ExitCode run_augment(Invocation& invocation) {
   options.add_example("softcot augment --file ASDiv.xml --out data/asdiv-aug",
                       "then train with --task asdiv_aug --data.file data/asdiv-aug/train.jsonl");
   if (!invocation.read(options)) return ExitCode::kOk;
-  if (invocation.rank() != 0) return ExitCode::kOk;
+  const auto claim = OutputClaim::in_folder(out);
+  if (!claim) return ExitCode::kOk;
   const AugmentReport report = augment_file(file, out, augment);
   write_standard_output(report_text(report, out, augment.copies));
   return ExitCode::kOk;

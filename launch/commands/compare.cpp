@@ -9,6 +9,7 @@
 #include "launch/sweep/suite_table.h"
 #include "launch/sweep/work_runner.h"
 #include "runtime/atomic_file.h"
+#include "runtime/launcher.h"
 #include "runtime/log.h"
 #include "runtime/sealed_json.h"
 #include "runtime/stop_signal.h"
@@ -150,7 +151,7 @@ ExitCode run_compare(Invocation& invocation) {
       "softcot compare --suite configs/suites/paper-gsm8k.cfg --model DIR --assistant DIR",
       "a table of the paper with your models");
   if (!invocation.read(options)) return ExitCode::kOk;
-  if (invocation.size() > 1) {
+  if (launcher_job().size > 1) {
     fail(ExitCode::kUsage, {.what = "compare starts its ranks itself",
                             .where = "mpirun",
                             .fix = "call softcot compare --ranks N without a launcher"});
@@ -160,6 +161,7 @@ ExitCode run_compare(Invocation& invocation) {
 
   const Suite suite = Suite::read(compare.suite, given_settings(options));
   hide_environment(options);
+  leave_job();
   const std::vector<Work> works = works_of(suite, out);
   CellChecker checker(compare.works.ranks);
   check_cells(checker, suite, works, out);

@@ -8,6 +8,7 @@
 #include "launch/standard_output.h"
 #include "runtime/counted.h"
 #include "runtime/json_file.h"
+#include "runtime/launcher.h"
 #include "runtime/process_world.h"
 
 namespace softcot {
@@ -61,12 +62,14 @@ ExitCode run_doctor(Invocation& invocation) {
   options.add_example("mpirun -n 2 softcot doctor", "whether MPI ranks find one another");
   if (!invocation.read(options)) return ExitCode::kOk;
 
-  const ProcessWorld& world = invocation.world();
+  // What srun has started without MPI can be looked at as well, each process by itself.
+  const int ranks = launched_by_mpi() ? invocation.world().size() : 1;
+  const int rank = launched_by_mpi() ? invocation.world().rank() : 0;
   std::vector<Finding> findings = survey_machine();
-  for (std::vector<Finding>& part : std::vector{survey_libraries(world.size()), survey_gpus()}) {
+  for (std::vector<Finding>& part : std::vector{survey_libraries(ranks), survey_gpus()}) {
     findings.insert(findings.end(), part.begin(), part.end());
   }
-  if (world.rank() == 0) write_standard_output(json ? as_json(findings) : as_table(findings));
+  if (rank == 0) write_standard_output(json ? as_json(findings) : as_table(findings));
   return ExitCode::kOk;
 }
 

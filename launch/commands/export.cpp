@@ -7,6 +7,7 @@
 #include "launch/options/run_options.h"
 #include "launch/run/method.h"
 #include "launch/run/model_folder.h"
+#include "launch/run/output_claim.h"
 #include "launch/run/peft_adapter.h"
 #include "launch/run/run_folder.h"
 #include "launch/run/trained_model.h"
@@ -59,9 +60,11 @@ void export_run(const RunOptions& run, std::filesystem::path out, std::string ba
   const TrainedRun trained = load_trained(run.folder, read_model_config(model));
   const TensorViews soft = soft_tensors(trained.parts);
   const auto hash = trained.identity.at("backbone").at("hash").get<std::string>();
-  require_empty(out);
   out = std::filesystem::weakly_canonical(std::filesystem::absolute(out));
   if (!out.has_filename()) out = out.parent_path();
+  const auto claim = OutputClaim::beside(out);
+  if (!claim) return;
+  require_empty(out);
   remove_abandoned(out.parent_path());
   const WorkFolder work(hidden_name(out));
   std::string written;
@@ -81,7 +84,7 @@ void export_run(const RunOptions& run, std::filesystem::path out, std::string ba
         {{"format", "pt"}, {"softcot.method", trained.method()}, {"softcot.backbone_hash", hash}});
     written += fmt::format("soft prompt: {}\n", (out / kSoftName).string());
   }
-  require_empty(out);  // Another export may have been faster.
+  require_empty(out);  // On a file system without locks another may have been faster.
   work.publish(out);
   fsync_folder(out.parent_path());
   write_standard_output(written);
@@ -116,7 +119,7 @@ ExitCode run_export(Invocation& invocation) {
   options.add_example("softcot export --run.folder runs/full --out tuned",
                       "for AutoModelForCausalLM.from_pretrained(\"tuned\"), or --model tuned");
   if (!invocation.read(options)) return ExitCode::kOk;
-  if (invocation.rank() == 0) export_run(run, out, base);
+  export_run(run, out, base);
   return ExitCode::kOk;
 }
 

@@ -40,7 +40,6 @@ ExitCode run_inspect(Invocation& invocation) {
                       "drop what a bad disk has changed");
   if (!invocation.read(options)) return ExitCode::kOk;
   depth.verify = depth.verify || depth.repair;
-  if (invocation.rank() != 0) return ExitCode::kOk;
 
   const FolderReport report = report_folder(folder, depth);
   if (json) {

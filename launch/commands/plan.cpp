@@ -207,7 +207,6 @@ ExitCode run_plan(Invocation& invocation) {
   const Machine machine = machine_of(plan, work.weight_bytes);
   work.tokens_in_flight = default_tokens_in_flight(!machine.on_gpu());
   const std::vector<Layout> layouts = plan_layouts(work, machine);
-  if (invocation.rank() != 0) return ExitCode::kOk;
   try {
     write_plan(json, title, work, machine, layouts, choose_layout(work, machine, layouts));
   } catch (const Error&) {

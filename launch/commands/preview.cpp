@@ -126,7 +126,7 @@ ExitCode run_preview(Invocation& invocation) {
       "softcot preview --config configs/quickstart.cfg --eval --color always | less -R",
       "held-out rows in colour, page by page");
   if (!invocation.read(options)) return ExitCode::kOk;
-  if (invocation.rank() == 0) show(run, preview);
+  show(run, preview);
   return ExitCode::kOk;
 }
 

@@ -5,6 +5,7 @@
 #include "evaluation/study_page.h"
 #include "launch/commands/commands.h"
 #include "launch/options/run_options.h"
+#include "launch/run/output_claim.h"
 #include "launch/standard_output.h"
 #include "launch/study/study_reader.h"
 #include "runtime/atomic_file.h"
@@ -19,6 +20,7 @@ constexpr int kQuestionsOfStudy = 200;
 void report_run(const std::filesystem::path& folder, std::filesystem::path output, int questions) {
   if (output.empty()) output = folder / "report.html";
   const RunRecord record = read_run(folder);
+  if (claimed_by_another_rank(output)) return;
   ReportOptions options;
   options.questions = static_cast<std::size_t>(questions);
   write_file_atomically(output, render_report(record, options));
@@ -32,9 +34,8 @@ void report_run(const std::filesystem::path& folder, std::filesystem::path outpu
 
 void report_study(const std::vector<std::filesystem::path>& runs, const std::filesystem::path& out,
                   int questions) {
-  std::error_code error;
-  std::filesystem::create_directories(out, error);
-  if (error) fail_write(error.value(), out);
+  const auto claim = OutputClaim::in_folder(out);
+  if (!claim) return;
   const Study study = read_study(runs);
   write_file_atomically(out / "samples.html",
                         samples_page(study, static_cast<std::size_t>(questions)));
@@ -84,7 +85,6 @@ ExitCode run_report(Invocation& invocation) {
                       "single runs side by side");
   options.add_example("softcot report --run runs/quickstart", "writes runs/quickstart/report.html");
   if (!invocation.read(options)) return ExitCode::kOk;
-  if (invocation.rank() != 0) return ExitCode::kOk;
 
   const bool one_run =
       options.origin("run.folder") == "command line" || (runs.empty() && !run.folder.empty());

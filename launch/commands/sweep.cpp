@@ -14,6 +14,7 @@
 #include "launch/sweep/sweep_plan.h"
 #include "launch/sweep/sweep_text.h"
 #include "launch/sweep/work_runner.h"
+#include "runtime/launcher.h"
 #include "runtime/log.h"
 #include "runtime/processors.h"
 #include "runtime/stop_signal.h"
@@ -135,8 +136,9 @@ ExitCode run_sweep(Invocation& invocation) {
   }
   WorkOptions& works = chosen.works;
   const Shard shard = read_shard(chosen.shard);
-  const int rank = invocation.rank();
-  const int ranks = invocation.size();
+  const LauncherJob job = launcher_job();
+  const int rank = job.rank;
+  const int ranks = job.size;
   if (ranks > 1 && ranks % works.ranks != 0) {
     fail(ExitCode::kUsage, {.what = "ranks of the job are no whole number of groups",
                             .where = "--ranks",
@@ -158,10 +160,10 @@ ExitCode run_sweep(Invocation& invocation) {
   }
   set_log_rank(rank, ranks);
   hide_environment(options);
-  const LocalGroup group{.index = invocation.local_rank() / works.ranks,
-                         .count = std::max(1, invocation.local_size() / works.ranks)};
+  const LocalGroup group{.index = job.local_rank / works.ranks,
+                         .count = std::max(1, job.local_size / works.ranks)};
   works.gpus = gpus_of_slots(plan.works, works, group);
-  leave_job();  // From here on nothing is known of it.
+  leave_job();
   share_cores(works, group);
   const StopSignals signals;
   const SweepFolder folder(sweep, plan, works.out, shard.count > 1 || ranks > 1);

@@ -19,7 +19,6 @@ ExitCode run_tokenize(Invocation& invocation) {
       "No special token is added; those spelled out in the text are recognised.");
   options.add_example("echo '{\"text\": \"Hello\"}' | softcot tokenize --model DIR", "one text");
   if (!invocation.read(options)) return ExitCode::kOk;
-  if (invocation.rank() != 0) return ExitCode::kOk;  // mpirun hands its input to rank 0 alone.
 
   const Tokenizer tokenizer = Tokenizer::load(model);
   JsonLineReader lines(std::cin, "standard input");

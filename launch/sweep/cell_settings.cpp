@@ -49,37 +49,6 @@ void hide_environment(const OptionSet& options) {
   }
 }
 
-void leave_job() {
-  std::vector<std::string> names;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string text = *entry;
-    const std::string name = text.substr(0, text.find('='));
-    for (const char* start : {"OMPI_COMM_WORLD_",
-                              "OMPI_UNIVERSE",
-                              "OMPI_APP_CTX",
-                              "OMPI_NUM_APP",
-                              "OMPI_FIRST_RANKS",
-                              "OMPI_FILE_LOCATION",
-                              "OMPI_COMMAND",
-                              "OMPI_ARGV",
-                              "OMPI_MCA_orte_",
-                              "OMPI_MCA_ess",
-                              "OMPI_MCA_pmix",
-                              "OMPI_MCA_shmem_RUNTIME",
-                              "OMPI_MCA_initial_wdir",
-                              "PMIX_",
-                              "PMI_",
-                              "PRTE_",
-                              "SLURM_PROCID",
-                              "SLURM_STEP_",
-                              "SLURM_LOCALID",
-                              "SLURM_NODEID"}) {
-      if (name.starts_with(start)) names.push_back(name);
-    }
-  }
-  for (const std::string& name : names) unsetenv(name.c_str());
-}
-
 namespace {
 
 /// Names an option as a file does, not as a command line.

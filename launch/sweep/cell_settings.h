@@ -27,10 +27,6 @@ Settings given_settings(OptionSet& options);
 /// settings and nothing else.
 void hide_environment(const OptionSet& options);
 
-/// Takes the variables of MPI launchers and job steps out of the environment, so that a rank can
-/// start programs that are not ranks of its job, or a job of their own.
-void leave_job();
-
 /// What the commands would make of a cell's settings.
 struct CheckedSettings {
   std::vector<Problem> problems;  ///< What they would refuse.
