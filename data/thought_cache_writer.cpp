@@ -76,6 +76,20 @@ ThoughtCacheWriter::ThoughtCacheWriter(std::filesystem::path folder, const Thoug
   if (manifest) require_same_layout(layout_, manifest->layout, folder_ / kManifestName);
 }
 
+bool ThoughtCacheWriter::is_complete(const std::filesystem::path& folder,
+                                     const ThoughtCacheKey& key, std::int64_t block_rows) {
+  const ThoughtCacheLayout layout{key, block_rows};
+  check_layout(layout, ExitCode::kInternal, folder.string());
+  const std::optional<ThoughtCacheManifest> manifest = sound_manifest(folder);
+  if (!manifest) return false;
+  require_same_layout(layout, manifest->layout, folder / kManifestName);
+  for (std::int64_t block = 0; block < layout.block_count(); ++block) {
+    const auto hash = sound_block(folder, layout, block, SealCheck::kContents);
+    if (!hash || *hash != manifest->data_hashes[static_cast<std::size_t>(block)]) return false;
+  }
+  return std::filesystem::exists(folder / kIndexName);
+}
+
 std::vector<std::int64_t> ThoughtCacheWriter::missing_blocks(const CacheLock& lock) const {
   check_lock(lock, folder_);
   drop_leftovers(folder_);

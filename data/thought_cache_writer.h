@@ -21,6 +21,11 @@ class ThoughtCacheWriter {
   ThoughtCacheWriter(std::filesystem::path folder, const ThoughtCacheKey& key,
                      std::int64_t block_rows = 64);
 
+  /// Whether a folder holds the finished cache of this key, every byte of it sound. Writes
+  /// nothing and needs no lock. Throws kCache as the constructor, and for blocks of another key.
+  static bool is_complete(const std::filesystem::path& folder, const ThoughtCacheKey& key,
+                          std::int64_t block_rows = 64);
+
   const ThoughtCacheLayout& layout() const { return layout_; }
 
   /// Which blocks must be written, in order. Drops what dead writers left and blocks that are

@@ -4,9 +4,11 @@
 #include <signal.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
+#include <system_error>
 
 namespace softcot {
 namespace {
@@ -34,6 +36,14 @@ std::string process_start(pid_t process) {
   std::string field;
   for (int i = 0; i < kStartField; ++i) fields >> field;
   return fields ? field : "";
+}
+
+std::string process_space() {
+  std::string boot;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> boot;
+  std::error_code error;
+  const auto names = std::filesystem::read_symlink("/proc/self/ns/pid", error);
+  return boot.empty() || error ? "" : boot + "/" + names.string();
 }
 
 }  // namespace softcot

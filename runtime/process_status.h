@@ -14,4 +14,8 @@ bool process_is_alive(pid_t process);
 /// number; empty where there is no such process, or no /proc.
 std::string process_start(pid_t process);
 
+/// Names the set of processes in which numbers of processes mean the same: this start of the
+/// machine and this namespace (container). Empty where there is no /proc.
+std::string process_space();
+
 }  // namespace softcot

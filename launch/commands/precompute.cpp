@@ -1,11 +1,16 @@
 #include <ATen/Functions.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <filesystem>
+#include <memory>
 #include <optional>
 
 #include "launch/commands/commands.h"
 #include "launch/machine/threads.h"
 #include "launch/options/run_options.h"
+#include "launch/run/cache_turn.h"
 #include "launch/run/method.h"
 #include "launch/run/restarts.h"
 #include "launch/run/run_data.h"
@@ -20,7 +25,7 @@ namespace {
 
 /// The blocks that some rank must write, as rank 0 finds them.
 std::vector<std::int64_t> missing_blocks(const ThoughtCacheWriter& writer,
-                                         const std::optional<CacheLock>& lock,
+                                         const std::unique_ptr<CacheLock>& lock,
                                          Communicator& world) {
   std::vector<std::int64_t> blocks;
   if (world.rank() == 0) blocks = writer.missing_blocks(*lock);
@@ -31,6 +36,20 @@ std::vector<std::int64_t> missing_blocks(const ThoughtCacheWriter& writer,
   if (numbers.numel() > 0) world.broadcast(numbers, 0);
   const auto* data = numbers.const_data_ptr<std::int64_t>();
   return {data, data + numbers.numel()};
+}
+
+SharedCache shared_cache(const std::string& name, const std::filesystem::path& folder,
+                         const ThoughtCacheKey& key) {
+  const auto progress = [folder, key] {
+    const ThoughtCacheLayout layout{key};
+    std::int64_t there = 0;
+    for (std::int64_t block = 0; block < layout.block_count(); ++block) {
+      there += std::filesystem::exists(folder / block_name(block)) ? 1 : 0;
+    }
+    return fmt::format("{} of {} blocks are there", there, layout.block_count());
+  };
+  return {name, folder, [folder, key] { return ThoughtCacheWriter::is_complete(folder, key); },
+          progress};
 }
 
 /// What is made in one call.
@@ -53,15 +72,18 @@ class Precompute {
   void fill(const Split& split, std::int64_t thoughts) {
     const auto key = thought_key(run_, text_, hash_, prompt_, split, thoughts);
     const auto folder = cache_folder(run_, key);
-    std::optional<CacheLock> lock;
-    if (world_.rank() == 0) lock.emplace(folder);
-    groups_.world->barrier();
+    log_info("{}: {} × {} × {} in {}", split.name, counted(key.rows, "row"),
+             counted(key.thoughts, "thought"), key.width, folder.string());
+    const auto [complete, lock] =
+        wait_for_turn(shared_cache(split.name, folder, key), *groups_.world);
+    if (complete) {
+      log_info("{}: complete, nothing to do", split.name);
+      return;
+    }
     const ThoughtCacheWriter writer(folder, key);
     groups_.world->barrier();  // All have read the manifest before it is taken away.
     const auto blocks = missing_blocks(writer, lock, *groups_.world);
     const auto total = writer.layout().block_count();
-    log_info("{}: {} × {} × {} in {}", split.name, counted(key.rows, "row"),
-             counted(key.thoughts, "thought"), key.width, folder.string());
     if (lock && !blocks.empty()) {
       count_restart(folder, "precompute",
                     [&] { return static_cast<std::uint64_t>(total) - blocks.size(); });

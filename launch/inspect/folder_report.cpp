@@ -1,6 +1,7 @@
 #include "launch/inspect/folder_report.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -54,6 +55,33 @@ std::optional<std::filesystem::path> work_folder_of(const std::filesystem::path&
     if (std::filesystem::exists(place / kWorkConfig)) return place;
   }
   return std::nullopt;
+}
+
+bool may_write(const std::filesystem::path& folder) {
+  return access(folder.c_str(), W_OK) == 0;  // Also false on a file system that is read-only.
+}
+
+/// --repair where nothing can be changed: fine as long as nothing needs to be.
+FolderReport report_read_only(const FolderKind& kind, const std::filesystem::path& folder,
+                              InspectDepth depth) {
+  depth.repair = false;
+  try {
+    FolderReport report = kind.report(folder, depth);
+    report.add("repair", "nothing needs repair");
+    return report;
+  } catch (const Error& error) {
+    Problem problem = error.problem();
+    problem.fix =
+        "it may not be written here: repair it as its owner, or where it is not read-only";
+    fail(error.code(), problem);
+  }
+}
+
+FolderReport repair(const FolderKind& kind, const std::filesystem::path& folder,
+                    InspectDepth depth) {
+  FolderReport report = kind.report(folder, depth);
+  if (report.removed().empty()) report.add("repair", "nothing needed repair");
+  return report;
 }
 
 std::string shape_text(const HostTensor& tensor) {
@@ -239,12 +267,13 @@ std::optional<FolderKind> kind_of(const std::filesystem::path& folder) {
 FolderReport report_as(const FolderKind& kind, const std::filesystem::path& folder,
                        InspectDepth depth) {
   if (!depth.repair) return kind.report(folder, depth);
+  if (!may_write(folder)) return report_read_only(kind, folder, depth);
   const auto work = work_folder_of(folder);
-  if (!work) return kind.report(folder, depth);
+  if (!work) return repair(kind, folder, depth);
   const auto lock = FileLock::take_or_refuse(
       *work / kWorkLock,
       {.what = "folder is in use", .where = work->string(), .fix = "wait for that job"});
-  FolderReport report = kind.report(folder, depth);
+  FolderReport report = repair(kind, folder, depth);
   if (!report.removed().empty()) remove_marks(*work);
   return report;
 }

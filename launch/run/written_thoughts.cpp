@@ -2,13 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
+#include <system_error>
 
-#include "data/cache_lock.h"
 #include "data/sampler.h"
 #include "evaluation/question.h"
+#include "launch/run/cache_turn.h"
 #include "launch/run/sample_parts.h"
 #include "runtime/atomic_file.h"
 #include "runtime/hash.h"
@@ -86,6 +88,20 @@ SampleParts parts_of(const RunOptions& run, const nlohmann::ordered_json& key) {
   return {folder, "texts", hash};
 }
 
+/// Texts that are there, also those that replicas of a job under way have not merged yet.
+std::size_t count_texts(const SampleParts& parts) {
+  std::size_t count = 0;
+  std::error_code unreadable;
+  for (const auto& entry : std::filesystem::directory_iterator(parts.folder, unreadable)) {
+    if (entry.path().extension() != ".jsonl") continue;
+    std::ifstream file(entry.path());
+    std::string head;
+    std::getline(file, head);
+    for (std::string line; std::getline(file, line);) ++count;
+  }
+  return count;
+}
+
 std::map<std::string, std::string> texts_of(const SampleParts& parts) {
   std::map<std::string, std::string> texts;
   for (const Sample& sample : read_samples(parts.whole())) {
@@ -112,9 +128,15 @@ std::map<std::string, std::string> written_thoughts(const RunOptions& run, const
   const auto key = key_of(run, text, split, prompt, *groups.world);
   const SampleParts parts = parts_of(run, key);
   const auto& folder = parts.folder;
-  std::optional<CacheLock> lock;
-  if (groups.world->rank() == 0 && parts.completed().size() < split.records.size()) {
-    lock.emplace(folder);
+  const auto wanted = split.records.size();
+  const auto is_complete = [&] { return parts.completed().size() >= wanted; };
+  const auto progress = [&] {
+    return fmt::format("{} of {} texts are there", count_texts(parts), wanted);
+  };
+  const auto [complete, lock] =
+      wait_for_turn({"written thoughts", folder, is_complete, progress}, *groups.world);
+  if (complete) return texts_of(parts);
+  if (lock) {
     write_file_atomically(folder / kWrittenKeyName, key.dump(2) + "\n");
     parts.merge();
   }

@@ -8,6 +8,7 @@
 #include <sstream>
 #include <thread>
 
+#include "data/cache_lock.h"
 #include "launch/run/run_folder.h"
 #include "launch/sweep/gpu_slots.h"
 #include "runtime/atomic_file.h"
@@ -19,6 +20,7 @@ namespace {
 
 constexpr auto kLookEvery = std::chrono::milliseconds(20);
 constexpr auto kTryEvery = std::chrono::milliseconds(200);
+constexpr auto kLookAtLogEvery = std::chrono::seconds(1);
 constexpr auto kLookAroundEvery = std::chrono::seconds(2);
 constexpr int kKilled = 128;                           // plus the signal, as shells have it
 constexpr std::uint64_t kLongestConfig = 1 << 20;      // bytes
@@ -44,6 +46,19 @@ std::string reason_of(int status, const std::filesystem::path& log, std::uintmax
 
 std::uintmax_t size_of(const std::filesystem::path& file) {
   return std::filesystem::exists(file) ? std::filesystem::file_size(file) : 0;
+}
+
+/// For whom the step waits that writes this log, from its last line; empty where it does not wait.
+std::string waiting_in(const std::filesystem::path& log, std::uintmax_t begin) {
+  constexpr std::uintmax_t kLongestLine = 4096;
+  const std::uintmax_t size = size_of(log);
+  std::ifstream file(log);
+  file.seekg(static_cast<std::streamoff>(size > kLongestLine ? std::max(begin, size - kLongestLine)
+                                                             : begin));
+  std::string last;
+  for (std::string line; std::getline(file, line);) last = line;
+  const std::size_t mark = last.find(kWaitingForCache);
+  return mark == std::string::npos ? "" : last.substr(mark);
 }
 
 /// An evaluation that finds samples made from the same does not make them again.
@@ -181,7 +196,7 @@ void WorkRunner::try_start(std::size_t work, WorkDisplay& display) {
   prepare(work);
   state.phase = Phase::kRunning;
   state.start = WorkState::Clock::now();
-  running_.push_back({work, 0, free_slot(), std::move(*lock), 0, nullptr});
+  running_.push_back({work, 0, free_slot(), std::move(*lock), 0, nullptr, {}, {}});
   start_step(running_.back(), display);
 }
 
@@ -209,6 +224,16 @@ void WorkRunner::prepare(std::size_t work) const {
   }
 }
 
+void WorkRunner::look_at_log(Running& running, WorkDisplay& display) {
+  if (WorkState::Clock::now() - running.looked < kLookAtLogEvery) return;
+  running.looked = WorkState::Clock::now();
+  const auto waiting = waiting_in(folder(running.work) / kWorkLog, running.log_begin);
+  if (waiting != running.waiting && !waiting.empty()) {
+    display.say(fmt::format("{}: {}", works_[running.work].name, waiting));
+  }
+  running.waiting = waiting;
+}
+
 void WorkRunner::start_step(Running& running, WorkDisplay& display) {
   const Work& work = works_[running.work];
   const WorkStep& step = work.steps[running.step];
@@ -216,13 +241,17 @@ void WorkRunner::start_step(Running& running, WorkDisplay& display) {
   display.say(fmt::format("{}: {}", work.name, step.command));
   const auto log = folder(running.work) / kWorkLog;
   running.log_begin = size_of(log);
+  running.waiting.clear();
   running.command = std::make_unique<ChildCommand>(words_of(running), log, environment_of(running),
                                                    running.lock.descriptor());
 }
 
 bool WorkRunner::look_at(Running& running, WorkDisplay& display) {
   const auto status = running.command->status();
-  if (!status) return true;
+  if (!status) {
+    look_at_log(running, display);
+    return true;
+  }
   const Work& work = works_[running.work];
   WorkState& state = states_[running.work];
   if (*status == 0 && running.step + 1 == work.steps.size()) {

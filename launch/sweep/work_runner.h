@@ -44,6 +44,8 @@ class WorkRunner {
     FileLock lock;
     std::uintmax_t log_begin;  // Bytes that earlier steps have written.
     std::unique_ptr<ChildCommand> command;
+    std::string waiting;                  // For whom the step waits, as it said last.
+    WorkState::Clock::time_point looked;  // When its log was last looked at.
   };
   using Phase = WorkState::Phase;
 
@@ -57,6 +59,8 @@ class WorkRunner {
   void start_what_can(WorkDisplay& display);
   void try_start(std::size_t work, WorkDisplay& display);
   void prepare(std::size_t work) const;
+  /// Tells when the step waits for another job.
+  void look_at_log(Running& running, WorkDisplay& display);
   void start_step(Running& running, WorkDisplay& display);
   /// Whether it goes on.
   bool look_at(Running& running, WorkDisplay& display);

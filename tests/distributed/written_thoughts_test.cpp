@@ -19,6 +19,7 @@
 namespace softcot::test {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using Words = std::vector<std::string>;
@@ -165,10 +166,15 @@ TEST_F(Written, ADamagedLineIsRefusedAndATornOneIsWrittenAgain) {
 TEST_F(Written, OneJobWritesAtATime) {
   precompute("locked", 0);
   const auto folder = folder_of("locked");
-  const CacheLock lock(folder);
+  auto lock = std::make_unique<CacheLock>(folder);
   precompute("locked", 0);  // Nothing to write, nothing to wait for.
   std::filesystem::remove(folder / "texts.jsonl");
-  expect_refused(call("precompute", "locked"), 4, {folder.filename(), std::to_string(getpid())});
+  Job waiting(call("precompute", "locked"));
+  ASSERT_TRUE(wait_until([&] { return !lines_with(waiting.err(), kWaitingForCache).empty(); }));
+  EXPECT_THAT(lines_with(waiting.err(), kWaitingForCache)[0],
+              AllOf(HasSubstr(folder.filename()), HasSubstr(std::to_string(getpid()))));
+  lock.reset();
+  EXPECT_EQ(waiting.wait().status, 0);
 }
 
 TEST_F(Written, EntersTheEvaluation) {

@@ -88,10 +88,11 @@ class Holder {
   }
   ~Holder() { end(); }
   pid_t pid() const { return child_; }
-  void end() {
-    if (child_ == 0) return;
-    kill(child_, SIGKILL);
-    wait_for(std::exchange(child_, 0));
+  /// How it ended.
+  int end(int signal = SIGKILL) {
+    if (child_ == 0) return 0;
+    kill(child_, signal);
+    return wait_for(std::exchange(child_, 0));
   }
 
  private:
@@ -158,7 +159,8 @@ TEST(ThoughtCacheKill, AFinishedCacheSurvivesKilledJobs) {
     kill(child, SIGKILL);
     wait_for(child);
     auto now = contents(folder.path());
-    std::erase_if(now, [](const auto& file) { return file.first == kLockName; });
+    // The lock, or what was to become it.
+    std::erase_if(now, [](const auto& file) { return file.first.find(kLockName) <= 1; });
     ASSERT_EQ(now, expected);
   }
   EXPECT_EQ(run_quietly(folder.path(), key), 0);
@@ -249,13 +251,90 @@ TEST(CacheLock, JudgesWhatTheFileSays) {
   EXPECT_EQ(slurp(lock_path), record("elsewhere", dead, "5"));
 }
 
+TEST(CacheLock, AJobOfAnotherMachineIsKnownByItsHeartbeatAlone) {
+  const TemporaryFolder folder;
+  const auto lock_path = folder.path() / kLockName;
+  const auto take = [&] { const CacheLock lock(folder.path()); };
+  std::string host(256, '\0');
+  ASSERT_EQ(gethostname(host.data(), host.size()), 0);
+  host.resize(host.find('\0'));
+  // Of another name; of this name in another container or after another start, though this machine
+  // has a process of that number.
+  for (const std::string& record :
+       {std::string("elsewhere 4711 5 2026-01-02T03:04:05Z\n"),
+        "elsewhere " + std::to_string(getpid()) + " ? 2026-01-02T03:04:05Z other/pid:[1]\n",
+        host + " " + std::to_string(getpid()) + " ? 2026-01-02T03:04:05Z other/pid:[1]\n"}) {
+    spill(lock_path, record);
+    const auto now = std::filesystem::last_write_time(lock_path);
+    for (const int silent : {0, 50}) {
+      std::filesystem::last_write_time(lock_path, now - std::chrono::seconds(silent));
+      EXPECT_THAT(error_of(take, ExitCode::kCache), HasSubstr("since 2026-01-02T03:04:05Z"));
+      EXPECT_EQ(slurp(lock_path), record);
+    }
+    // A clock that is ahead of this one's is no reason either.
+    std::filesystem::last_write_time(lock_path, now + std::chrono::hours(1));
+    EXPECT_THAT(error_of(take, ExitCode::kCache), HasSubstr("held by"));
+    std::filesystem::last_write_time(lock_path, now - std::chrono::seconds(61));
+    EXPECT_NO_THROW(take()) << record;
+    EXPECT_FALSE(std::filesystem::exists(lock_path));
+  }
+}
+
+TEST(CacheLock, ALivingJobRenewsItsHeartbeat) {
+  const TemporaryFolder folder;
+  const Holder holder(folder.path());
+  const auto lock_path = folder.path() / kLockName;
+  const auto now = std::filesystem::last_write_time(lock_path);
+  std::filesystem::last_write_time(lock_path, now - std::chrono::hours(1));
+  const auto limit = std::chrono::steady_clock::now() + 3 * Heartbeat::kInterval;
+  while (std::filesystem::last_write_time(lock_path) < now) {
+    ASSERT_LT(std::chrono::steady_clock::now(), limit);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
+TEST(CacheLock, GoesWithTheSignalsThatEndAJob) {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) {
+    const TemporaryFolder folder;
+    Holder holder(folder.path());
+    EXPECT_EQ(holder.end(signal), -signal);
+    EXPECT_FALSE(std::filesystem::exists(folder.path() / kLockName)) << signal;
+  }
+  // A process that ignores one, as under nohup, goes on and keeps its lock.
+  std::signal(SIGHUP, SIG_IGN);
+  const TemporaryFolder folder;
+  Holder holder(folder.path());
+  std::signal(SIGHUP, SIG_DFL);
+  kill(holder.pid(), SIGHUP);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / kLockName));
+  EXPECT_EQ(kill(holder.pid(), 0), 0);
+}
+
+TEST(CacheLock, WhoLostItLeavesTheLockOfTheNextAlone) {
+  const TemporaryFolder folder;
+  const auto lock_path = folder.path() / kLockName;
+  {
+    const CacheLock lost(folder.path());
+    std::filesystem::remove(lock_path);  // As another machine does that takes it for dead.
+    spill(lock_path, "elsewhere 4711 5 2026-01-02T03:04:05Z\n");
+  }
+  EXPECT_TRUE(std::filesystem::exists(lock_path));
+}
+
 TEST(CacheLock, OneOfManyTakesOverAStaleLock) {
   for (const bool without_locks : {false, true}) {
     locks_fail = without_locks;
-    for (int round = 0; round < 5; ++round) {
+    for (int round = 0; round < 6; ++round) {
       const TemporaryFolder folder;
       Holder(folder.path()).end();
       ASSERT_TRUE(std::filesystem::exists(folder.path() / kLockName));
+      if (round % 2 == 1) {  // Of another machine, silent for long.
+        spill(folder.path() / kLockName, "elsewhere 4711 5 2026-01-02T03:04:05Z\n");
+        std::filesystem::last_write_time(
+            folder.path() / kLockName,
+            std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+      }
       std::vector<pid_t> children;
       for (int i = 0; i < 6; ++i) {
         children.push_back(start_child([&] {
