@@ -12,6 +12,7 @@
 
 #include "evaluation/prompt_reader.h"
 #include "evaluation/recorded_decoding.h"
+#include "evaluation/repetition_penalty.h"
 #include "runtime/error.h"
 #include "runtime/to_device.h"
 
@@ -27,6 +28,7 @@ struct ActiveRow {
   std::size_t request;
   PackedRow cache;
   RandomStream stream;
+  CountedTokens counted;  // By the repetition penalty.
   Generation result;
 };
 
@@ -115,6 +117,7 @@ class Decoder {
           {next_++,
            begin_row(*prompt),
            RandomStream(request.seed, RandomPurpose::kSampling, {request.question, request.sample}),
+           counted_prompt(*request.prompt, options_.sampling),
            {}});
       states.push_back(prompt->hidden);
     }
@@ -147,7 +150,7 @@ class Decoder {
           .fix = "look into the weights: softcot inspect MODEL --check-finite"});
   }
 
-  /// Each row's next token from logits [B, V].
+  /// Each row's next token from logits [B, V], which this may change.
   std::vector<std::int64_t> choose(const at::Tensor& logits, std::vector<ActiveRow>& rows) const {
     return logits.is_cpu() ? choose_on_host(logits, rows) : choose_on_device(logits, rows);
   }
@@ -155,15 +158,24 @@ class Decoder {
   /// Without the logits' way to the host: one number a row makes it.
   std::vector<std::int64_t> choose_on_device(const at::Tensor& logits,
                                              std::vector<ActiveRow>& rows) const {
+    const auto sum = logits.sum(at::kDouble).view({1});
+    penalize(logits, rows);
     const auto tokens =
         options_.sampling.temperature == 0.0
             ? logits.argmax(1)
             : sample_tokens(logits, options_.sampling, to_device(draws_of(rows), logits.device()));
-    const auto sum = logits.sum(at::kDouble).view({1});
     const auto found = at::cat({sum, tokens.to(at::kDouble)}).cpu();
     const auto* numbers = found.const_data_ptr<double>();
     require_finite(numbers[0], rows);
     return {numbers + 1, numbers + found.numel()};
+  }
+
+  /// In place.
+  void penalize(const at::Tensor& logits, const std::vector<ActiveRow>& rows) const {
+    if (!options_.sampling.penalizes()) return;
+    std::vector<const CountedTokens*> counted;
+    for (const auto& row : rows) counted.push_back(&row.counted);
+    penalize_repetitions(logits, counted, options_.sampling.repetition_penalty);
   }
 
   static at::Tensor draws_of(std::vector<ActiveRow>& rows) {
@@ -175,6 +187,7 @@ class Decoder {
   std::vector<std::int64_t> choose_on_host(const at::Tensor& logits,
                                            std::vector<ActiveRow>& rows) const {
     require_finite(logits.sum().item<float>(), rows);
+    penalize(logits, rows);
     std::vector<std::int64_t> tokens(rows.size());
     at::parallel_for(0, logits.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
@@ -193,6 +206,7 @@ class Decoder {
       auto& row = rows[i];
       const std::int64_t token = tokens[i];
       row.result.ids.push_back(token);
+      if (options_.sampling.penalizes()) row.counted.add(token);
       ++new_tokens_;
       if (token_) token_(row.request, token);
       const auto& stops = options_.stop_tokens;

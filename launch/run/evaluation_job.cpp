@@ -240,7 +240,7 @@ QuestionOptions EvaluationJob::question_options(const Contestant& contestant) co
   options.seed = run_.evaluate.seed;
   options.one_noise_stream = contestant.quirks.one_noise_stream;
   if (contestant.greedy) {
-    options.generation.sampling = {};
+    options.generation.sampling = greedy(run_.evaluate.generation.sampling);
   } else {
     options.seeds = run_.evaluate.seeds;
     options.samples = run_.evaluate.samples;
@@ -303,6 +303,7 @@ std::string EvaluationJob::sample_key(const Contestant& contestant,
       method.placeholders ? run_.thoughts.count_in_evaluation() : 0,
       trained_ ? trained_->content_hash : "", generation.max_new_tokens,
       generation.sampling.temperature, generation.sampling.top_p, options.seed, kExtractorVersion);
+  key += sampling_key(generation.sampling);
   if (options.seeds > 1) key += fmt::format(" {}", options.samples);
   for (const Record& record : split_.records) {
     key += fmt::format(" {}", answer_type_name(record.type));

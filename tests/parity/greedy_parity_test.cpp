@@ -1,7 +1,10 @@
 // Greedy continuations after a prompt with soft thoughts: the very ids that Transformers gives,
 // however many rows are decoded together and whatever the tensor-parallel size.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -110,6 +113,45 @@ TEST_P(GreedyParity, SamplesOfOneQuestionReadItsPromptOnce) {
     }
     EXPECT_EQ(together, alone);
     EXPECT_NE(together[0], together[1]) << "samples differ";
+  }
+}
+
+TEST_P(GreedyParity, RepetitionPenaltyOverWrittenAndAllTokens) {
+  const std::string name = GetParam();
+  const auto file = fixture_folder() / (name + ".penalty.safetensors");
+  if (!std::filesystem::exists(file)) GTEST_SKIP() << "no " << file;
+  const auto tensors = load_case(file);
+  std::vector<GenerationRequest> requests;
+  for (std::int64_t r = 0; r < tensors.at("input_ids").size(0); ++r) {
+    const auto mask = tensors.at("attention_mask")[r].to(at::kBool);
+    const auto ids = tensors.at("input_ids")[r].masked_select(mask).contiguous();
+    const auto* data = ids.const_data_ptr<std::int64_t>();
+    SoftRow row{.id = "", .ids = {data, data + ids.numel()}, .target_begin = ids.numel()};
+    requests.push_back({.prompt = share_prompt(std::move(row)), .soft = {}});
+  }
+  // The penalty is stored as float32: 1.2999999.
+  const double penalty = std::round(tensors.at("penalty").item<double>() * 1e6) / 1e6;
+  for (const int tp : tp_sizes(fixture_folder() / name, world().size())) {
+    const auto groups = ProcessGroups::make(world(), tp);
+    const Transformer backbone(fixture_folder() / name, {.device = test_device()}, *groups.tp);
+    for (const auto& [scope, ids] : {std::pair(RepetitionScope::kWritten, "generated_ids"),
+                                     std::pair(RepetitionScope::kAll, "generated_ids_all")}) {
+      const auto& expected = tensors.at(ids);
+      for (const std::int64_t in_flight : {1, 2, 3}) {
+        SCOPED_TRACE(fmt::format("tp {}, {}, {} in flight", tp, ids, in_flight));
+        GenerationOptions options;
+        options.sampling = {.repetition_penalty = penalty, .repetition_scope = scope};
+        options.max_new_tokens = expected.size(1);
+        options.rows_in_flight = in_flight;
+        options.record_steps = in_flight != 2;
+        generate(
+            SoftPromptModel(backbone, {}), requests, options,
+            [&](std::size_t i, const Generation& result) {
+              EXPECT_TRUE(
+                  at::tensor(result.ids, at::kLong).equal(expected[static_cast<std::int64_t>(i)]));
+            });
+      }
+    }
   }
 }
 
