@@ -1,5 +1,7 @@
 #include "launch/bench/bench_options.h"
 
+#include "launch/options/sampling.h"
+
 namespace softcot {
 
 std::vector<std::string> BenchOptions::part_names() {
@@ -29,12 +31,7 @@ void add_bench_options(OptionSet& options, BenchOptions& bench) {
       .add("bench.samples", &bench.samples,
            "Answers to each question in decoding, all in flight at once.", at_least(1))
       .unit = "answers";
-  options.add("bench.temperature", &bench.temperature,
-              "Decoding draws its tokens at this temperature; 0 takes the likeliest.",
-              between(0, 100));
-  options.add("bench.top-p", &bench.top_p,
-              "Decoding draws from the smallest set of tokens with this probability.",
-              above_up_to(0, 1));
+  add_sampling(options, "bench.", bench.sampling);
   options.add("bench.peers", &bench.peers,
               "all: the same on the same rows with the peers that are installed "
               "(launch/bench/peers/setup.sh installs them).");

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "evaluation/sampling_options.h"
 #include "launch/options/option_set.h"
 
 namespace softcot {
@@ -16,8 +17,7 @@ struct BenchOptions {
   std::int64_t steps = 0;        ///< Of training; 0 = one for each batch of the rows.
   std::int64_t new_tokens = 64;  ///< Of each row, in decoding.
   std::int64_t samples = 1;      ///< Answers to each question, in decoding.
-  double temperature = 0.0;      ///< In decoding; as in SamplingOptions.
-  double top_p = 1.0;
+  SamplingOptions sampling;      ///< In decoding.
 
   // Of `bench all` alone.
   bool peers = false;

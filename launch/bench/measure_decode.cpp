@@ -49,7 +49,7 @@ nlohmann::ordered_json measure_decode(const BenchPlace& place) {
       place,
       Projection::random(place.rows.assistant_text.config.hidden, backbone.config().hidden, 0));
   GenerationOptions options;
-  options.sampling = {.temperature = place.bench.temperature, .top_p = place.bench.top_p};
+  options.sampling = place.bench.sampling;
   options.rows_in_flight = static_cast<std::int64_t>(requests.size());
   const auto ignore = [](std::size_t, const Generation&) {};
   const double started = process_seconds();
@@ -75,7 +75,7 @@ nlohmann::ordered_json measure_decode(const BenchPlace& place) {
           {"prompt_tokens", work.prompt_tokens},
           {"new_tokens", work.new_tokens},
           {"samples", place.bench.samples},
-          {"temperature", place.bench.temperature},
+          {"temperature", place.bench.sampling.temperature},
           {"start_seconds", started},
           {"shared_prefix_tokens", model.shared_tokens()},
           {"weight_bytes", backbone.weight_bytes()},

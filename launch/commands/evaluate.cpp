@@ -8,6 +8,7 @@
 #include "launch/commands/commands.h"
 #include "launch/machine/threads.h"
 #include "launch/run/evaluation_job.h"
+#include "launch/run/generation_config.h"
 #include "launch/run/restarts.h"
 #include "launch/run/run_folder.h"
 #include "launch/standard_output.h"
@@ -80,6 +81,7 @@ ExitCode run_evaluate(Invocation& invocation) {
 
   EvaluationJob job(run, groups);
   if (folder) {
+    warn_of_generation_config(run.model.path, run.evaluate.generation.sampling, "evaluate.");
     count_restart(run.folder, "evaluate", [&] { return samples_in(run.folder / "samples"); });
   }
   const auto contestants = all_contestants(run);

@@ -3,6 +3,8 @@
 
 #include "launch/commands/commands.h"
 #include "launch/json_lines.h"
+#include "launch/options/sampling.h"
+#include "launch/run/generation_config.h"
 #include "launch/run/single_question.h"
 #include "launch/run/tool_model.h"
 #include "runtime/error.h"
@@ -52,6 +54,9 @@ void write_answer(const ToolModel& tool, const Generation& result) {
 /// Answers come in the order of the lines, each as soon as those before it have been written.
 void serve(Invocation& invocation, RunOptions& run, const GenerateOptions& options) {
   ToolModel tool(invocation, run);
+  if (tool.speaks()) {
+    warn_of_generation_config(run.model.path, options.question.generation.sampling, "");
+  }
   const SoftPromptModel model(tool.model(), {});
   GenerationOptions generation = options.question.generation;
   if (!options.question.ignore_stop) generation.stop_tokens = tool.stop_tokens();
@@ -85,10 +90,7 @@ void add_generate_options(OptionSet& options, GenerateOptions& generate) {
       .unit = "tokens";
   options.add("greedy", &generate.greedy,
               "Always take the likeliest token; so it is unless a temperature is given.");
-  options.add("temperature", &generation.sampling.temperature,
-              "Sample at this temperature; 0 always takes the likeliest token.", between(0, 100));
-  options.add("top-p", &generation.sampling.top_p,
-              "Sample from the smallest set of tokens with this probability.", above_up_to(0, 1));
+  add_sampling(options, "", generation.sampling);
   options.add("seed", &question.seed, "Decides every sampled token.", any_number());
   options
       .add("batch", &generation.rows_in_flight, "Lines continued at once, of those that wait.",

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "data/benchmark.h"
+#include "launch/options/sampling.h"
 #include "launch/options/training_options.h"
 #include "launch/run/method.h"
 #include "launch/run/peft_adapter.h"
@@ -136,10 +137,7 @@ void add_evaluate(OptionSet& options, EvaluateOptions& evaluate) {
       "task is tested on another, in a folder of its own. Or a PEFT adapter folder, for lora.");
   options.add("evaluate.max-new-tokens", &generation.max_new_tokens, "Longest answer.", at_least(1))
       .unit = "tokens";
-  options.add("evaluate.temperature", &generation.sampling.temperature,
-              "0 always takes the likeliest token.", between(0, 100));
-  options.add("evaluate.top-p", &generation.sampling.top_p,
-              "Sample from the smallest set of tokens with this probability.", above_up_to(0, 1));
+  add_sampling(options, "evaluate.", generation.sampling);
   options.add("evaluate.batch", &generation.rows_in_flight, "Answers written at once.", at_least(1))
       .unit = "rows";
   options.add("evaluate.also-greedy", &evaluate.also_greedy,

@@ -10,6 +10,7 @@
 #include "data/row.h"
 #include "evaluation/generation.h"
 #include "launch/machine/threads.h"
+#include "launch/run/generation_config.h"
 #include "launch/run/method.h"
 #include "launch/run/run_data.h"
 #include "launch/run/thought_table.h"
@@ -99,6 +100,7 @@ void answer_question(Invocation& invocation, RunOptions& run, const SingleQuesti
   record.id = "question";
   record.question = question.text;
 
+  if (speaks) warn_of_generation_config(run.model.path, question.generation.sampling, "");
   Transformer backbone(run.model.path, run.model.load, *groups.tp);
   SoftPromptModel model(backbone, run.train.work);
   GenerationRequest request;

@@ -11,6 +11,7 @@
 #include "data/sampler.h"
 #include "evaluation/question.h"
 #include "launch/run/cache_turn.h"
+#include "launch/run/generation_config.h"
 #include "launch/run/sample_parts.h"
 #include "runtime/atomic_file.h"
 #include "runtime/hash.h"
@@ -66,6 +67,9 @@ void write_missing(const RunOptions& run, const TextModel& text, const Split& sp
   how.generation = run.evaluate.generation;
   how.generation.max_new_tokens = run.thoughts.count_in_evaluation();
   how.generation.sampling = {.temperature = run.thoughts.written_temperature};
+  if (groups.world->rank() == 0) {
+    warn_of_generation_config(options.path, how.generation.sampling, std::nullopt);
+  }
   how.generation.stop_tokens = builder.tokens().stop;
   how.seed = run.evaluate.seed;
   std::optional<SampleLog> log;

@@ -7,6 +7,8 @@
 #include <stdexcept>
 
 #include "launch/options/option_help.h"
+#include "launch/options/option_sources.h"
+#include "support/files.h"
 
 namespace softcot {
 namespace {
@@ -31,16 +33,68 @@ TEST(RunOptions, EveryConfigFileOfTheRepositoryIsLegal) {
   EXPECT_GE(files, 2);
 }
 
+/// The sampling that a file's section [evaluate] asks for; a suite has more sections of its own.
+SamplingOptions sampling_of(const std::filesystem::path& file) {
+  RunOptions run;
+  OptionSet options("evaluate", "Evaluate.");
+  add_run_options(options, run, kAll);
+  std::vector<std::string> arguments = {"--model=/m", "--data.file=/d", "--run.folder=/r"};
+  for (const Assignment& each : read_config_file(file)) {
+    if (each.name.starts_with("evaluate."))
+      arguments.push_back("--" + each.name + "=" + each.value);
+  }
+  options.read(arguments, {});
+  return run.evaluate.generation.sampling;
+}
+
+// What the models' generation_config.json and the library's defaults make of the paper's code.
+TEST(RunOptions, ThePapersConfigsSampleAsItsCodeDoes) {
+  const std::filesystem::path configs = SOFTCOT_CONFIGS;
+  int files = 0;
+  for (const auto& folder : {configs, configs / "suites"}) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      const std::string name = entry.path().filename().string();
+      const bool paper = name.starts_with("paper-") || name.starts_with("gsm8k-");
+      if (entry.path().extension() != ".cfg" || !paper) continue;
+      const bool qwen = test::slurp(entry.path()).find("Qwen2.5-7B") != std::string::npos;
+      const SamplingOptions sampling = sampling_of(entry.path());
+      EXPECT_EQ(sampling.temperature, 1) << name;
+      EXPECT_EQ(sampling.top_p, 1) << name;
+      EXPECT_EQ(sampling.top_k, qwen ? 20 : 50) << name;
+      EXPECT_EQ(sampling.repetition_penalty, qwen ? 1.05 : 1.0) << name;
+      EXPECT_EQ(sampling.repetition_scope, RepetitionScope::kWritten) << name;
+      ++files;
+    }
+  }
+  EXPECT_EQ(files, 8);
+}
+
 TEST(RunOptions, ReachTheStructsOfTheComponents) {
   RunOptions run;
   OptionSet options("train", "Train.");
   add_run_options(options, run, kAll);
-  options.read(
-      {"--model=/m", "--assistant=/a", "--dtype=bfloat16", "--assistant.layers=3", "--batch=8",
-       "--thoughts=16", "--thoughts.prompt=uncounted", "--data.file=/d", "--data.on-long-row=skip",
-       "--train.schedule=cosine", "--train.pack=off", "--train.keep=2", "--evaluate.top-p=0.9",
-       "--max-new-tokens=7", "--run.folder=/r", "--resume", "--evaluate.methods=softcot"},
-      {});
+  options.read({"--model=/m",
+                "--assistant=/a",
+                "--dtype=bfloat16",
+                "--assistant.layers=3",
+                "--batch=8",
+                "--thoughts=16",
+                "--thoughts.prompt=uncounted",
+                "--data.file=/d",
+                "--data.on-long-row=skip",
+                "--train.schedule=cosine",
+                "--train.pack=off",
+                "--train.keep=2",
+                "--evaluate.top-p=0.9",
+                "--evaluate.top-k=50",
+                "--evaluate.min-p=0.05",
+                "--evaluate.repetition-penalty=1.05",
+                "--evaluate.repetition-scope=all",
+                "--max-new-tokens=7",
+                "--run.folder=/r",
+                "--resume",
+                "--evaluate.methods=softcot"},
+               {});
   EXPECT_EQ(run.model.path, "/m");
   EXPECT_EQ(run.model.load.dtype, at::kBFloat16);
   EXPECT_EQ(run.assistant.load.dtype, at::kFloat);
@@ -53,7 +107,12 @@ TEST(RunOptions, ReachTheStructsOfTheComponents) {
   EXPECT_EQ(run.train.schedule.kind, Schedule::kCosine);
   EXPECT_FALSE(run.train.work.pack);
   EXPECT_EQ(run.train.retention.keep_last, 2U);
-  EXPECT_DOUBLE_EQ(run.evaluate.generation.sampling.top_p, 0.9);
+  const SamplingOptions& sampling = run.evaluate.generation.sampling;
+  EXPECT_DOUBLE_EQ(sampling.top_p, 0.9);
+  EXPECT_EQ(sampling.top_k, 50);
+  EXPECT_DOUBLE_EQ(sampling.min_p, 0.05);
+  EXPECT_DOUBLE_EQ(sampling.repetition_penalty, 1.05);
+  EXPECT_EQ(sampling.repetition_scope, RepetitionScope::kAll);
   EXPECT_EQ(run.evaluate.generation.max_new_tokens, 7);
   EXPECT_TRUE(run.resume);
   EXPECT_THAT(run.evaluate.methods, ::testing::ElementsAre("softcot"));
@@ -85,11 +144,26 @@ TEST(RunOptions, ThatAreNamedAndDoNotExistAreADefect) {
 }
 
 TEST(RunOptions, RefuseWhatWouldBeNoRun) {
-  for (const char* argument :
-       {"--thoughts.count=0", "--parallel.tp=0", "--train.batch=0", "--train.batch=100000000",
-        "--train.learning-rate=nan", "--train.learning-rate=0", "--evaluate.top-p=0",
-        "--train.epochs=0", "--evaluate.temperature=-1", "--evaluate.compat=refrence",
-        "--train.compat=lost_sign"}) {
+  for (const char* argument : {"--thoughts.count=0",
+                               "--parallel.tp=0",
+                               "--train.batch=0",
+                               "--train.batch=100000000",
+                               "--train.learning-rate=nan",
+                               "--train.learning-rate=0",
+                               "--evaluate.top-p=0",
+                               "--evaluate.top-k=-1",
+                               "--evaluate.top-k=1.5",
+                               "--evaluate.min-p=-0.1",
+                               "--evaluate.min-p=1.1",
+                               "--evaluate.min-p=nan",
+                               "--evaluate.repetition-penalty=0",
+                               "--evaluate.repetition-penalty=-1",
+                               "--evaluate.repetition-penalty=inf",
+                               "--evaluate.repetition-scope=prompt",
+                               "--train.epochs=0",
+                               "--evaluate.temperature=-1",
+                               "--evaluate.compat=refrence",
+                               "--train.compat=lost_sign"}) {
     RunOptions run;
     OptionSet options("train", "Train.");
     add_run_options(options, run, kAll);

@@ -145,8 +145,17 @@ INSTANTIATE_TEST_SUITE_P(Models, Tools, ::testing::Values("llama", "qwen2"));
 TEST(ToolsCli, SamplesDependOnSeedAndLineButNotOnBatchOrRanks) {
   const std::filesystem::path model = fixture_folder() / "llama";
   const auto sample = [&](const std::string& seed, const std::string& batch, int ranks) {
-    return softcot({"generate", "--model", model, "--temperature", "1.5", "--top-p", "0.95",
-                    "--max-new-tokens", "8", "--ignore-stop", "--json", "--seed", seed, "--batch",
+    return softcot({"generate", "--model",
+                    model,      "--temperature",
+                    "1.5",      "--top-p",
+                    "0.95",     "--top-k",
+                    "40",       "--min-p",
+                    "0.01",     "--repetition-penalty",
+                    "1.2",      "--repetition-scope",
+                    "all",      "--max-new-tokens",
+                    "8",        "--ignore-stop",
+                    "--json",   "--seed",
+                    seed,       "--batch",
                     batch},
                    lines_of_ids({{5, 6, 7}, {5, 6, 7}, {8, 9}}), ranks)
         .out;
