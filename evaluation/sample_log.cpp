@@ -151,8 +151,7 @@ SampleLog::SampleLog(std::filesystem::path path, std::string key) : path_(std::m
           .where = path_.string(),
           .expected = key,
           .got = contents.key,
-          .fix = "remove the file to answer again, or give --run.folder NEW and "
-                 "--evaluate.trained with the run that was trained"});
+          .fix = "give --run.folder NEW, and --evaluate.trained with the run that was trained"});
   }
   descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail_write(errno, path_);
@@ -193,6 +192,16 @@ void SampleLog::write_line(const std::string& line) {
 
 void SampleLog::flush() {
   if (fsync(descriptor_) != 0 && errno != EINVAL) fail_write(errno, path_);
+}
+
+std::string read_sample_key(const std::filesystem::path& path) {
+  std::ifstream file = open_regular(path);
+  std::string line;
+  if (!std::getline(file, line) || file.eof()) return "";
+  const auto json = parse_json_or_null(line);
+  return json.is_object() && json.contains("key") && json["key"].is_string()
+             ? json["key"].get<std::string>()
+             : "";
 }
 
 std::vector<Sample> read_samples(const std::filesystem::path& path) {

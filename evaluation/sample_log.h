@@ -89,6 +89,9 @@ class SampleLog {
   std::pmr::set<std::pair<std::pmr::string, std::int64_t>> completed_{&memory_};
 };
 
+/// The key that a sample file was begun under; empty where its first line is missing or torn.
+std::string read_sample_key(const std::filesystem::path& path);
+
 /// All samples of a file, in its order; a torn last line is left out with a warning. Throws kInput
 /// for a file that is missing, has another schema, or has a damaged line (its number is named).
 std::vector<Sample> read_samples(const std::filesystem::path& path);

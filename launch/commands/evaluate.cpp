@@ -11,6 +11,7 @@
 #include "launch/run/generation_config.h"
 #include "launch/run/restarts.h"
 #include "launch/run/run_folder.h"
+#include "launch/run/set_aside.h"
 #include "launch/standard_output.h"
 #include "runtime/atomic_file.h"
 #include "runtime/log.h"
@@ -75,7 +76,7 @@ ExitCode run_evaluate(Invocation& invocation) {
   const ProcessGroups groups = start_groups(invocation, run);
   std::optional<RunFolder> folder;
   if (world.rank() == 0) {
-    folder.emplace(run.folder, options, RunFolder::Reuse::kAnyConfig, "evaluate.cfg");
+    folder.emplace(run.folder, options, RunFolder::Reuse::kSetAside, "evaluate.cfg");
   }
   groups.world->barrier();
 
@@ -86,6 +87,7 @@ ExitCode run_evaluate(Invocation& invocation) {
   }
   const auto contestants = all_contestants(run);
   for (const Contestant& contestant : contestants) job.check(contestant);
+  if (folder) folder->set_aside(evaluation_files(), run.evaluate.methods);
   std::vector<MethodSamples> samples;
   const RunPaths paths{run.folder};
   for (const Contestant& contestant : contestants) {

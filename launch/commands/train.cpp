@@ -16,6 +16,7 @@
 #include "launch/run/restarts.h"
 #include "launch/run/run_data.h"
 #include "launch/run/run_folder.h"
+#include "launch/run/set_aside.h"
 #include "launch/run/trained_model.h"
 #include "launch/run/training_stages.h"
 #include "runtime/counted.h"
@@ -184,6 +185,7 @@ ExitCode run_train(Invocation& invocation) {
                               staged.stages, adapter));
   if (run.resume) loop.resume();
   if (folder) {
+    if (loop.step() == 0) folder->set_aside(training_files(), {run.method});
     count_restart(run.folder, "train", [&] { return static_cast<std::uint64_t>(loop.step()); });
     folder->save_config();
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "launch/inspect/folder_report.h"
+#include "launch/run/set_aside.h"
 #include "launch/sweep/sweep_record.h"
 #include "runtime/error.h"
 #include "runtime/json_file.h"
@@ -33,7 +34,8 @@ std::vector<Member> members_of(const fs::path& folder) {
                                          error);
   for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
     if (entry->symlink_status(error).type() != fs::file_type::directory) continue;
-    if (entry->path().filename().string().starts_with('.')) {
+    const bool hidden = entry->path().filename().string().starts_with('.');
+    if (hidden || is_set_aside(entry->path())) {
       entry.disable_recursion_pending();
     } else if (const auto kind = kind_of(entry->path())) {
       found.push_back({entry->path(), *kind});

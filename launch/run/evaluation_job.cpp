@@ -14,7 +14,6 @@
 #include "evaluation/work_log.h"
 #include "launch/run/open_thoughts.h"
 #include "launch/run/run_folder.h"
-#include "launch/run/sample_parts.h"
 #include "launch/run/written_thoughts.h"
 #include "model/shard_plan.h"
 #include "runtime/hash.h"
@@ -37,7 +36,8 @@ EvaluationJob::EvaluationJob(const RunOptions& run, const ProcessGroups& groups)
       backbone_hash_(model_hash(text_.path, *groups.world)),
       prompt_(PromptTemplate::load(run.prompts, run.thoughts.prompt)),
       builder_(text_.tokenizer, text_.family, prompt_),
-      split_(*eval_split(run.data)) {
+      split_(*eval_split(run.data)),
+      set_aside_(run.folder) {
   provenance_.task = run.data.task;
   provenance_.prompt_hash = prompt_.content_hash();
   provenance_.data_hashes["questions"] = split_.content_hash();
@@ -56,6 +56,7 @@ std::size_t EvaluationJob::run(const Contestant& contestant) {
                           sample_key(contestant, rows_hash)};
   const bool first = groups_.world->rank() == 0;
   if (first) {
+    make_room(parts);
     parts.merge();
     write_prompts(RunPaths{run_.folder}.prompts(contestant.name), prompts_of(questions));
   }
@@ -103,6 +104,25 @@ std::size_t EvaluationJob::run(const Contestant& contestant) {
                .device = backbone_->device().is_cpu() ? "cpu" : "cuda",
                .machine = {}});
   return skipped;
+}
+
+/// Sets aside what was answered under other settings, and takes back what was set aside under
+/// these.
+void EvaluationJob::make_room(const SampleParts& parts) {
+  for (const auto& file : parts.of_other_keys()) {
+    for (const auto& each :
+         {std::filesystem::path("samples") / file.filename(), "prompts" / parts.whole().filename(),
+          std::filesystem::path("results.json"), std::filesystem::path("results.csv"),
+          std::filesystem::path("results.md")}) {
+      set_aside_.take(each, file.filename().string() +
+                                " was made under other settings, or from another checkpoint");
+    }
+  }
+  if (std::filesystem::exists(parts.whole())) return;
+  const auto before = samples_set_aside(run_.folder, parts.method, parts.key);
+  if (!before) return;
+  std::filesystem::copy_file(*before, parts.whole());
+  log_info("samples of these settings are there: {}", before->string());
 }
 
 void EvaluationJob::check(const Contestant& contestant) {
@@ -245,8 +265,11 @@ QuestionOptions EvaluationJob::question_options(const Contestant& contestant) co
     options.seeds = run_.evaluate.seeds;
     options.samples = run_.evaluate.samples;
   }
-  // Greedy samples are the same under every seed.
-  if (options.generation.sampling.temperature == 0) options.seed = 0;
+  // Greedy samples are the same whatever is said of drawing.
+  if (options.generation.sampling.temperature == 0) {
+    options.seed = 0;
+    options.generation.sampling = greedy(options.generation.sampling);
+  }
   return options;
 }
 

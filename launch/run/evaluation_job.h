@@ -11,6 +11,8 @@
 #include "evaluation/result_table.h"
 #include "launch/run/contestant.h"
 #include "launch/run/run_data.h"
+#include "launch/run/sample_parts.h"
+#include "launch/run/set_aside.h"
 #include "launch/run/trained_model.h"
 #include "model/transformer.h"
 #include "runtime/process_world.h"
@@ -38,6 +40,7 @@ class EvaluationJob {
   const Provenance& provenance() const { return provenance_; }
 
  private:
+  void make_room(const SampleParts& parts);
   void open_backbone();
   void open_trained(const Contestant& contestant);
   TrainedRun load_contestant(const Contestant& contestant) const;
@@ -66,6 +69,7 @@ class EvaluationJob {
   std::optional<TrainedRun> trained_;  // as is this.
   std::set<std::string> warned_;       // Methods whose vectors are cut.
   Provenance provenance_;
+  SetAside set_aside_;
 };
 
 }  // namespace softcot

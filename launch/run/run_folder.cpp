@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <map>
-
 #include "launch/options/option_sources.h"
+#include "launch/run/deciding_options.h"
+#include "launch/run/set_aside.h"
 #include "runtime/atomic_file.h"
 #include "runtime/log.h"
 
@@ -24,11 +24,6 @@ std::string describe(const std::vector<ConfigDifference>& differences) {
 
 }  // namespace
 
-bool changes_results(const std::string& option) {
-  return !option.starts_with("run.") && !option.starts_with("parallel.") &&
-         !option.starts_with("stop.");
-}
-
 std::string task_of_run(const std::filesystem::path& folder) {
   for (const char* name : {"config.cfg", "evaluate.cfg"}) {
     const auto file = folder / name;
@@ -40,12 +35,17 @@ std::string task_of_run(const std::filesystem::path& folder) {
   return "";
 }
 
+Settings read_settings(const std::filesystem::path& file) {
+  Settings settings;
+  for (const Assignment& assignment : read_config_file(file)) {
+    settings[assignment.name] = assignment.value;
+  }
+  return settings;
+}
+
 std::vector<ConfigDifference> config_differences(const std::filesystem::path& file,
                                                  const OptionSet& options) {
-  std::map<std::string, std::string> saved;
-  for (const Assignment& assignment : read_config_file(file)) {
-    saved[assignment.name] = assignment.value;
-  }
+  const Settings saved = read_settings(file);
   std::vector<ConfigDifference> differences;
   for (const auto& [name, now] : options.values()) {
     if (!changes_results(name)) continue;
@@ -61,6 +61,7 @@ RunFolder::RunFolder(const std::filesystem::path& folder, const OptionSet& optio
     : paths_{folder},
       config_(folder / config_name),
       options_(options.effective_config()),
+      now_(options.values()),
       made_(!std::filesystem::exists(folder)) {
   make_folder(folder);
   lock_ = FileLock::take_or_refuse(paths_.lock(),
@@ -76,7 +77,7 @@ RunFolder::RunFolder(const std::filesystem::path& folder, const OptionSet& optio
             .got = describe(differences),
             .fix = "give --run.folder a new name, or --resume with the options of before"});
     }
-    if (!differences.empty()) {
+    if (!differences.empty() && reuse == Reuse::kAnyConfig) {
       log_warning("{} was made with other options: {}", folder.string(), describe(differences));
     }
   }
@@ -98,5 +99,23 @@ RunFolder::~RunFolder() {
 }
 
 void RunFolder::save_config() const { write_file_atomically(config_, options_); }
+
+void RunFolder::set_aside(const std::vector<std::filesystem::path>& files,
+                          const std::vector<std::string>& methods) const {
+  if (!std::filesystem::exists(config_)) return;
+  const Settings saved = read_settings(config_);
+  std::vector<ConfigDifference> differences;
+  for (const auto& [name, now] : deciding(now_, methods)) {
+    const auto found = saved.find(name);
+    if (found != saved.end() && found->second != now) {
+      differences.push_back({name, found->second, now});
+    }
+  }
+  if (differences.empty()) return;
+  SetAside aside(paths_.folder);
+  for (const auto& file : files) aside.take(file, describe(differences));
+  make_folder(paths_.folder / "samples");
+  make_folder(paths_.checkpoints());
+}
 
 }  // namespace softcot

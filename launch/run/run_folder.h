@@ -7,6 +7,7 @@
 
 #include "launch/options/option_set.h"
 #include "launch/run/file_lock.h"
+#include "runtime/settings.h"
 
 namespace softcot {
 
@@ -31,9 +32,8 @@ struct RunPaths {
   std::filesystem::path lock() const { return folder / "run.lock"; }
 };
 
-/// Whether an option can change what a run computes: those of the sections run, parallel and stop
-/// say where, on what and until when.
-bool changes_results(const std::string& option);
+/// The options of a config file by name. Throws OptionErrors for one that cannot be read.
+Settings read_settings(const std::filesystem::path& file);
 
 struct ConfigDifference {
   std::string name;
@@ -58,6 +58,7 @@ class RunFolder {
   enum class Reuse {
     kSameConfig,  ///< A folder of another configuration is refused: kUsage, naming the options.
     kAnyConfig,   ///< It is warned about: for a resume, whose checkpoint has a say of its own.
+    kSetAside,    ///< set_aside() deals with it.
   };
 
   /// Makes the folder with samples/ and checkpoints/, takes run.lock, and compares the options in
@@ -75,12 +76,19 @@ class RunFolder {
   /// the folder belongs to whoever used it before.
   void save_config() const;
 
+  /// Where the saved options differ from those in force in one that decides what these methods are
+  /// trained to or answer, moves `files` to set-aside-N (SetAside). Options that only one side has
+  /// are passed over. Call it when save_config() may be called, too.
+  void set_aside(const std::vector<std::filesystem::path>& files,
+                 const std::vector<std::string>& methods) const;
+
   const RunPaths& paths() const { return paths_; }
 
  private:
   RunPaths paths_;
   std::filesystem::path config_;
   std::string options_;  // As save_config() writes them.
+  Settings now_;
   bool made_;
   std::optional<FileLock> lock_;
 };

@@ -2,29 +2,42 @@
 
 #include <fmt/format.h>
 
-#include <vector>
-
 namespace softcot {
 
 std::filesystem::path SampleParts::part(int replica) const {
   return folder / fmt::format("{}.part-{}.jsonl", method, replica);
 }
 
-void SampleParts::merge() const {
+std::vector<std::filesystem::path> SampleParts::parts() const {
   const std::string prefix = method + ".part-";
-  std::vector<std::filesystem::path> parts;
+  std::vector<std::filesystem::path> found;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.path().filename().string().starts_with(prefix)) parts.push_back(entry.path());
+    if (entry.path().filename().string().starts_with(prefix)) found.push_back(entry.path());
   }
+  return found;
+}
+
+std::vector<std::filesystem::path> SampleParts::of_other_keys() const {
+  std::vector<std::filesystem::path> files = parts();
+  if (std::filesystem::exists(whole())) files.push_back(whole());
+  std::erase_if(files, [&](const std::filesystem::path& file) {
+    const std::string begun_under = read_sample_key(file);
+    return begun_under.empty() || begun_under == key;
+  });
+  return files;
+}
+
+void SampleParts::merge() const {
   SampleLog log(whole(), key);
-  for (const auto& path : parts) {
+  const auto all = parts();
+  for (const auto& path : all) {
     { const SampleLog same_key(path, key); }
     for (const Sample& sample : read_samples(path)) {
       if (!log.contains(sample.question_id, sample.sample_index)) log.append(sample);
     }
   }
   log.flush();
-  for (const auto& path : parts) std::filesystem::remove(path);
+  for (const auto& path : all) std::filesystem::remove(path);
 }
 
 std::set<SampleKey> SampleParts::completed() const {

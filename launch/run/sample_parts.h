@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "evaluation/sample_log.h"
 
@@ -18,10 +19,14 @@ struct SampleParts {
 
   std::filesystem::path whole() const { return folder / (method + ".jsonl"); }
   std::filesystem::path part(int replica) const;
+  /// Those that are there.
+  std::vector<std::filesystem::path> parts() const;
 
   /// Adds the samples of all parts to the whole file and removes the parts. Local, for one rank
   /// while no other writes. Throws as SampleLog.
   void merge() const;
+  /// The whole file and parts that were begun under another key. Local.
+  std::vector<std::filesystem::path> of_other_keys() const;
   /// The samples of the whole file; none where it is missing. Local.
   std::set<SampleKey> completed() const;
 };

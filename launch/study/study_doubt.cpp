@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "launch/run/run_folder.h"
 #include "launch/study/study_settings.h"
 #include "launch/sweep/suite.h"
 #include "launch/sweep/work.h"

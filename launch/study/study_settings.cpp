@@ -7,37 +7,17 @@
 #include <array>
 #include <string_view>
 
-#include "launch/options/option_sources.h"
+#include "launch/run/deciding_options.h"
 #include "launch/run/method.h"
-#include "launch/run/run_folder.h"
 
 namespace softcot {
 namespace {
 
-/// Options that change no result, or that a study knows by other means: seeds, tasks, methods.
-constexpr std::array<std::string_view, 23> kPassedOver = {"data.task",
-                                                          "thoughts.cache",
-                                                          "thoughts.count",
-                                                          "thoughts.eval-count",
-                                                          "train.method",
-                                                          "train.seed",
-                                                          "train.accumulation",
-                                                          "train.eval-every",
-                                                          "train.checkpoint-every",
-                                                          "train.keep",
-                                                          "train.keep-every",
-                                                          "train.pack",
-                                                          "train.target-logits",
-                                                          "train.frozen-prefix",
-                                                          "train.shared-prefix",
-                                                          "evaluate.methods",
-                                                          "evaluate.trained",
-                                                          "evaluate.batch",
-                                                          "evaluate.also-greedy",
-                                                          "evaluate.compat",
-                                                          "evaluate.seed",
-                                                          "evaluate.every-stage",
-                                                          "train.tensorboard"};
+/// Options that a study knows by other means: seeds, tasks, methods, N.
+constexpr std::array<std::string_view, 11> kPassedOver = {
+    "data.task",       "thoughts.count",   "thoughts.eval-count", "train.method",
+    "train.seed",      "evaluate.methods", "evaluate.trained",    "evaluate.also-greedy",
+    "evaluate.compat", "evaluate.seed",    "evaluate.every-stage"};
 
 /// Of the training's file: what was trained, and on what.
 bool of_training(const std::string& name) {
@@ -47,29 +27,12 @@ bool of_training(const std::string& name) {
   return name == "data.file" || name == "data.offset" || name == "data.limit";
 }
 
-bool matters(const Method& method, const std::string& name) {
-  if (!changes_results(name)) return false;
-  if (std::find(kPassedOver.begin(), kPassedOver.end(), name) != kPassedOver.end()) return false;
-  const bool assisted = method.projection || method.written;
-  if (name.starts_with("assistant.")) return assisted;
-  if (name.starts_with("thoughts.")) {
-    const bool written = name == "thoughts.written-temperature";
-    return written ? method.written : assisted;
-  }
-  if (name.starts_with("lora.")) return method.lora;
-  if (name.starts_with("coconut.")) return method.coconut;
-  return !of_training(name) || method.trained();
+bool passed_over(const Method& method, const std::string& name) {
+  if (std::find(kPassedOver.begin(), kPassedOver.end(), name) != kPassedOver.end()) return true;
+  return name == "thoughts.prompt" && !method.projection && !method.written;
 }
 
 }  // namespace
-
-Settings read_settings(const std::filesystem::path& file) {
-  Settings settings;
-  for (const Assignment& assignment : read_config_file(file)) {
-    settings[assignment.name] = assignment.value;
-  }
-  return settings;
-}
 
 std::string settings_hash(const Settings& settings) {
   std::string text;
@@ -87,7 +50,8 @@ Settings deciding_settings(const std::string& name, const Settings& evaluation,
   for (const auto& [option, value] : training) {
     if (of_training(option)) all[option] = value;
   }
-  std::erase_if(all, [&](const auto& item) { return !matters(method, item.first); });
+  all = deciding(std::move(all), {name});
+  std::erase_if(all, [&](const auto& item) { return passed_over(method, item.first); });
   if (!method.placeholders && !method.written) return all;
   const std::string tested = value_of(evaluation, "thoughts.eval-count");
   const std::string in_use =

@@ -8,9 +8,6 @@
 
 namespace softcot {
 
-/// The options of a config file by name. Throws OptionErrors for one that cannot be read.
-Settings read_settings(const std::filesystem::path& file);
-
 /// OptionSet::values_hash() of the options that a run's evaluate.cfg holds, as results.json has it.
 std::string settings_hash(const Settings& settings);
 

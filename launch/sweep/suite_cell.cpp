@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "launch/run/deciding_options.h"
 #include "launch/run/method.h"
-#include "launch/run/run_folder.h"
 #include "launch/sweep/suite.h"
 #include "runtime/hash.h"
 
@@ -19,14 +19,15 @@ std::string SuiteCell::folder() const {
 }
 
 std::string SuiteCell::hash() const {
-  const auto deciding = [](std::map<std::string, std::string> all) {
-    std::erase_if(all, [](const auto& item) {
-      return !changes_results(item.first) || item.first == "thoughts.cache";  // or its place
-    });
+  const auto text_of = [](const Settings& all) {
+    for (const char* option : {"evaluate.methods", "train.method"}) {
+      const auto method = all.find(option);
+      if (method != all.end()) return config_text(deciding(all, {method->second}));
+    }
     return config_text(all);
   };
-  std::string text = std::string(SOFTCOT_VERSION) + "\n" + deciding(settings);
-  for (const auto& [other, its_settings] : transfers) text += "\n" + deciding(its_settings);
+  std::string text = std::string(SOFTCOT_VERSION) + "\n" + text_of(settings);
+  for (const auto& [other, its_settings] : transfers) text += "\n" + text_of(its_settings);
   return hash_bytes(text);
 }
 

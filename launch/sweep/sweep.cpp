@@ -8,6 +8,7 @@
 
 #include "launch/options/nearest_name.h"
 #include "launch/options/option_sources.h"
+#include "launch/run/deciding_options.h"
 #include "launch/run/method.h"
 #include "launch/sweep/cell_check.h"
 #include "launch/sweep/cell_problems.h"
@@ -102,8 +103,7 @@ class SweepReader {
     if (option == nullptr) return;
     SweepAxis axis{option->name, split_list(assignment.value), {}};
     require_free(axis.option, assignment.origin);
-    const bool place = axis.option == "thoughts.cache" || axis.option.starts_with("parallel.");
-    if (place) {
+    if (!changes_results(axis.option)) {
       problems_.add("an axis that changes no result", assignment.origin + ": " + axis.option, "",
                     "set it in its own section, not in [axes]");
     }

@@ -6,8 +6,8 @@
 #include <set>
 #include <string_view>
 
+#include "launch/run/deciding_options.h"
 #include "launch/run/method.h"
-#include "launch/run/run_folder.h"
 #include "runtime/hash.h"
 
 namespace softcot {
@@ -16,11 +16,6 @@ namespace {
 bool in_sections(const std::string& name, std::initializer_list<std::string_view> sections) {
   const std::string_view section = std::string_view(name).substr(0, name.find('.'));
   return std::find(sections.begin(), sections.end(), section) != sections.end();
-}
-
-/// Where and on what a work is done, and where its caches lie; not what comes out of it.
-bool is_place(const std::string& name) {
-  return !changes_results(name) || name == "thoughts.cache";
 }
 
 /// Of which questions a work is.
@@ -41,8 +36,7 @@ bool of_questions(const std::string& name, const Settings& all, Questions which)
 Settings chosen(const Settings& all, const auto& wanted) {
   Settings some;
   for (const auto& [name, value] : all) {
-    const bool place = is_place(name) && (name != "thoughts.cache");
-    if (place || wanted(name)) some[name] = value;
+    if (in_sections(name, {"run", "parallel", "stop"}) || wanted(name)) some[name] = value;
   }
   return some;
 }
@@ -107,9 +101,12 @@ Settings evaluation_settings(const Settings& all, const Method& method) {
   }
   if (method.trained()) some["train.method"] = method.name;
   // A seed that decides nothing makes no other samples.
-  const bool sampled = all.at("evaluate.temperature") != "0" ||
-                       (method.written && all.at("thoughts.written-temperature") != "0");
-  if (!sampled) some.erase("evaluate.seed");
+  const Settings decide = deciding(all, {method.name});
+  std::erase_if(some, [&](const auto& item) {
+    const std::string& name = item.first;
+    return in_sections(name, {"evaluate"}) && changes_results(name) && !decide.contains(name) &&
+           name != "evaluate.methods";
+  });
   if (method.placeholders || method.written) {
     const std::string& trained = all.at("thoughts.count");
     const std::string& tested = all.at("thoughts.eval-count");
@@ -121,7 +118,7 @@ Settings evaluation_settings(const Settings& all, const Method& method) {
 }
 
 std::string hash_of(const char* kind, Settings settings, const std::string& more = "") {
-  std::erase_if(settings, [](const auto& item) { return is_place(item.first); });
+  std::erase_if(settings, [](const auto& item) { return !changes_results(item.first); });
   return hash_bytes(std::string(SOFTCOT_VERSION) + "\n" + kind + "\n" + config_text(settings) +
                     more);
 }
@@ -189,7 +186,8 @@ class Planner {
 
   std::size_t add_training(const SweepCell& cell, const Method& method) {
     const Settings settings = training_settings(cell.settings, method);
-    Work work{.hash = hash_of("training", settings), .cells = 0};
+    const Settings deciding = deciding_training(cell.settings, method);
+    Work work{.hash = hash_of("training", deciding, method.name), .cells = 0};
     if (method.projection) {
       const std::string& count = cell.settings.at("thoughts.count");
       work.needs = {add_thoughts(cell, Questions::kTraining, count)};
@@ -198,7 +196,7 @@ class Planner {
       }
     }
     return add(SweepPart::kTraining, cell, std::move(work), method.name, settings,
-               {{"train", kWorkConfig, {"--resume"}}});
+               {{"train", kWorkConfig, {"--resume"}}}, deciding);
   }
 
   std::size_t add_evaluation(const SweepCell& cell, const Method& method,
@@ -221,7 +219,7 @@ class Planner {
     Settings config = settings;
     if (training) config["evaluate.trained"] = (out_ / plan_.works[*training].name).string();
     Settings named = settings;  // What its training depends on tells it from others, too.
-    if (training) named.merge(training_settings(cell.settings, method));
+    if (training) named.merge(deciding_training(cell.settings, method));
     return add(SweepPart::kEvaluation, cell, std::move(work), method.name, std::move(config),
                {{"evaluate", kWorkConfig}}, named);
   }

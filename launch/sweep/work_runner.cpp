@@ -9,7 +9,9 @@
 #include <thread>
 
 #include "data/cache_lock.h"
+#include "launch/run/deciding_options.h"
 #include "launch/run/run_folder.h"
+#include "launch/run/set_aside.h"
 #include "launch/sweep/gpu_slots.h"
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
@@ -59,6 +61,37 @@ std::string waiting_in(const std::filesystem::path& log, std::uintmax_t begin) {
   for (std::string line; std::getline(file, line);) last = line;
   const std::size_t mark = last.find(kWaitingForCache);
   return mark == std::string::npos ? "" : last.substr(mark);
+}
+
+bool trains(const Work& work) {
+  return std::any_of(work.steps.begin(), work.steps.end(),
+                     [](const WorkStep& step) { return step.command == "train"; });
+}
+
+/// Whether a training of a folder's earlier config is that of its settings now. One that says
+/// nothing leaves it to the checkpoint.
+bool is_same_training(const std::filesystem::path& config, const Settings& settings) {
+  const Method& method = method_of(settings.at("train.method"));
+  try {
+    const Settings before = read_settings(config);
+    const auto trained = before.find("train.method");
+    if (trained != before.end() && trained->second != method.name) return false;
+    return deciding_training(before, method) == deciding_training(settings, method);
+  } catch (const OptionErrors&) {
+    return true;
+  }
+}
+
+/// Sets aside what lies beside a config file that holds other settings than these.
+void set_aside(const std::filesystem::path& config, const Settings& settings, bool training) {
+  SetAside aside(config.parent_path());
+  const std::string reason = "its settings have changed";
+  const bool had_config = std::filesystem::exists(config);
+  const auto take = [&](const std::vector<std::filesystem::path>& files) {
+    for (const auto& file : files) aside.take(file, reason);
+  };
+  take(evaluation_files());
+  if (!training || (had_config && !is_same_training(config, settings))) take(training_files());
 }
 
 /// An evaluation that finds samples made from the same does not make them again.
@@ -200,8 +233,8 @@ void WorkRunner::try_start(std::size_t work, WorkDisplay& display) {
   start_step(running_.back(), display);
 }
 
-/// Writes its configs. No figure and no sample outlives the settings that made it; checkpoints know
-/// their own.
+/// Writes its configs. What was made under other settings is set aside; of the training only if
+/// these are its own: a finished one is not repeated for another evaluation.
 void WorkRunner::prepare(std::size_t work) const {
   remove_marks(folder(work));
   const std::string head = "# settings " + works_[work].hash + "\n";
@@ -214,8 +247,11 @@ void WorkRunner::prepare(std::size_t work) const {
     const auto& [path, settings] = configs[i];
     const auto file = folder(work) / path;
     make_folder(file.parent_path());
-    std::filesystem::remove(RunPaths{file.parent_path()}.results());
-    if (!same) std::filesystem::remove_all(file.parent_path() / "samples");
+    if (same) {
+      std::filesystem::remove(RunPaths{file.parent_path()}.results());
+    } else {
+      set_aside(file, settings, i == 0 && trains(works_[work]));
+    }
     write_file_atomically(file, head + config_text(settings));
   }
   const auto& baseline = works_[work].baseline;

@@ -189,9 +189,14 @@ TEST_F(Written, EntersTheEvaluation) {
   const auto at = texts.find("\"text\":\"") + 8;
   texts.insert(at, "z");
   spill(file, texts);
-  expect_refused(call("evaluate", "evaluated",
-                      {"--run.folder", project_->path("run"), "--max-new-tokens", "4"}),
-                 2, {"zero_shot_assist_cot.jsonl", "other settings"});
+  const auto run = project_->path("run");
+  const auto before = slurp(run / "samples/zero_shot_assist_cot.jsonl");
+  const ChildResult other =
+      run_softcot(call("evaluate", "evaluated", {"--run.folder", run, "--max-new-tokens", "4"}));
+  EXPECT_EQ(other.status, 0) << other.err;
+  EXPECT_THAT(other.err, HasSubstr("kept in " + (run / "set-aside-1").string()));
+  EXPECT_EQ(slurp(run / "set-aside-1/samples/zero_shot_assist_cot.jsonl"), before);
+  EXPECT_NE(slurp(run / "samples/zero_shot_assist_cot.jsonl"), before);
 }
 
 }  // namespace

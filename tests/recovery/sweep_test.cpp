@@ -72,6 +72,19 @@ class Sweep : public ::testing::Test {
     return steps;
   }
 
+  /// What runs have made, by name: all files but configs, logs, locks and marks.
+  static std::map<std::string, std::string> contents(const std::filesystem::path& out) {
+    std::map<std::string, std::string> files;
+    for (const std::string& name : names_below(out)) {
+      const auto file = std::filesystem::path(name).filename().string();
+      const bool made = name.starts_with("cells/") || name.starts_with("trained/");
+      if (!made || std::filesystem::is_directory(out / name)) continue;
+      if (file.starts_with("cell.") || file.ends_with(".lock")) continue;
+      files[name] = slurp(out / name);
+    }
+    return files;
+  }
+
   TinyProject project_;
 };
 
@@ -130,6 +143,86 @@ TEST_F(Sweep, SharesWhatCellsHaveInCommonAndAddsOnlyWhatIsNew) {
   EXPECT_EQ(report.status, 0) << report.err;
   EXPECT_THAT(slurp(project_.path("report") / "report.md"),
               AllOf(HasSubstr("N trained"), Not(HasSubstr("repeats"))));
+}
+
+TEST_F(Sweep, AnOptionThatDecidesNothingRedoesNothing) {
+  const auto out = project_.path("out");
+  const auto grid = file("method = zero_shot_cot, softcot, lora\n");
+  const std::vector<std::string> plain = {"--thoughts.count", "2"};
+  ASSERT_EQ(run_softcot(call(grid, out, plain)).status, 0);
+  const auto before = contents(out);
+  ASSERT_THAT(before, SizeIs(::testing::Ge(20U)));
+  // Each of them; deciding_options_test has the proof that there are no others.
+  for (const char* each :
+       {"thoughts.cache=", "train.accumulation=2", "train.pack=off", "train.target-logits=off",
+        "train.frozen-prefix=off", "train.shared-prefix=off", "train.eval-every=1",
+        "train.checkpoint-every=2", "train.keep=1", "train.keep-every=1", "train.tensorboard=off",
+        "train.tensorboard=on", "evaluate.batch=2", "evaluate.seed=5", "evaluate.top-p=0.5",
+        "train.epochs=3", "parallel.check-every=1", "parallel.device=cpu",
+        "parallel.timeout-seconds=9"}) {
+    auto changed = plain;
+    std::string option = std::string("--") + each;
+    if (option.ends_with("=")) option += project_.path("other").string();
+    changed.push_back(option);
+    const ChildResult again = run_softcot(call(grid, out, changed));
+    EXPECT_EQ(again.status, 0) << again.err;
+    EXPECT_THAT(started(again.err), IsEmpty()) << each;
+    EXPECT_TRUE(contents(out) == before) << each;
+  }
+}
+
+TEST_F(Sweep, TheReportShowsWhatTheTrainingWasMadeWith) {
+  const auto out = project_.path("out");
+  const auto grid = file("train.seed = 7, 8\n", "", "report.cfg");
+  ASSERT_EQ(run_softcot(call(grid, out, {"--thoughts.count", "2"})).status, 0);
+  const auto metrics =
+      lines_with(slurp(out / "trained/softcot-seed7/metrics.jsonl"), "learning_rate");
+  const double rate = nlohmann::json::parse(metrics.at(0)).at("learning_rate");
+  const auto report = project_.path("report");
+  ASSERT_EQ(run_softcot({"report", out, "--out", report}).status, 0);
+  const std::string page = slurp(report / "report.html");
+  EXPECT_THAT(lines_with(page, "training: config.cfg"), SizeIs(2));
+  const auto rates = lines_with(page, "learning-rate = ");
+  ASSERT_THAT(rates, SizeIs(2));
+  for (const std::string& line : rates) EXPECT_EQ(std::stod(line.substr(16)), rate) << line;
+  EXPECT_THAT(lines_with(page, "steps = 3 "), SizeIs(2));
+  EXPECT_THAT(lines_with(page, "batch = 2 "), SizeIs(2));
+  EXPECT_THAT(page, AllOf(HasSubstr("seed = 7 "), HasSubstr("seed = 8 ")));
+  EXPECT_THAT(slurp(report / "report.md"), HasSubstr("2 trainings"));
+}
+
+TEST_F(Sweep, WhatWasMadeUnderOtherSettingsIsSetAside) {
+  const auto out = project_.path("out");
+  const auto grid = file("method = zero_shot_cot, softcot\n", "", "aside.cfg");
+  const auto with = [&](const std::string& rate) {
+    return call(grid, out, {"--thoughts.count", "2", "--train.learning-rate", rate});
+  };
+  ASSERT_EQ(run_softcot(with("0.005")).status, 0);
+  const auto before = contents(out);
+  const ChildResult other = run_softcot(with("0.01"));
+  EXPECT_EQ(other.status, 0) << other.err;
+  EXPECT_THAT(started(other.err),
+              UnorderedElementsAre("trained/softcot: train", "cells/softcot: evaluate"));
+  EXPECT_THAT(other.err, HasSubstr("kept in " + (out / "cells/softcot/set-aside-1").string()));
+  const auto after = contents(out);
+  for (const auto& [name, bytes] : before) {
+    const auto slash = name.find('/', name.find('/') + 1);
+    const auto aside = name.substr(0, slash) + "/set-aside-1" + name.substr(slash);
+    const bool redone = name.find("softcot/") != std::string::npos;
+    EXPECT_EQ(after.at(redone ? aside : name), bytes) << name;
+  }
+  EXPECT_NE(after.at("trained/softcot/metrics.jsonl"), before.at("trained/softcot/metrics.jsonl"));
+  // They are no results: neither here nor there.
+  const ChildResult seen = run_softcot({"inspect", out});
+  EXPECT_THAT(seen.out, HasSubstr("runs: 3"));
+  ASSERT_EQ(run_softcot({"report", out, "--out", project_.path("report")}).status, 0);
+  EXPECT_THAT(slurp(project_.path("report") / "report.md"), Not(HasSubstr("set-aside")));
+  // With the first settings again, its answers are those of the first time.
+  ASSERT_EQ(run_softcot(with("0.005")).status, 0);
+  EXPECT_EQ(contents(out).at("cells/softcot/samples/softcot.jsonl"),
+            before.at("cells/softcot/samples/softcot.jsonl"));
+  EXPECT_THAT(slurp(out / "cells/softcot/work.jsonl"), Not(HasSubstr("evaluate")));
+  EXPECT_TRUE(std::filesystem::exists(out / "cells/softcot/set-aside-2/results.json"));
 }
 
 TEST_F(Sweep, AFailedCellIsRecordedAndTheOthersFinish) {
