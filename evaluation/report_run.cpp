@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <string_view>
 #include <utility>
 
 #include "evaluation/figure_text.h"
@@ -36,6 +38,26 @@ std::optional<std::int64_t> whole_number(const nlohmann::json& line, const char*
   const auto found = line.find(key);
   if (found == line.end() || !found->is_number_integer()) return std::nullopt;
   return found->get<std::int64_t>();
+}
+
+/// The text of an evaluate.cfg without what `evaluate` does not look at: what a training was made
+/// with stands in its own config.cfg.
+std::string as_evaluate_uses_it(const std::string& text) {
+  constexpr std::array<std::string_view, 4> kOfTrain = {"method", "pack", "target-logits",
+                                                        "shared-prefix"};
+  std::string out;
+  std::string section;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with('[')) section = line;
+    if (section == "[lora]" || section == "[coconut]" || section == "[stop]") continue;
+    const auto key = line.substr(0, line.find_first_of(" ="));
+    const bool assigns = line.find('=') != std::string::npos && !line.starts_with('#');
+    const bool used = std::find(kOfTrain.begin(), kOfTrain.end(), key) != kOfTrain.end();
+    if (section == "[train]" && assigns && !used) continue;
+    out += line + "\n";
+  }
+  return out;
 }
 
 void read_metrics(const std::filesystem::path& path, RunRecord& run) {
@@ -132,6 +154,9 @@ RunRecord read_run(const std::filesystem::path& folder) {
   };
   for (const char* name : {"config.cfg", "evaluate.cfg"}) {
     if (there(name)) run.configs.emplace_back(name, read_file(folder / name, kLargestText));
+  }
+  for (auto& [name, text] : run.configs) {
+    if (name == "evaluate.cfg") text = as_evaluate_uses_it(text);
   }
   if (there("metrics.jsonl")) read_metrics(folder / "metrics.jsonl", run);
   if (there("results.json")) {

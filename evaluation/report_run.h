@@ -32,7 +32,8 @@ struct RunRecord {
   std::string frozen_weights;  ///< Hash of those that a finished training left as they were.
   std::optional<Comparison> comparison;
   Provenance provenance;
-  std::vector<std::pair<std::string, std::string>> configs;  ///< File name and text, as they are.
+  /// File name and text; of evaluate.cfg what `evaluate` uses.
+  std::vector<std::pair<std::string, std::string>> configs;
   std::vector<MethodSamples> methods;  ///< In the table's order, then by name.
   std::vector<std::string> remarks;    ///< What was left out and why, in words for the reader.
 };

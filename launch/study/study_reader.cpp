@@ -3,10 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
-#include <sstream>
-#include <string_view>
 
 #include "evaluation/prompt_log.h"
 #include "launch/run/method.h"
@@ -52,26 +49,6 @@ std::string inside(std::string path, const std::string& where) {
 std::string name_of(const fs::path& folder) {
   const fs::path whole = fs::weakly_canonical(folder);
   return whole.has_filename() ? whole.filename().string() : whole.parent_path().filename().string();
-}
-
-/// The text of an evaluate.cfg without what `evaluate` does not look at: what a training was made
-/// with stands in its own config.cfg.
-std::string as_evaluate_uses_it(const std::string& text) {
-  constexpr std::array<std::string_view, 4> kOfTrain = {"method", "pack", "target-logits",
-                                                        "shared-prefix"};
-  std::string out;
-  std::string section;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with('[')) section = line;
-    if (section == "[lora]" || section == "[coconut]" || section == "[stop]") continue;
-    const auto key = line.substr(0, line.find_first_of(" ="));
-    const bool assigns = line.find('=') != std::string::npos && !line.starts_with('#');
-    const bool used = std::find(kOfTrain.begin(), kOfTrain.end(), key) != kOfTrain.end();
-    if (section == "[train]" && assigns && !used) continue;
-    out += line + "\n";
-  }
-  return out;
 }
 
 class Reader {
@@ -219,9 +196,6 @@ class Reader {
                  .provenance = record.provenance,
                  .configs = record.configs,
                  .doubt = {}};
-    for (auto& [name, text] : run.configs) {
-      if (name == "evaluate.cfg") text = as_evaluate_uses_it(text);
-    }
     const bool apart = fs::exists(place.run) && !fs::equivalent(place.run, place.results);
     if (apart && fs::exists(RunPaths{place.run}.config())) {
       run.configs.insert(
