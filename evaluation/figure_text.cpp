@@ -8,19 +8,38 @@
 
 namespace softcot {
 
-std::string percent(double share) { return fmt::format("{:.1f}", 100 * share); }
+std::string number_text(double value, int digits) {
+  const std::string text = fmt::format("{:.{}f}", value, digits);
+  const bool zero = text.find_first_of("123456789") == std::string::npos;
+  return zero && text[0] == '-' ? text.substr(1) : text;
+}
+
+std::string percent(double share) { return number_text(100 * share, 1); }
 
 std::string signed_text(double value, int digits) {
-  const std::string text = fmt::format("{:+.{}f}", value, digits);
-  return text[0] == '-' ? "−" + text.substr(1) : text;
+  const std::string text = number_text(value, digits);
+  if (text[0] == '-') return "−" + text.substr(1);
+  return text.find_first_of("123456789") == std::string::npos ? text : "+" + text;
+}
+
+std::string change_text(const Estimate& change) {
+  return fmt::format("{} [{}, {}]", signed_text(100 * change.value, 1),
+                     signed_text(100 * change.interval.low, 1),
+                     signed_text(100 * change.interval.high, 1));
+}
+
+std::string accuracy_text(const Accuracy& accuracy) {
+  const std::string error = percent(accuracy.standard_error);
+  if (error != percent(0)) return fmt::format("{} ± {}", percent(accuracy.value), error);
+  return fmt::format("{} [{}, {}]", percent(accuracy.value), percent(accuracy.interval95.low),
+                     percent(accuracy.interval95.high));
 }
 
 std::string accuracy_text(const MethodResult& result) {
-  const Accuracy& accuracy = headline_accuracy(result);
+  const std::string text = accuracy_text(headline_accuracy(result));
   const auto& deviation = result.over_seeds.deviation;
-  const std::string spread =
-      deviation ? percent(*deviation) + " sd" : percent(accuracy.standard_error);
-  return fmt::format("{} ± {}", percent(accuracy.value), spread);
+  if (!deviation || percent(*deviation) == percent(0)) return text;
+  return fmt::format("{} ({} sd)", text, percent(*deviation));
 }
 
 std::string nll_text(const MethodResult& result) {

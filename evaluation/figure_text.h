@@ -14,11 +14,18 @@ inline constexpr const char* kNoFigure = "–";
 
 /// A share in per cent with one digit, without the sign: "12.5".
 std::string percent(double share);
-/// With its sign, a real minus: "+1.5", "−0.3".
+/// Without the sign of what rounds to zero: "0.0", never "-0.0".
+std::string number_text(double value, int digits);
+/// With its sign, a real minus: "+1.5", "−0.3"; "0.0" where nothing else is left of it.
 std::string signed_text(double value, int digits);
 
-/// "12.5 ± 2.1", by the standard error over questions; "12.5 ± 0.8 sd" over seeds where there are
-/// several.
+/// "−1.2 [−3.4, +1.0]" of a share, in per cent.
+std::string change_text(const Estimate& change);
+
+/// "12.5 ± 2.1" in per cent, by the standard error over questions; "0.0 [0.0, 16.1]", its 95 %
+/// interval, where that error rounds to nothing: at 0 and 100 %.
+std::string accuracy_text(const Accuracy& accuracy);
+/// That of the headline; "12.5 ± 2.1 (0.8 sd)" where there are several seeds that differ.
 std::string accuracy_text(const MethodResult& result);
 /// Per token; kNoFigure where there is none.
 std::string nll_text(const MethodResult& result);

@@ -56,7 +56,7 @@ std::vector<AnswerLikelihood> score(const SoftPromptModel& model,
   const auto keep = [&](std::size_t i, const AnswerLikelihood& likelihood) {
     if (!std::isfinite(likelihood.nll)) {
       fail(ExitCode::kNumerics,
-           {.what = "likelihood of a reference answer is not finite",
+           {.what = "likelihood of a reference rationale and answer is not finite",
             .where = fmt::format("question {}", questions[asked[i]].record.id),
             .got = fmt::format("{}", likelihood.nll),
             .fix = "look into the weights: softcot inspect MODEL --check-finite"});

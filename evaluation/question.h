@@ -36,11 +36,10 @@ struct QuestionOptions {
   std::int64_t batch_tokens = 4096;  ///< Tokens scored at once.
 };
 
-/// Scores the reference answer and writes the continuations (sample k under seed number s has the
-/// index s · samples + k) of each question that `completed`
-/// lacks, and hands over each sample as it is ready. Collective over tp: all ranks of a replica
-/// pass the same questions and get the same samples. Returns what that took; a question's prompt is
-/// read once.
+/// Scores the reference rationale and answer and writes the continuations (sample k under seed
+/// number s has the index s · samples + k) of each question that `completed` lacks, and hands over
+/// each sample as it is ready. Collective over tp: all ranks of a replica pass the same questions
+/// and get the same samples. Returns what that took; a question's prompt is read once.
 GenerationWork answer_questions(const SoftPromptModel& model, const Tokenizer& tokenizer,
                                 const std::vector<Question>& questions,
                                 const QuestionOptions& options,

@@ -11,40 +11,13 @@
 #include "evaluation/report_training.h"
 #include "evaluation/report_votes.h"
 #include "evaluation/svg_plot.h"
+#include "evaluation/verdict.h"
 #include "runtime/counted.h"
 
 namespace softcot {
 namespace {
 
 constexpr std::size_t kLongestText = 1500;  // Characters of a question or an answer that are shown.
-
-std::string verdict(const MethodResult& row, const MethodResult& baseline,
-                    const Contrast& contrast) {
-  if (!contrast.nll) {
-    return fmt::format(
-        "{} and {} share no question with an answer likelihood: nothing can be said.", row.title,
-        baseline.title);
-  }
-  const Estimate& relative = contrast.nll->relative;
-  const std::string figures = fmt::format(
-      "({} %, 95 % interval {} to {} %; {})", signed_text(100 * relative.value, 1),
-      signed_text(100 * relative.interval.low, 1), signed_text(100 * relative.interval.high, 1),
-      counted(contrast.questions, "question"));
-  const bool differs = relative.interval.high < 0 || relative.interval.low > 0;
-  if (!differs) {
-    return fmt::format(
-        "{} cannot be told apart from {} by the held-out NLL per token {}: the interval holds "
-        "zero.",
-        row.title, baseline.title, figures);
-  }
-  // Over all questions of each method; where the sets differ the paired figures above are the ones
-  // to trust.
-  return fmt::format(
-      "{} {} the held-out NLL per token of the reference answer from {:.4f} to {:.4f} nats {}, "
-      "against {}.",
-      row.title, relative.value < 0 ? "lowers" : "raises", baseline.nll_per_token->value,
-      row.nll_per_token->value, figures, baseline.title);
-}
 
 std::string with_interval(const std::string& value, const std::string& low,
                           const std::string& high) {
@@ -76,12 +49,9 @@ std::vector<std::string> table_row(const MethodResult& row) {
   }
   for (const char* name : {"strict", "flexible", "reference"}) {
     const auto found = row.accuracy.find(name);
-    cells.push_back(found == row.accuracy.end()
-                        ? "–"
-                        : fmt::format("{:.1f} ± {:.1f}", 100 * found->second.value,
-                                      100 * found->second.standard_error));
+    cells.push_back(found == row.accuracy.end() ? "–" : accuracy_text(found->second));
   }
-  cells.push_back(row.contrast ? fmt::format("{:.3g}", row.contrast->mcnemar_p) : "–");
+  cells.push_back(row.contrast ? fmt::format("{:.3g}", row.contrast->holm_p) : "–");
   cells.push_back(
       fmt::format("{:.1f}<small>{} cut off</small>", row.mean_new_tokens, row.truncated));
   return cells;
@@ -114,7 +84,7 @@ std::string comparison_section(const RunRecord& run, const ReportOptions& option
   const std::string against =
       html_text(baseline != nullptr ? baseline->title : comparison.options.baseline);
   HtmlTable table{.head = {"Method", "Questions", "NLL per token", "Δ nats", "Δ %", "Strict",
-                           "Flexible", "Reference", "McNemar p", "New tokens"},
+                           "Flexible", "Reference", "McNemar p (Holm)", "New tokens"},
                   .rows = {}};
   for (const MethodResult& row : comparison.rows) table.rows.push_back(table_row(row));
   std::string out = "<h2>Comparison</h2>\n" + html_table(table);
@@ -123,10 +93,13 @@ std::string comparison_section(const RunRecord& run, const ReportOptions& option
       "rationale and answer; "
       "lower is better. Δ: paired difference to {} on the same questions. In brackets: 95 % "
       "intervals, bootstrap "
-      "over questions ({} resamples, seed {}). Accuracy in % ± standard error over questions, by "
-      "extractor; the "
+      "over questions ({} resamples, seed {}), each of one line by itself. Accuracy in % ± "
+      "standard "
+      "error over questions, or with its 95 % interval, by extractor; McNemar p by Holm over {}; "
+      "the "
       "headline extractor, which McNemar's exact test uses, is <b>{}</b>.</p>\n",
       against, comparison.options.bootstrap.resamples, comparison.options.bootstrap.seed,
+      counted(verdict_lines(comparison).size(), "line"),
       extractor_name(comparison.options.headline));
   if (const auto words = majority_sentence(comparison); !words.empty()) {
     out += "<p class=\"soft\">" + html_text(words) + "</p>\n";
@@ -150,7 +123,7 @@ std::string answer_html(const MethodSamples& method, const Sample& sample, Extra
   out += fmt::format("<p class=\"soft\">{} new tokens, {}", sample.new_tokens,
                      sample.finish == "length" ? "cut off at the limit" : "ended by itself");
   if (sample.answer_nll && sample.target_tokens > 0) {
-    out += fmt::format("; NLL of the reference answer {:.3f} nats per token",
+    out += fmt::format("; NLL of the reference rationale and answer {:.3f} nats per token",
                        *sample.answer_nll / static_cast<double>(sample.target_tokens));
   }
   return out + "</p></div>\n";
@@ -212,20 +185,16 @@ std::string provenance_section(const RunRecord& run) {
 }  // namespace
 
 std::vector<std::string> verdict_sentences(const Comparison& comparison) {
-  std::vector<const MethodResult*> rows;
-  for (const MethodResult& row : comparison.rows) {
-    if (row.contrast && row_of(comparison, row.baseline) != nullptr) rows.push_back(&row);
-  }
-  const auto change = [](const MethodResult* row) {
-    const auto& nll = row->contrast->nll;
+  std::vector<VerdictLine> lines = verdict_lines(comparison);
+  const auto change = [](const VerdictLine& line) {
+    const auto& nll = line.own->contrast->nll;
     return nll ? nll->relative.value : std::numeric_limits<double>::infinity();
   };
-  std::stable_sort(rows.begin(), rows.end(), [&](const MethodResult* a, const MethodResult* b) {
+  std::stable_sort(lines.begin(), lines.end(), [&](const VerdictLine& a, const VerdictLine& b) {
     return change(a) < change(b);
   });
   std::vector<std::string> sentences;
-  for (const MethodResult* row : rows)
-    sentences.push_back(verdict(*row, *row_of(comparison, row->baseline), *row->contrast));
+  for (const VerdictLine& line : lines) sentences.push_back(verdict_sentence(line));
   return sentences;
 }
 

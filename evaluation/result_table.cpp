@@ -83,10 +83,12 @@ Accuracy accuracy_of(const Questions& questions, Extractor extractor) {
     return {share.value, share.standard_error, share.wilson95};
   }
   const Spread over = spread(shares);
-  const double error = over.deviation.value_or(0) / std::sqrt(static_cast<double>(shares.size()));
-  return {over.mean,
-          error,
-          {std::max(0.0, over.mean - 1.96 * error), std::min(1.0, over.mean + 1.96 * error)}};
+  const auto count = static_cast<double>(shares.size());
+  const double error = over.deviation.value_or(0) / std::sqrt(count);
+  const double mean = std::clamp(over.mean, 0.0, 1.0);
+  constexpr double kRounding = 1e-9;  // Of shares like 0.4, none of which differs.
+  const double alike = error > kRounding ? mean * (1 - mean) / (error * error) : count;
+  return {mean, error, wilson95(mean, std::max(count, alike))};
 }
 
 /// "C", "Yes" or "No"; nothing for a reference answer of another kind.
@@ -261,6 +263,7 @@ MethodResult result_of(const MethodSamples& method, const Scored& own,
     }
   }
   result.mean_new_tokens = tokens / static_cast<double>(result.samples);
+  result.training_nll = method.training_nll;
   return result;
 }
 
@@ -290,6 +293,50 @@ std::size_t most_votes(const Comparison& comparison) {
   return most;
 }
 
+std::optional<double> nll_per_token_of(std::span<const Sample> samples) {
+  double nll = 0;
+  double tokens = 0;
+  for (const Sample& sample : samples) {
+    if (!sample.answer_nll) continue;
+    nll += *sample.answer_nll;
+    tokens += static_cast<double>(sample.target_tokens);
+  }
+  if (tokens == 0) return std::nullopt;
+  return nll / tokens;
+}
+
+void correct_for_lines(Comparison& comparison) {
+  std::vector<Contrast*> lines;
+  std::vector<double> p;
+  for (MethodResult& row : comparison.rows) {
+    if (!row.contrast) continue;
+    lines.push_back(&*row.contrast);
+    p.push_back(row.contrast->mcnemar_p);
+  }
+  const std::vector<double> holm = holm_adjusted(p);
+  std::vector<double> values;
+  std::vector<std::vector<double>> resampled;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    lines[i]->lines = lines.size();
+    lines[i]->holm_p = holm[i];
+    if (!lines[i]->nll || lines[i]->nll->resampled.empty()) continue;
+    values.push_back(lines[i]->nll->relative.value);
+    resampled.push_back(std::move(lines[i]->nll->resampled));
+  }
+  const auto together =
+      simultaneous_intervals(values, resampled, comparison.options.bootstrap.level);
+  std::size_t next = 0;
+  for (Contrast* line : lines) {
+    if (!line->nll) continue;
+    if (lines.size() == 1) {
+      line->nll_of_all = line->nll->relative.interval;
+    } else if (next < together.size()) {
+      line->nll_of_all = together[next++];
+    }
+    line->nll->resampled.clear();
+  }
+}
+
 Comparison compare_methods(std::span<const MethodSamples> methods,
                            const ComparisonOptions& options) {
   Comparison comparison{.options = options, .rows = {}};
@@ -305,6 +352,7 @@ Comparison compare_methods(std::span<const MethodSamples> methods,
     }
     comparison.rows.push_back(std::move(result));
   }
+  correct_for_lines(comparison);
   return comparison;
 }
 

@@ -28,6 +28,8 @@ struct MethodSamples {
   ScoringQuirks quirks = {};  ///< Under which they are read and counted.
   std::string baseline = {};  ///< The method they are compared with; empty for the comparison's.
   std::size_t skipped = 0;    ///< Questions that it was not asked, as their rows are too long.
+  /// NLL per token under each training that the samples are of; empty where nothing was trained.
+  std::vector<double> training_nll = {};
 };
 
 /// How often a method was right, over questions (a question's value is the mean of its samples).
@@ -35,8 +37,8 @@ struct Accuracy {
   double value = 0;  ///< In [0, 1].
   double standard_error =
       0;                ///< Binomial for one sample a question, else sd of the questions / sqrt(n).
-  Interval interval95;  ///< Wilson for one sample a question, else ± 1.96 standard errors, cut to
-                        ///< [0, 1].
+  Interval interval95;  ///< Wilson; of several samples a question, with as many questions as would
+                        ///< have this standard error, at least those that there are.
 };
 
 /// Against the baseline, on the questions that both have.
@@ -51,6 +53,13 @@ struct Contrast {
   std::vector<Discordance> seeds;
   double mcnemar_p = 1;  ///< mcnemar_p_over_seeds of them.
   Estimate accuracy;     ///< This method's share of right samples - the baseline's, over questions.
+
+  // Where several lines are compared, one of them looks better by chance.
+  std::size_t lines = 1;  ///< Of the comparison that have a baseline, this one included.
+  double holm_p = 1;      ///< holm_adjusted of the lines' mcnemar_p.
+  /// simultaneous_intervals of the lines' nll->relative; that one's own interval where it is alone.
+  /// Missing where there is no nll, and in a file that was written before there were any.
+  std::optional<Interval> nll_of_all;
 };
 
 /// The most frequent reference answer of questions with few possible answers, and its share of
@@ -77,6 +86,7 @@ struct MethodResult {
   std::size_t truncated = 0;         ///< Samples cut off at the length limit.
   std::optional<Contrast> contrast;  ///< Missing for the baseline, and where there is none.
   Spread over_seeds;                 ///< Of the headline accuracy.
+  std::vector<double> training_nll;  ///< MethodSamples::training_nll.
   /// Votes among 1 … K samples of one seed, by the headline extractor; missing for K = 1 and where
   /// questions have different numbers of samples.
   std::optional<SelfConsistency> voting;
@@ -101,6 +111,14 @@ Extractor headline_of(const ComparisonOptions& options, const ScoringQuirks& qui
 const Accuracy& headline_accuracy(const MethodResult& result);
 /// The row of this method; null where there is none.
 const MethodResult* row_of(const Comparison& comparison, const std::string& method);
+
+/// Negative log-likelihood per token of the reference rationales and answers, over all samples that
+/// have one; nothing where none has.
+std::optional<double> nll_per_token_of(std::span<const Sample> samples);
+
+/// Fills in Contrast::lines and holm_p, and nll_of_all where resamples are there, which are then
+/// dropped.
+void correct_for_lines(Comparison& comparison);
 
 /// Methods without samples are left out. Pure: the order of a method's samples does not matter.
 Comparison compare_methods(std::span<const MethodSamples> methods,

@@ -3,11 +3,12 @@
 #include "evaluation/figure_text.h"
 #include "evaluation/grid.h"
 #include "evaluation/result_table.h"
+#include "evaluation/verdict.h"
 
 namespace softcot {
 namespace {
 
-std::string number(double value) { return fmt::format("{:.6g}", value); }
+std::string number(double value) { return fmt::format("{:.6g}", value + 0.0); }  // Not "-0".
 
 /// A second table, of votes among k samples; nothing where no method has several.
 std::string voting_markdown(const Comparison& comparison) {
@@ -101,9 +102,7 @@ std::string format_markdown(const Comparison& comparison) {
     out += fmt::format("| {} | {} | {} |", markdown_cell(row.title), row.questions,
                        row.nll_per_token ? fmt::format("{:.4f}", row.nll_per_token->value) : "–");
     if (row.contrast && row.contrast->nll) {
-      const Estimate& change = row.contrast->nll->relative;
-      out += fmt::format(" {:+.1f} [{:+.1f}, {:+.1f}] |", 100 * change.value,
-                         100 * change.interval.low, 100 * change.interval.high);
+      out += " " + change_text(row.contrast->nll->relative) + " |";
     } else {
       out += " – |";
     }
@@ -113,10 +112,11 @@ std::string format_markdown(const Comparison& comparison) {
                                : fmt::format(" ({})", extractor_name(headline));
     const auto found = row.accuracy.find(std::string(extractor_name(headline)));
     out += found == row.accuracy.end() ? " – |"
-                                       : fmt::format(" {} ± {}{} |", percent(found->second.value),
-                                                     percent(found->second.standard_error), by);
+                                       : fmt::format(" {}{} |", accuracy_text(found->second), by);
     out += row.contrast ? fmt::format(" {:.3g} |\n", row.contrast->mcnemar_p) : " – |\n";
   }
+  const std::string verdict = best_line_sentence(verdict_lines(comparison));
+  if (!verdict.empty()) out += "\n" + markdown_cell(verdict) + "\n";
   out += voting_markdown(comparison);
   if (const auto words = majority_sentence(comparison); !words.empty()) out += "\n" + words + "\n";
   for (const MethodResult& row : comparison.rows) {

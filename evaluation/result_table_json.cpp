@@ -33,7 +33,8 @@ Json to_json(const Contrast& contrast) {
   Json json = {
       {"questions", contrast.questions},  {"votes", contrast.votes},
       {"only_this_right", Json::array()}, {"only_baseline_right", Json::array()},
-      {"mcnemar_p", contrast.mcnemar_p},  {"accuracy_difference", to_json(contrast.accuracy)}};
+      {"mcnemar_p", contrast.mcnemar_p},  {"accuracy_difference", to_json(contrast.accuracy)},
+      {"lines", contrast.lines},          {"holm_p", contrast.holm_p}};
   for (const Discordance& seed : contrast.seeds) {
     json["only_this_right"].push_back(seed.only_left);
     json["only_baseline_right"].push_back(seed.only_right);
@@ -42,6 +43,7 @@ Json to_json(const Contrast& contrast) {
     json["nll_difference"] = to_json(contrast.nll->difference);
     json["nll_relative"] = to_json(contrast.nll->relative);
   }
+  if (contrast.nll_of_all) json["nll_relative_of_all"] = to_json(*contrast.nll_of_all);
   return json;
 }
 
@@ -77,6 +79,7 @@ Json to_json(const MethodResult& row) {
     json["majority_vote"] = row.voting->majority;
     json["pass_at"] = row.voting->pass;
   }
+  if (!row.training_nll.empty()) json["training_nll_per_token"] = row.training_nll;
   if (row.contrast) json["against_baseline"] = to_json(*row.contrast);
   return json;
 }
@@ -149,6 +152,8 @@ Contrast to_contrast(const Reader& reader) {
   if (reader.has("nll_difference")) {
     contrast.nll = {reader.estimate("nll_difference"), reader.estimate("nll_relative")};
   }
+  if (reader.has("nll_relative_of_all"))
+    contrast.nll_of_all = reader.interval("nll_relative_of_all");
   return contrast;
 }
 
@@ -190,6 +195,9 @@ MethodResult to_row(const Reader& reader, const std::string& baseline) {
     if (row.voting->majority.empty() || row.voting->majority.size() != row.voting->pass.size()) {
       reader.refuse("majority_vote", "as many figures as pass_at, at least one");
     }
+  }
+  if (reader.has("training_nll_per_token")) {
+    row.training_nll = reader.get<std::vector<double>>("training_nll_per_token");
   }
   if (reader.has("against_baseline")) row.contrast = to_contrast(reader.at("against_baseline"));
   return row;
@@ -260,6 +268,7 @@ Comparison comparison_from_json(const nlohmann::json& json, const std::string& w
       reader.refuse("methods", "an nll_per_token of each method with an nll_difference");
     }
   }
+  correct_for_lines(comparison);  // Also of what was written before there was such a thing.
   return comparison;
 }
 

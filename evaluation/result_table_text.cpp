@@ -6,6 +6,7 @@
 
 #include "evaluation/figure_text.h"
 #include "evaluation/result_table.h"
+#include "evaluation/verdict.h"
 #include "runtime/counted.h"
 
 namespace softcot {
@@ -41,7 +42,8 @@ std::string line_of(const Cells& cells) {
 }
 
 std::string interval_of(const Interval& interval, int digits) {
-  return fmt::format("[{:.{}f}, {:.{}f}]", interval.low, digits, interval.high, digits);
+  return fmt::format("[{}, {}]", number_text(interval.low, digits),
+                     number_text(interval.high, digits));
 }
 
 std::string signed_interval(const Interval& interval, double scale, int digits) {
@@ -82,9 +84,12 @@ std::string rows_of(const MethodResult& row, const std::string& extractor) {
   }
   if (const auto found = row.accuracy.find(extractor); found != row.accuracy.end()) {
     const Accuracy& accuracy = found->second;
-    figures[5] = fmt::format("{} ± {}", percent(accuracy.value), percent(accuracy.standard_error));
+    // Its interval stands below.
+    const bool error = percent(accuracy.standard_error) != percent(0);
+    figures[5] = error ? accuracy_text(accuracy) : percent(accuracy.value);
+    const std::string high = percent(accuracy.interval95.high);
     intervals[5] = fmt::format("[{}, {}]", percent(accuracy.interval95.low),
-                               percent(accuracy.interval95.high));
+                               high == percent(1) ? "100" : high);  // The column is narrow.
   }
   return line_of(figures) + line_of(intervals);
 }
@@ -101,6 +106,9 @@ std::string by_seed(const Contrast& contrast, std::size_t Discordance::*count) {
 // What several seeds say of a method; nothing for one.
 std::string over_seeds(const MethodResult& row) {
   if (!row.over_seeds.deviation) return "";
+  if (percent(*row.over_seeds.deviation) == percent(0)) {
+    return fmt::format(" {} seeds: {} % each.", row.over_seeds.count, percent(row.over_seeds.mean));
+  }
   return fmt::format(" {} seeds: {} ± {} % (mean ± sd).", row.over_seeds.count,
                      percent(row.over_seeds.mean), percent(*row.over_seeds.deviation));
 }
@@ -200,10 +208,18 @@ std::string format_table(const Comparison& comparison) {
                                     : "",
           by_seed(contrast, &Discordance::only_left), title_of(comparison, row.baseline),
           by_seed(contrast, &Discordance::only_right), contrast.mcnemar_p);
+      if (contrast.lines > 1) {
+        words.pop_back();
+        words += fmt::format(", over {} lines by Holm {:.3g}.", contrast.lines, contrast.holm_p);
+      }
     }
     if (words.back() == ',') words.back() = '.';
     out += paragraph(words + over_seeds(row) + (row.skipped > 0 ? " " + skipped_text(row) : ""));
   }
+  std::vector<VerdictLine> lines = verdict_lines(comparison);
+  for (VerdictLine& line : lines) line.label = fitted(line.label, 40);
+  const std::string verdict = best_line_sentence(lines);
+  if (!verdict.empty()) out += paragraph(fitted(verdict, verdict.size()));
   return out;
 }
 

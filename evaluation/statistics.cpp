@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 
 #include "runtime/error.h"
 #include "runtime/random.h"
@@ -67,19 +68,25 @@ Sums resampled_sums(std::span<const std::span<const double>> columns,
 
 }  // namespace
 
+Interval wilson95(double value, double total) {
+  require(total > 0 && value >= 0 && value <= 1, "a share lies in [0, 1], of something");
+  const double z2 = kNormal975 * kNormal975;
+  const double centre = (value + z2 / (2 * total)) / (1 + z2 / total);
+  const double half = kNormal975 / (1 + z2 / total) *
+                      std::sqrt(value * (1 - value) / total + z2 / (4 * total * total));
+  return {value == 0 ? 0.0 : std::max(0.0, centre - half),
+          value == 1 ? 1.0 : std::min(1.0, centre + half)};
+}
+
 Proportion proportion(std::size_t successes, std::size_t total) {
   require(total > 0 && successes <= total, "a proportion needs 0 <= successes <= total > 0");
   const auto n = static_cast<double>(total);
   const double p = static_cast<double>(successes) / n;
-  const double z2 = kNormal975 * kNormal975;
-  const double centre = (p + z2 / (2 * n)) / (1 + z2 / n);
-  const double half = kNormal975 / (1 + z2 / n) * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n));
-  return {
-      .successes = successes,
-      .total = total,
-      .value = p,
-      .standard_error = std::sqrt(p * (1 - p) / n),
-      .wilson95 = {successes == 0 ? 0.0 : centre - half, successes == total ? 1.0 : centre + half}};
+  return {.successes = successes,
+          .total = total,
+          .value = p,
+          .standard_error = std::sqrt(p * (1 - p) / n),
+          .wilson95 = wilson95(p, n)};
 }
 
 Spread spread(std::span<const double> values) {
@@ -95,9 +102,13 @@ Spread spread(std::span<const double> values) {
   return result;
 }
 
-Estimate bootstrap(std::span<const std::span<const double>> columns,
-                   const std::function<double(std::span<const double> sums)>& statistic,
-                   const BootstrapOptions& options) {
+namespace {
+
+using Statistic = std::function<double(std::span<const double> sums)>;
+
+/// The statistic of each resample.
+std::vector<double> resample(std::span<const std::span<const double>> columns,
+                             const Statistic& statistic, const BootstrapOptions& options) {
   require(!columns.empty() && !columns[0].empty() && options.resamples > 0,
           "a bootstrap needs at least one question and one resample");
   for (const std::span<const double> column : columns) {
@@ -107,6 +118,15 @@ Estimate bootstrap(std::span<const std::span<const double>> columns,
   for (std::size_t r = 0; r < values.size(); ++r) {
     values[r] = statistic(resampled_sums(columns, options, r));
   }
+  return values;
+}
+
+}  // namespace
+
+Estimate bootstrap(std::span<const std::span<const double>> columns,
+                   const std::function<double(std::span<const double> sums)>& statistic,
+                   const BootstrapOptions& options) {
+  auto values = resample(columns, statistic, options);
   return {statistic(sums_as_they_are(columns)), central(std::move(values), options.level)};
 }
 
@@ -137,7 +157,47 @@ PairedRatios paired_ratio_difference(std::span<const double> left_nll,
   const auto relative = [](std::span<const double> sums) {
     return (sums[0] / sums[1]) / (sums[2] / sums[3]) - 1;
   };
-  return {bootstrap(columns, difference, options), bootstrap(columns, relative, options)};
+  auto resampled = resample(columns, relative, options);
+  return {bootstrap(columns, difference, options),
+          {relative(sums_as_they_are(columns)), central(resampled, options.level)},
+          std::move(resampled)};
+}
+
+std::vector<Interval> simultaneous_intervals(std::span<const double> values,
+                                             std::span<const std::vector<double>> resampled,
+                                             double level) {
+  require(values.size() == resampled.size(), "values and resamples differ in number");
+  if (values.empty()) return {};
+  std::vector<double> largest(resampled[0].size(), 0.0);
+  std::vector<double> deviations;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    require(resampled[i].size() == largest.size(), "numbers of resamples differ");
+    deviations.push_back(spread(resampled[i]).deviation.value_or(0));
+    if (deviations[i] == 0) continue;
+    for (std::size_t r = 0; r < largest.size(); ++r) {
+      largest[r] = std::max(largest[r], std::abs(resampled[i][r] - values[i]) / deviations[i]);
+    }
+  }
+  std::sort(largest.begin(), largest.end());
+  const double factor = quantile(largest, level);
+  std::vector<Interval> intervals;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    intervals.push_back({values[i] - factor * deviations[i], values[i] + factor * deviations[i]});
+  }
+  return intervals;
+}
+
+std::vector<double> holm_adjusted(std::span<const double> p) {
+  std::vector<std::size_t> order(p.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p[a] < p[b]; });
+  std::vector<double> adjusted(p.size());
+  double most = 0;
+  for (std::size_t rank = 0; rank < order.size(); ++rank) {
+    most = std::max(most, static_cast<double>(p.size() - rank) * p[order[rank]]);
+    adjusted[order[rank]] = std::min(1.0, most);
+  }
+  return adjusted;
 }
 
 double mcnemar_exact_p(std::size_t only_left, std::size_t only_right) {

@@ -29,6 +29,10 @@ struct Proportion {
 /// Throws kInternal unless 0 <= successes <= total and total > 0.
 Proportion proportion(std::size_t successes, std::size_t total);
 
+/// Wilson's 95 % interval of a share `value` in [0, 1] of `total` > 0 independent questions, which
+/// need not be whole. Stays inside [0, 1] and never has width 0.
+Interval wilson95(double value, double total);
+
 /// Over seeds. `deviation` (divisor n - 1) is missing for a single value.
 struct Spread {
   std::size_t count = 0;
@@ -71,6 +75,8 @@ Estimate ratio_of_sums(std::span<const double> nll, std::span<const double> toke
 struct PairedRatios {
   Estimate difference;  ///< left - right, in nats per token.
   Estimate relative;    ///< (left - right) / right; -0.12 is "12 % lower".
+  /// `relative` in each resample, for simultaneous_intervals; empty where it was read from a file.
+  std::vector<double> resampled = {};
 };
 
 PairedRatios paired_ratio_difference(std::span<const double> left_nll,
@@ -78,6 +84,20 @@ PairedRatios paired_ratio_difference(std::span<const double> left_nll,
                                      std::span<const double> right_nll,
                                      std::span<const double> right_tokens,
                                      const BootstrapOptions& options = {});
+
+/// Intervals that hold all together with probability `level`, where each of several statistics
+/// alone would have its own: value ± c · sd over resamples, with one c for all, the `level`
+/// quantile over resamples of the largest |resampled - value| / sd (max-t). values[i] and
+/// resampled[i] belong together; all have the same number of resamples, in the same order. One
+/// whose resamples do not differ gets an interval of width 0 and has no say. Throws kInternal where
+/// lengths differ.
+std::vector<Interval> simultaneous_intervals(std::span<const double> values,
+                                             std::span<const std::vector<double>> resampled,
+                                             double level = 0.95);
+
+/// Holm's p of each of several tests: the chance, if none of them had anything to find, of any one
+/// that is as clear. At least p itself, at most 1. In the given order.
+std::vector<double> holm_adjusted(std::span<const double> p);
 
 /// Exact two-sided McNemar test: the probability, if both methods were equally good, of a split of
 /// the questions that only one of them solves at least as uneven as this one. 1 when there are

@@ -137,8 +137,13 @@ void pool_cells(const Study& study, StudyLine& line) {
     const auto &a = seeds_of(left), &b = seeds_of(right);
     return std::pair(a.size(), a) < std::pair(b.size(), b);
   });
+  std::set<std::string> trainings;
   for (const std::size_t index : ordered) {
     const MethodSamples& samples = study.cells[index].samples;
+    const std::string training = seeds_of(index).substr(0, seeds_of(index).find(", evaluation"));
+    const bool fresh = !line.trained_on.empty() && trainings.insert(training).second;
+    const auto nll = fresh ? nll_per_token_of(samples.samples) : std::nullopt;
+    if (nll) line.samples.training_nll.push_back(*nll);
     line.samples.seeds += std::max<std::size_t>(1, samples.seeds);
     pool_samples(line.samples, samples.samples);
   }

@@ -128,7 +128,8 @@ std::string two_plots(const std::vector<Curve>& curves, const StudyLine* referen
   };
   return "<div class=\"pair\">" +
          figure(draw("nll", "NLL (nats per token)", nll_point),
-                "Held-out NLL per token of the reference answer; lower is better. Bands: 95 % "
+                "Held-out NLL per token of the reference rationale and answer; lower is better. "
+                "Bands: 95 % "
                 "intervals over questions.",
                 Width::kHalf) +
          figure(draw("accuracy", "accuracy (%)", accuracy_point, /*percent=*/true),

@@ -18,6 +18,7 @@ std::vector<std::string> csv_fields(const StudyLine& line) {
   const MethodResult& result = line.result;
   const Accuracy& accuracy = headline_accuracy(result);
   const auto& contrast = result.contrast;
+  const Interval* of_all = contrast && contrast->nll_of_all ? &*contrast->nll_of_all : nullptr;
   const Estimate* change = nll_change(result);
   const auto& nll = result.nll_per_token;
   const auto& deviation = result.over_seeds.deviation;
@@ -45,7 +46,13 @@ std::vector<std::string> csv_fields(const StudyLine& line) {
           contrast ? number(contrast->mcnemar_p) : "",
           number(result.mean_new_tokens),
           line.published ? fmt::format("{}", *line.published) : "",
-          line.doubt};
+          line.doubt,
+          contrast ? std::to_string(contrast->lines) : "",
+          contrast ? number(contrast->holm_p) : "",
+          of_all ? number(of_all->low) : "",
+          of_all ? number(of_all->high) : "",
+          std::to_string(result.truncated),
+          line.trained_on.empty() ? "" : std::to_string(result.training_nll.size())};
 }
 
 }  // namespace
@@ -55,7 +62,8 @@ std::string study_csv(const Study& study) {
       "task,method,label,trained_on,thoughts,eval_thoughts,assistant_parameters,"
       "trained_parameters,questions,samples,seeds,nll_per_token,nll_low,nll_high,nll_relative,"
       "nll_relative_low,nll_relative_high,accuracy,standard_error,sd_over_seeds,majority_vote,"
-      "mcnemar_p,mean_new_tokens,published_percent,doubt\n";
+      "mcnemar_p,mean_new_tokens,published_percent,doubt,lines,holm_p,nll_relative_low_of_all,"
+      "nll_relative_high_of_all,cut_off,trainings\n";
   for (const StudyLine& line : study.lines) {
     std::vector<std::string> fields;
     for (const std::string& field : csv_fields(line)) fields.push_back(csv_field(field));
@@ -66,6 +74,10 @@ std::string study_csv(const Study& study) {
 
 std::string study_markdown(const Study& study) {
   std::string out = "# " + markdown_cell(study.title) + "\n";
+  for (const std::string& task : study.tasks()) {
+    const std::string words = study_verdict(study, task);
+    if (!words.empty()) out += "\n" + markdown_cell(words) + "\n";
+  }
   for (const Grid& grid : study_grids(study)) out += "\n" + markdown_grid(grid);
   Grid sources = sources_grid(study);
   drop_empty_columns(sources);

@@ -14,36 +14,11 @@ std::string titled(const Grid& grid) {
   return "<h2>" + html_text(grid.title) + "</h2>\n" + html_grid(grid);
 }
 
-/// What each significant line does to the NLL, the largest fall first; of doubtful lines nothing.
 std::string verdicts(const Study& study) {
-  std::vector<const StudyLine*> lines;
-  for (const StudyLine& line : study.lines) {
-    if (line.native() && line.doubt.empty() && line.result.contrast && line.result.contrast->nll) {
-      lines.push_back(&line);
-    }
-  }
-  const auto change = [](const StudyLine* line) -> const Estimate& {
-    return line->result.contrast->nll->relative;
-  };
   std::string out;
   for (const std::string& task : study.tasks()) {
-    const StudyLine* best = nullptr;
-    for (const StudyLine* line : lines) {
-      if (line->task != task || change(line).interval.high >= 0) continue;
-      if (best == nullptr || change(line).value < change(best).value) best = line;
-    }
-    const std::string words =
-        best == nullptr ? fmt::format(
-                              "{}: no method lowers the held-out NLL per token of zero-shot CoT "
-                              "by more than chance explains.",
-                              task)
-                        : fmt::format(
-                              "{}: {} lowers the held-out NLL per token most, by {:.1f} % against "
-                              "zero-shot CoT (95 % interval {:.1f} to {:.1f} %; {}).",
-                              task, best->label, -100 * change(best).value,
-                              -100 * change(best).interval.high, -100 * change(best).interval.low,
-                              counted(best->result.contrast->questions, "question"));
-    if (!lines.empty()) out += "<p class=\"verdict\">" + html_text(words) + "</p>\n";
+    const std::string words = study_verdict(study, task);
+    if (!words.empty()) out += "<p class=\"verdict\">" + html_text(words) + "</p>\n";
   }
   return out;
 }

@@ -67,7 +67,7 @@ std::string measures(const Sample& sample) {
   std::string out = fmt::format("<p class=\"soft\">{} new tokens, {}", sample.new_tokens,
                                 sample.finish == "length" ? "cut off" : "ended by itself");
   if (sample.answer_nll && sample.target_tokens > 0) {
-    out += fmt::format("; NLL of the reference answer {:.3f} nats per token",
+    out += fmt::format("; NLL of the reference rationale and answer {:.3f} nats per token",
                        *sample.answer_nll / static_cast<double>(sample.target_tokens));
   }
   return out + "</p>\n";

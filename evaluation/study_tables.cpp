@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "evaluation/figure_text.h"
+#include "evaluation/verdict.h"
 #include "runtime/counted.h"
 
 namespace softcot {
@@ -14,21 +15,16 @@ namespace {
 constexpr const char* kSignificant = "∗";
 
 std::string marked_accuracy(const MethodResult& result) {
-  const bool differs = result.contrast && result.contrast->mcnemar_p < 0.05;
+  const bool differs = result.contrast && result.contrast->holm_p < 0.05;
   return accuracy_text(result) + (differs ? kSignificant : "");
 }
 
-bool without_zero(const Estimate& estimate) {
-  return estimate.interval.low > 0 || estimate.interval.high < 0;
-}
-
-std::string change_text(const MethodResult& result) {
+std::string marked_change(const MethodResult& result) {
   const Estimate* change = nll_change(result);
   if (change == nullptr) return kNoFigure;
-  return fmt::format("{} [{}, {}]{}", signed_text(100 * change->value, 1),
-                     signed_text(100 * change->interval.low, 1),
-                     signed_text(100 * change->interval.high, 1),
-                     without_zero(*change) ? kSignificant : "");
+  const auto& of_all = result.contrast->nll_of_all;
+  const bool differs = of_all && (of_all->low > 0 || of_all->high < 0);
+  return change_text(*change) + (differs ? kSignificant : "");
 }
 
 std::string thoughts_text(const StudyLine& line) {
@@ -85,7 +81,7 @@ Grid matrix(std::string title, const std::string& corner, const std::vector<std:
       const StudyLine* line = line_at(i, j);
       values[i].push_back(line == nullptr ? std::nullopt : figure(*line));
       const auto& value = values[i].back();
-      grid.lines[i].push_back(value ? fmt::format("{:.{}f}", *value, digits) : kNoFigure);
+      grid.lines[i].push_back(value ? number_text(*value, digits) : kNoFigure);
       if (value) all.push_back(*value);
     }
   }
@@ -154,7 +150,7 @@ Grid task_grid(const Study& study, const std::string& task) {
     const auto& voting = line->result.voting;
     const auto& contrast = line->result.contrast;
     grid.lines.push_back(
-        {line->label, nll_text(line->result), change_text(line->result),
+        {line->label, nll_text(line->result), marked_change(line->result),
          marked_accuracy(line->result), voting ? percent(voting->majority.back()) : "",
          contrast ? fmt::format("{:.2g}", contrast->mcnemar_p) : kNoFigure,
          line->published ? fmt::format("{:.2f}", *line->published) : "", thoughts_text(*line),
@@ -255,14 +251,39 @@ std::vector<Grid> study_grids(const Study& study) {
   return grids;
 }
 
+std::string study_verdict(const Study& study, const std::string& task) {
+  const auto same_lines = study.lines_of(task);
+  std::vector<VerdictLine> lines;
+  for (const StudyLine* line : same_lines) {
+    if (!line->native() || !line->doubt.empty() || !line->result.contrast) continue;
+    for (const StudyLine* other : same_lines) {
+      if (other->result.method != line->result.baseline) continue;
+      lines.push_back({line->label, &line->result, &other->result});
+    }
+  }
+  const std::string sentence = best_line_sentence(lines);
+  return sentence.empty() ? "" : task + ": " + sentence;
+}
+
 std::string study_words(const Study& study) {
   std::string words =
       "NLL: negative log-likelihood in nats per token of the reference rationale and answer on "
       "held-out questions, lower is better. Δ: paired difference to zero-shot CoT on the same "
       "questions, with a 95 % interval over questions (bootstrap, 10000 resamples). Accuracy ± "
-      "standard error over questions, or ± sd over seeds where there are several; flexible "
-      "extractor, or as evaluate.compat has it. p: McNemar, exact, against zero-shot CoT. ∗: "
-      "differs from zero-shot CoT at the 5 % level.";
+      "standard error over questions, or with its 95 % interval where that is nothing; in brackets "
+      "the sd over seeds where several differ; flexible extractor, or as evaluate.compat has it. "
+      "p: McNemar, exact, against zero-shot CoT. Intervals and p are of each line by itself. ∗: "
+      "differs from zero-shot CoT at the 5 % level over all lines of its task together (";
+  std::string counts;
+  for (const std::string& task : study.tasks()) {
+    std::size_t lines = 0;
+    for (const StudyLine* line : study.lines_of(task)) {
+      if (line->result.contrast) lines = line->result.contrast->lines;
+    }
+    counts += fmt::format("{}{}: {}", counts.empty() ? "" : ", ", task, lines);
+  }
+  words += counts +
+           "): p after Holm, and for the NLL an interval that is simultaneous over them (max-t).";
   if (!study.source.empty()) words += " Published: " + study.source + ".";
   return words;
 }

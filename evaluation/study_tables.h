@@ -10,7 +10,8 @@
 namespace softcot {
 
 // The figures of a study as people read them; pure. "∗" marks a difference from zero-shot CoT that
-// is significant: McNemar p < 0.05 for accuracy, a 95 % interval without zero for the NLL.
+// is significant among all lines of the task: Contrast::holm_p < 0.05 for accuracy, nll_of_all
+// without zero for the NLL.
 
 /// All methods on all tasks, each as it was trained for that task; nothing for a single task. Lines
 /// that were tested with another N than trained are in thought_grids alone.
@@ -29,6 +30,10 @@ std::optional<Grid> left_out_grid(const Study& study);
 
 /// All of these that the study has, in the order of the report.
 std::vector<Grid> study_grids(const Study& study);
+
+/// "gsm8k: Of 24 lines …": best_line_sentence of those of a task that were trained for it and that
+/// nothing is to be said against; empty where there is nothing to compare.
+std::string study_verdict(const Study& study, const std::string& task);
 
 /// What the columns mean, in a paragraph.
 std::string study_words(const Study& study);

@@ -95,10 +95,16 @@ ExitCode run_evaluate(Invocation& invocation) {
     if (world.rank() != 0) continue;
     const std::int64_t seeds = contestant.greedy ? 1 : run.evaluate.seeds;
     const std::int64_t each = contestant.greedy ? 1 : run.evaluate.samples;
-    samples.push_back({contestant.name, contestant.title,
+    samples.push_back({contestant.name,
+                       contestant.title,
                        first_samples(paths.samples(contestant.name), seeds * each),
-                       static_cast<std::size_t>(seeds), contestant.quirks, contestant.baseline,
-                       skipped});
+                       static_cast<std::size_t>(seeds),
+                       contestant.quirks,
+                       contestant.baseline,
+                       skipped,
+                       {}});
+    const auto nll = nll_per_token_of(samples.back().samples);
+    if (contestant.method->trained() && nll) samples.back().training_nll = {*nll};
   }
   if (world.rank() != 0) return ExitCode::kOk;
   ComparisonOptions how;

@@ -22,11 +22,9 @@ const Estimate* change_of(const SuiteRow& row) {
   return row.result ? nll_change(*row.result) : nullptr;
 }
 
-std::string change_text(const SuiteRow& row) {
+std::string interval_of(const SuiteRow& row) {
   const Estimate* change = change_of(row);
-  if (change == nullptr) return kNoFigure;
-  return fmt::format("{:+.1f} [{:+.1f}, {:+.1f}]", 100 * change->value, 100 * change->interval.low,
-                     100 * change->interval.high);
+  return change == nullptr ? kNoFigure : change_text(*change);
 }
 
 std::string p_text(const SuiteRow& row) {
@@ -74,7 +72,7 @@ Grid details(const Suite& suite, const std::vector<SuiteRow>& rows, const std::s
   for (const SuiteRow& row : rows) {
     if (row.task != task) continue;
     grid.lines.push_back({title_of(row), row.thoughts, row.parameters(), nll_of(row),
-                          change_text(row), accuracy_of(row), p_text(row)});
+                          interval_of(row), accuracy_of(row), p_text(row)});
     if (published) grid.lines.back().push_back(published_text(row));
   }
   return grid;
@@ -148,7 +146,7 @@ std::vector<Grid> transfer(const Suite& suite, const std::vector<SuiteRow>& rows
   };
   const RowText change = [](const SuiteRow& row) {
     const Estimate* estimate = change_of(row);
-    return estimate == nullptr ? kNoFigure : fmt::format("{:+.1f}", 100 * estimate->value);
+    return estimate == nullptr ? kNoFigure : signed_text(100 * estimate->value, 1);
   };
   return {by_task(suite, all, "Transfer, accuracy % (trained on the task in brackets)", label,
                   accuracy_of),

@@ -74,7 +74,10 @@ class Lines {
       line.samples.title = result.title;
       line.samples.quirks = result.quirks;
       line.samples.skipped = result.skipped;
-      pool_samples(line.samples, read_samples(paths.samples(result.method)));
+      std::vector<Sample> samples = read_samples(paths.samples(result.method));
+      const auto nll = cell.trained() ? nll_per_token_of(samples) : std::nullopt;
+      if (nll) line.samples.training_nll.push_back(*nll);
+      pool_samples(line.samples, std::move(samples));
       line.row.runs.push_back({run.string(), cell.hash(), provenance_from_json(json, where)});
       line.seeds += std::max<std::size_t>(1, result.over_seeds.count);
     }

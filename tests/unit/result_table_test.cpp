@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "evaluation/figure_text.h"
 #include "runtime/error.h"
 #include "runtime/json_file.h"
 #include "support/compared_methods.h"
@@ -116,6 +117,61 @@ TEST(ResultTable, SeveralSamplesOfAQuestionAreOneQuestion) {
   EXPECT_NEAR(row.accuracy.at("flexible").standard_error, 0.288675, 1e-6);
   EXPECT_NEAR(row.nll_per_token->value, 1.2, 1e-12);
   EXPECT_FALSE(row.contrast.has_value());
+}
+
+TEST(ResultTable, WhatIsAlwaysWrongIsNotKnownExactly) {
+  // 0 of 20 questions: 0 to 16 %, whether each was answered once or five times, under one seed or
+  // several that agree.
+  for (const int samples : {1, 5}) {
+    for (const std::size_t seeds : {1U, 5U}) {
+      if (seeds > static_cast<std::size_t>(samples)) continue;
+      for (const bool right : {false, true}) {
+        MethodSamples method{"softcot", "SoftCoT", {}};
+        method.seeds = seeds;
+        for (int q = 0; q < 20; ++q) {
+          for (int k = 0; k < samples; ++k) {
+            method.samples.push_back(sample("q" + std::to_string(q), k, right, 12, 10));
+          }
+        }
+        const Comparison comparison = compare_methods(std::vector{method}, {});
+        const Accuracy& accuracy = comparison.rows[0].accuracy.at("flexible");
+        EXPECT_NEAR(accuracy.interval95.low, right ? 0.8389 : 0, 1e-4);
+        EXPECT_NEAR(accuracy.interval95.high, right ? 1 : 0.1611, 1e-4);
+        const std::string text = right ? "100.0 [83.9, 100.0]" : "0.0 [0.0, 16.1]";
+        EXPECT_EQ(accuracy_text(comparison.rows[0]), text);
+        EXPECT_THAT(format_markdown(comparison), HasSubstr("| " + text + " |"));
+        EXPECT_THAT(format_table(comparison), testing::Not(HasSubstr("± 0.0")));
+      }
+    }
+  }
+}
+
+TEST(ResultTable, SeedsThatAgreeLeaveTheErrorOverQuestions) {
+  MethodSamples method{"softcot", "SoftCoT", {}};
+  method.seeds = 5;
+  for (int q = 0; q < 40; ++q) {
+    for (int k = 0; k < 5; ++k)
+      method.samples.push_back(sample("q" + std::to_string(q), k, q == 0, 1, 1));
+  }
+  EXPECT_EQ(accuracy_text(compare_methods(std::vector{method}, {}).rows[0]), "2.5 ± 2.5");
+  method.samples[1].flexible.correct = false;
+  const MethodResult differing = compare_methods(std::vector{method}, {}).rows[0];
+  EXPECT_THAT(accuracy_text(differing), testing::MatchesRegex("2.0 ± 2.0 \\(1.1 sd\\)"));
+  // A question that half its samples solve, like every other.
+  for (Sample& each : method.samples) each.flexible.correct = each.sample_index < 2;
+  method.seeds = 1;
+  EXPECT_EQ(accuracy_text(compare_methods(std::vector{method}, {}).rows[0]), "40.0 [26.3, 55.4]");
+}
+
+TEST(FigureText, NothingIsNotNegative) {
+  EXPECT_EQ(number_text(-0.04, 1), "0.0");
+  EXPECT_EQ(number_text(-0.06, 1), "-0.1");
+  EXPECT_EQ(percent(-0.0), "0.0");
+  EXPECT_EQ(signed_text(-0.04, 1), "0.0");
+  EXPECT_EQ(signed_text(0.04, 1), "0.0");
+  EXPECT_EQ(signed_text(-0.0, 4), "0.0000");
+  EXPECT_EQ(signed_text(-0.3, 1), "−0.3");
+  EXPECT_EQ(change_text({-0.0002, {-0.5, 0.0001}}), "0.0 [−50.0, 0.0]");
 }
 
 TEST(ResultTable, TextFitsAHundredColumnsAndShowsTheFigures) {

@@ -21,7 +21,8 @@ TEST(ScoringQuirks, ReferenceExtractorIsTheHeadline) {
     const auto headline = extractor_name(headline_of(comparison.options, row.quirks));
     EXPECT_EQ(row.accuracy.at(std::string(headline)).value, votes_right);
     EXPECT_EQ(row.over_seeds.mean, votes_right);
-    EXPECT_THAT(format_table(comparison), HasSubstr(votes_right == 1 ? "100.0 ±" : "0.0 ±"));
+    EXPECT_THAT(format_table(comparison),
+                HasSubstr(votes_right == 1 ? "[20.7, 100]" : "[0.0, 79.3]"));
     EXPECT_THAT(format_csv(comparison), HasSubstr(quirk));
   }
 }
@@ -118,7 +119,7 @@ TEST(ScoringQuirks, BothWaysOfScoringStandInOneTable) {
   EXPECT_THAT(table, HasSubstr("\nscoring)"));
   EXPECT_THAT(table, HasSubstr("only Zero-shot CoT (reference scoring) right 0"));
   EXPECT_THAT(table, HasSubstr("flexible, but reference for Zero-shot"));
-  EXPECT_THAT(format_markdown(comparison), HasSubstr("± 0.0 (reference) |"));
+  EXPECT_THAT(format_markdown(comparison), HasSubstr("100.0 [83.9, 100.0] (reference) |"));
   const Comparison back = comparison_from_json(results_to_json(comparison, {}), "results.json");
   EXPECT_EQ(back.rows[3].quirks, comparison.rows[3].quirks);
   EXPECT_EQ(back.rows[3].baseline, "zero_shot_cot-reference");

@@ -151,6 +151,83 @@ TEST(Statistics, PairedRatiosGiveNatsAndShare) {
   EXPECT_THROW(ratio_of_sums({}, {}), Error);
 }
 
+TEST(Statistics, WilsonTakesSharesOfAQuestion) {
+  EXPECT_EQ(wilson95(0.8, 10).low, proportion(8, 10).wilson95.low);
+  EXPECT_EQ(wilson95(0, 20).low, 0);
+  EXPECT_NEAR(wilson95(0, 20).high, 0.1611, 1e-4);
+  EXPECT_EQ(wilson95(1, 20).high, 1);
+  EXPECT_GT(wilson95(0.5, 7.5).high, wilson95(0.5, 8).high);
+}
+
+TEST(Statistics, HolmAdjustsTheClearestMost) {
+  const std::vector<double> p = {0.04, 0.01, 0.03, 0.9};
+  const std::vector<double> adjusted = holm_adjusted(p);
+  EXPECT_NEAR(adjusted[1], 4 * 0.01, 1e-12);
+  EXPECT_NEAR(adjusted[2], 3 * 0.03, 1e-12);
+  EXPECT_NEAR(adjusted[0], 3 * 0.03, 1e-12) << "not below that of a clearer one";
+  EXPECT_NEAR(adjusted[3], 0.9, 1e-12);
+  EXPECT_EQ(holm_adjusted(std::vector{0.02}), std::vector{0.02});
+  EXPECT_TRUE(holm_adjusted({}).empty());
+}
+
+/// The change of `lines` lines that do nothing, over shared questions.
+std::vector<PairedRatios> idle_lines(std::uint64_t trial, int lines, int questions) {
+  RandomStream draws(trial, RandomPurpose::kTest);
+  const auto count = static_cast<std::size_t>(questions);
+  std::vector<double> baseline(count);
+  const std::vector<double> tokens(count, 1.0);
+  for (double& value : baseline) value = 1 + draws.uniform();
+  std::vector<PairedRatios> changes;
+  for (int line = 0; line < lines; ++line) {
+    std::vector<double> own(count);
+    for (std::size_t i = 0; i < count; ++i) own[i] = baseline[i] + 0.2 * (draws.uniform() - 0.5);
+    changes.push_back(paired_ratio_difference(own, tokens, baseline, tokens,
+                                              {.seed = trial, .resamples = 200, .level = 0.95}));
+  }
+  return changes;
+}
+
+TEST(Statistics, SimultaneousIntervalsHoldTogether) {
+  int alone = 0;
+  int together = 0;
+  constexpr int kTrials = 100;
+  for (std::uint64_t trial = 0; trial < kTrials; ++trial) {
+    std::vector<double> values;
+    std::vector<std::vector<double>> resampled;
+    bool crowned = false;
+    for (const PairedRatios& change : idle_lines(trial, 24, 200)) {
+      values.push_back(change.relative.value);
+      resampled.push_back(change.resampled);
+      crowned = crowned || change.relative.interval.high < 0;
+    }
+    alone += crowned ? 1 : 0;
+    const auto intervals = simultaneous_intervals(values, resampled);
+    together += std::any_of(intervals.begin(), intervals.end(),
+                            [](const Interval& each) { return each.high < 0; })
+                    ? 1
+                    : 0;
+  }
+  EXPECT_GT(alone, kTrials / 4) << "of 24 lines that do nothing one looks better";
+  EXPECT_LE(together, 6) << "2.5 by chance";
+}
+
+TEST(Statistics, SimultaneousIntervalsOfOneLineAreItsOwn) {
+  const auto change = idle_lines(1, 1, 200);
+  const std::vector<double> values = {change[0].relative.value};
+  const std::vector<std::vector<double>> resampled(2, change[0].resampled);
+  const auto one = simultaneous_intervals(values, std::span(resampled).first(1));
+  const double width = change[0].relative.interval.high - change[0].relative.interval.low;
+  EXPECT_NEAR(one[0].low, change[0].relative.interval.low, 0.1 * width);
+  EXPECT_NEAR(one[0].high, change[0].relative.interval.high, 0.1 * width);
+  // Twice the same line is one line.
+  const std::vector<double> twice = {values[0], values[0]};
+  const auto same = simultaneous_intervals(twice, resampled);
+  EXPECT_EQ(same[1].low, one[0].low);
+  const std::vector<std::vector<double>> equal = {{2, 2, 2}};
+  EXPECT_EQ(simultaneous_intervals(std::vector{2.0}, equal)[0].high, 2);
+  EXPECT_TRUE(simultaneous_intervals({}, {}).empty());
+}
+
 TEST(Statistics, McNemarIsTheExactBinomialTest) {
   EXPECT_DOUBLE_EQ(mcnemar_exact_p(0, 0), 1);
   EXPECT_NEAR(mcnemar_exact_p(0, 1), 1, 1e-12);

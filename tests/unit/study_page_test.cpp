@@ -71,6 +71,37 @@ TEST(Study, TablesSayWhatTheyAlwaysSaid) {
   EXPECT_THAT(study_csv(study), HasSubstr("gsm8k,softcot,SoftCoT,gsm8k,4,4,,332352,20,20,1,1.22,"));
 }
 
+TEST(Study, OpensWithWhatTheLineSaysOfAllItsTrainings) {
+  const TemporaryFolder folder;
+  const fs::path& at = folder.path();
+  make_run(at / "zero", zero_shot());
+  make_run(at / "a41", with({{"thoughts.count", "4"}}, 1.0));
+  make_run(at / "a42", with({{"thoughts.count", "4"}, {"train.seed", "42"}}, 1.7));
+  make_run(at / "b", with({{"thoughts.count", "8"}}, 1.45));
+  const Study study = read_study({at / "zero", at / "a41", at / "a42", at / "b"});
+  // N = 4 lies lower, but one of its trainings above zero-shot CoT.
+  const std::string words = study_verdict(study, "gsm8k");
+  EXPECT_THAT(words, AllOf(HasSubstr("gsm8k: Of 2 lines SoftCoT, N = 8 lowers"),
+                           HasSubstr("20 questions, one training)"), HasSubstr("; accuracy ")));
+  EXPECT_THAT(study_page(study, kNoGnuplot), HasSubstr(words));
+  EXPECT_THAT(study_markdown(study), HasSubstr(words));
+  EXPECT_THAT(study_words(study), HasSubstr("(gsm8k: 2)"));
+}
+
+TEST(Study, ShowsOfAnEvaluationWhatItUses) {
+  const TemporaryFolder folder;
+  make_run(folder.path() / "soft", with({{"train.batch", "4"}, {"lora.rank", "16"}}));
+  const Study study = read_study({folder.path() / "soft"});
+  std::map<std::string, std::string> texts(study.runs[0].configs.begin(),
+                                           study.runs[0].configs.end());
+  EXPECT_THAT(texts.at("config.cfg"), AllOf(HasSubstr("learning-rate = 0.001"),
+                                            HasSubstr("batch = 4"), HasSubstr("rank = 16")));
+  EXPECT_THAT(
+      texts.at("evaluate.cfg"),
+      AllOf(Not(HasSubstr("learning-rate")), Not(HasSubstr("batch = 4")), Not(HasSubstr("rank")),
+            Not(HasSubstr("seed = 41")), HasSubstr("temperature = 0")));
+}
+
 TEST(Study, NoTextOfARunIsMarkup) {
   const TemporaryFolder folder;
   Made hostile = with({{"model.path", "models/<b>x</b>"}});

@@ -306,10 +306,10 @@ TEST(SuiteTables, FitATerminal) {
     widest = std::max(widest, columns(line));
   }
   EXPECT_GT(widest, 80U);
-  EXPECT_THAT(text, AllOf(HasSubstr("100.0 ± 12.3 sd"), HasSubstr("-12.3 [-14.3, -10.3]"),
-                          HasSubstr("32 / 16"), HasSubstr("332k"), HasSubstr("0.00012"),
-                          HasSubstr("Transfer, accuracy %"),
-                          HasSubstr("missing: lora-aqua-seed41: failed: train 3")));
+  EXPECT_THAT(text,
+              AllOf(HasSubstr("(12.3 sd)"), HasSubstr("−12.3 [−14.3, −10.3]"), HasSubstr("32 / 16"),
+                    HasSubstr("332k"), HasSubstr("0.00012"), HasSubstr("Transfer, accuracy %"),
+                    HasSubstr("missing: lora-aqua-seed41: failed: train 3")));
   EXPECT_THAT(text, HasSubstr("\ngsm8k, LoRA: 3 questions are left out"));
   EXPECT_THAT(suite_markdown(suite, table), HasSubstr("\ngsm8k, LoRA: 3 questions are left out"));
 }
