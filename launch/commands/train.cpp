@@ -121,7 +121,7 @@ ExitCode run_train(Invocation& invocation) {
   options.add_example("mpirun -n 6 softcot train --config my.cfg --parallel.tp 3 --resume",
                       "two replicas of three ranks, going on where the run stopped");
   if (!invocation.read(options)) return ExitCode::kOk;
-  run.train.optimizer_reset = run.coconut.optimizer_reset;
+  if (method_of(run.method).coconut) run.train.optimizer_reset = run.coconut.optimizer_reset;
   const StopSignals signals{SIGTERM, run.stop.signal};
   TimeLimit limit(run.stop.time, seconds_to_job_end());
 

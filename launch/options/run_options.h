@@ -90,10 +90,8 @@ NLOHMANN_JSON_SERIALIZE_ENUM(CoconutVariant,
 NLOHMANN_JSON_SERIALIZE_ENUM(OptimizerReset, {{OptimizerReset::kStage, "stage"},
                                               {OptimizerReset::kEpoch, "epoch"},
                                               {OptimizerReset::kNever, "never"}})
-// Checkpoints made before optimizer_reset was an option do not have it.
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(CoconutOptions, variant, latents_per_step,
-                                                max_stage, final_stage, pad_latents,
-                                                epochs_per_stage, steps_per_stage, optimizer_reset)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CoconutOptions, variant, latents_per_step, max_stage,
+                                   final_stage, pad_latents, epochs_per_stage, steps_per_stage)
 
 struct EvaluateOptions {
   std::vector<std::string> methods;  ///< Once read, never empty: zero-shot and train.method.

@@ -150,6 +150,9 @@ nlohmann::json run_identity(const RunOptions& run, const std::optional<ThoughtCa
   if (initial) identity["lora"]["adapter"] = initial->content_hash;
   if (method.coconut) {
     identity["coconut"] = run.coconut;
+    // Identities made before this was an option do not have it.
+    const OptimizerReset reset = run.coconut.optimizer_reset;
+    if (reset != OptimizerReset::kStage) identity["coconut"]["optimizer_reset"] = reset;
     identity["stages"] = nlohmann::json::array();
     for (const Stage& stage : stages) identity["stages"].push_back({stage.number, stage.end});
   }

@@ -287,6 +287,26 @@ TEST(CoconutTraining, TheOptimizerIsResetWhenAsked) {
   EXPECT_EQ(losses("epoch-again"), epoch);
 }
 
+TEST(CoconutTraining, ItsOptimizerOptionChangesNoOtherMethod) {
+  const TinyProject project;
+  const auto metrics = [&](const std::string& when) {
+    const ChildResult made =
+        run_softcot(project.call_in(when, "train",
+                                    {"--method", "lora", "--train.batch", "12", "--train.steps",
+                                     "6", "--coconut.reset-optimizer", when}));
+    EXPECT_EQ(made.status, 0) << made.err;
+    std::vector<double> losses;
+    std::ifstream file(project.path(when) / "metrics.jsonl");
+    for (std::string text; std::getline(file, text);) {
+      const auto line = nlohmann::json::parse(text);
+      if (line.contains("loss")) losses.push_back(line["loss"]);
+    }
+    EXPECT_EQ(losses.size(), 6U);
+    return losses;
+  };
+  EXPECT_EQ(metrics("epoch"), metrics("stage"));
+}
+
 TEST(CoconutTraining, RowsOfFewStepsAreTrainedOnAllLatents) {
   const TinyProject project;
   const std::string line =
