@@ -161,7 +161,7 @@ ExitCode run_sweep(Invocation& invocation) {
   set_log_rank(rank, ranks);
   hide_environment(options);
   const LocalGroup group{.index = job.local_rank / works.ranks,
-                         .count = std::max(1, job.local_size / works.ranks)};
+                         .count = (job.local_size + works.ranks - 1) / works.ranks};
   works.gpus = gpus_of_slots(plan.works, works, group);
   leave_job();
   share_cores(works, group);

@@ -25,8 +25,9 @@ std::vector<std::string> divide_gpus(const std::vector<std::string>& gpus,
   const auto ranks = static_cast<std::size_t>(options.ranks);
   const auto jobs = static_cast<std::size_t>(options.jobs);
   const std::size_t slots = jobs * static_cast<std::size_t>(group.count);
-  if (slots * ranks > gpus.size()) {
-    if (slots == 1) return {};
+  if (slots == 1) return {};
+  const std::size_t next_group = static_cast<std::size_t>(group.index) + 1;
+  if (std::max(slots, next_group * jobs) * ranks > gpus.size()) {
     fail(ExitCode::kResources,
          {.what = "more steps at a time than GPUs for them",
           .where = "--jobs, --ranks and the ranks of this job on one machine",

@@ -18,8 +18,8 @@ bool looks_for_gpus(const Settings& settings);
 
 /// CUDA_VISIBLE_DEVICES of each of the `options.jobs` steps that this process runs at a time: the
 /// machine's slots, jobs × group.count, have options.ranks GPUs each, in the order of `gpus`.
-/// A machine's only slot gets none, that is no list, where they do not suffice: its launcher may
-/// know of more machines. Throws kResources when several slots have too few. Plain arithmetic.
+/// A machine's only slot gets no list: it may use all GPUs, and its launcher other machines, too.
+/// Throws kResources when several slots have too few. Plain arithmetic.
 std::vector<std::string> divide_gpus(const std::vector<std::string>& gpus,
                                      const WorkOptions& options, const LocalGroup& group);
 

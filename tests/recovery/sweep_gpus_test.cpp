@@ -175,7 +175,7 @@ TEST_F(SweepGpus, StepsOnCpusAreShownWhatTheSweepIs) {
   EXPECT_FALSE(std::filesystem::exists(log()));
 }
 
-TEST_F(SweepGpus, AComparisonsStepsHaveTheFirstGpus) {
+TEST_F(SweepGpus, TheOnlyStepAtATimeIsNotShownAList) {
   const auto launcher =
       write_text(project_.path("launcher"), "echo \"$CUDA_VISIBLE_DEVICES\" >> \"$1\"\nexit 3\n");
   spill(project_.path("suite.cfg"),
@@ -197,7 +197,7 @@ TEST_F(SweepGpus, AComparisonsStepsHaveTheFirstGpus) {
       "--parallel.device",
       "cuda"};
   run_softcot(call, machine());
-  EXPECT_THAT(shown(), ElementsAre(gpu(0) + "," + gpu(1)));
+  EXPECT_THAT(shown("all"), AllOf(Not(IsEmpty()), Each("")));  // A launcher may use the GPUs of more machines.
   // One step at a time is not refused: its launcher may know of other machines.
   std::filesystem::remove(log());
   run_softcot(call, machine({{"SOFTCOT_STAND_IN_GPUS", "1"}, {"CUDA_VISIBLE_DEVICES", "0"}}));

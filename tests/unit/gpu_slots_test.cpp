@@ -24,17 +24,22 @@ std::vector<std::string> slots(int gpus, int jobs, int ranks, LocalGroup group =
 TEST(GpuSlots, EachHasItsOwn) {
   EXPECT_THAT(slots(8, 8, 1), ElementsAre("0", "1", "2", "3", "4", "5", "6", "7"));
   EXPECT_THAT(slots(8, 2, 4), ElementsAre("0,1,2,3", "4,5,6,7"));
-  EXPECT_THAT(slots(8, 1, 2), ElementsAre("0,1"));
   EXPECT_THAT(slots(8, 2, 1, {.index = 0, .count = 4}), ElementsAre("0", "1"));
   EXPECT_THAT(slots(8, 2, 1, {.index = 3, .count = 4}), ElementsAre("6", "7"));
   EXPECT_THAT(slots(8, 1, 2, {.index = 1, .count = 4}), ElementsAre("2,3"));
 }
 
-TEST(GpuSlots, TooFewAreRefusedUnlessThereIsOneSlot) {
+TEST(GpuSlots, TheOnlySlotOfAMachineIsLeftAlone) {
+  EXPECT_THAT(slots(1, 1, 4), IsEmpty());
+  EXPECT_THAT(slots(8, 1, 8), IsEmpty());
+}
+
+TEST(GpuSlots, TooFewAreRefused) {
   EXPECT_THROW(slots(8, 9, 1), Error);
   EXPECT_THROW(slots(8, 3, 3), Error);
   EXPECT_THROW(slots(7, 1, 1, {.index = 0, .count = 8}), Error);
-  EXPECT_THAT(slots(1, 1, 4), IsEmpty());
+  // A launcher that told a smaller number of ranks on this machine than there are.
+  EXPECT_THROW(slots(5, 1, 2, {.index = 2, .count = 2}), Error);
 }
 
 TEST(GpuSlots, NamesForChildrenAreTheListsOrTheGpusOwn) {
