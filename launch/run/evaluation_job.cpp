@@ -16,6 +16,7 @@
 #include "launch/run/run_folder.h"
 #include "launch/run/written_thoughts.h"
 #include "model/shard_plan.h"
+#include "runtime/counted.h"
 #include "runtime/hash.h"
 #include "runtime/log.h"
 #include "runtime/progress.h"
@@ -118,11 +119,12 @@ void EvaluationJob::make_room(const SampleParts& parts) {
                                 " was made under other settings, or from another checkpoint");
     }
   }
-  if (std::filesystem::exists(parts.whole())) return;
-  const auto before = samples_set_aside(run_.folder, parts.method, parts.key);
-  if (!before) return;
-  std::filesystem::copy_file(*before, parts.whole());
-  log_info("samples of these settings are there: {}", before->string());
+  const auto before = samples_set_aside(run_.folder, parts);
+  const std::size_t added = before.empty() ? 0 : parts.add(before);
+  if (added > 0) {
+    log_info("reusing {} of these settings from {}", counted(added, "sample"),
+             before.front().string());
+  }
 }
 
 void EvaluationJob::check(const Contestant& contestant) {

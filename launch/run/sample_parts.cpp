@@ -27,16 +27,24 @@ std::vector<std::filesystem::path> SampleParts::of_other_keys() const {
   return files;
 }
 
-void SampleParts::merge() const {
+std::size_t SampleParts::add(const std::vector<std::filesystem::path>& files) const {
   SampleLog log(whole(), key);
-  const auto all = parts();
-  for (const auto& path : all) {
+  std::size_t added = 0;
+  for (const auto& path : files) {
     { const SampleLog same_key(path, key); }
     for (const Sample& sample : read_samples(path)) {
-      if (!log.contains(sample.question_id, sample.sample_index)) log.append(sample);
+      if (log.contains(sample.question_id, sample.sample_index)) continue;
+      log.append(sample);
+      ++added;
     }
   }
   log.flush();
+  return added;
+}
+
+void SampleParts::merge() const {
+  const auto all = parts();
+  add(all);
   for (const auto& path : all) std::filesystem::remove(path);
 }
 

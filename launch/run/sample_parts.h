@@ -22,6 +22,9 @@ struct SampleParts {
   /// Those that are there.
   std::vector<std::filesystem::path> parts() const;
 
+  /// Adds the samples of these files, of the same key, that the whole file lacks, and returns their
+  /// number. As merge.
+  std::size_t add(const std::vector<std::filesystem::path>& files) const;
   /// Adds the samples of all parts to the whole file and removes the parts. Local, for one rank
   /// while no other writes. Throws as SampleLog.
   void merge() const;

@@ -55,15 +55,21 @@ bool is_set_aside(const fs::path& folder) {
   return folder.filename().string().starts_with(kPrefix);
 }
 
-std::optional<fs::path> samples_set_aside(const fs::path& run, const std::string& method,
-                                          const std::string& key) {
+std::vector<fs::path> samples_set_aside(const fs::path& run, const SampleParts& parts) {
+  std::vector<fs::path> found;
   std::error_code unreadable;
   for (const auto& entry : fs::directory_iterator(run, unreadable)) {
     if (!is_set_aside(entry.path())) continue;
-    const fs::path samples = RunPaths{entry.path()}.samples(method);
-    if (fs::is_regular_file(samples) && read_sample_key(samples) == key) return samples;
+    const SampleParts aside{entry.path() / "samples", parts.method, parts.key};
+    if (!fs::exists(aside.folder)) continue;
+    std::vector<fs::path> files = aside.parts();
+    if (fs::exists(aside.whole())) files.push_back(aside.whole());
+    for (const fs::path& file : files) {
+      if (read_sample_key(file) == parts.key) found.push_back(file);
+    }
   }
-  return std::nullopt;
+  std::sort(found.begin(), found.end());
+  return found;
 }
 
 }  // namespace softcot

@@ -1,9 +1,10 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
+
+#include "launch/run/sample_parts.h"
 
 namespace softcot {
 
@@ -30,9 +31,9 @@ class SetAside {
 /// report.
 bool is_set_aside(const std::filesystem::path& folder);
 
-/// A sample file of this method and key (SampleLog's) that was set aside in a run folder.
-std::optional<std::filesystem::path> samples_set_aside(const std::filesystem::path& run,
-                                                       const std::string& method,
-                                                       const std::string& key);
+/// The sample files, whole and in parts, of this method and key that were set aside in a run
+/// folder.
+std::vector<std::filesystem::path> samples_set_aside(const std::filesystem::path& run,
+                                                     const SampleParts& parts);
 
 }  // namespace softcot

@@ -12,6 +12,7 @@
 #include "launch/run/deciding_options.h"
 #include "launch/run/run_folder.h"
 #include "launch/run/set_aside.h"
+#include "launch/sweep/cell_settings.h"
 #include "launch/sweep/gpu_slots.h"
 #include "runtime/atomic_file.h"
 #include "runtime/error.h"
@@ -68,6 +69,15 @@ bool trains(const Work& work) {
                      [](const WorkStep& step) { return step.command == "train"; });
 }
 
+/// The settings with the defaults of all others, so that an option that is new counts as unchanged.
+Settings completed(Settings settings) {
+  std::erase_if(settings, [](const auto& item) {
+    return item.first.starts_with("run.") || item.first.starts_with("stop.");
+  });
+  CheckedSettings checked = check_cell_settings(settings, /*trains=*/true);
+  return checked.problems.empty() ? std::move(checked.values) : settings;
+}
+
 /// Whether a training of a folder's earlier config is that of its settings now. One that says
 /// nothing leaves it to the checkpoint.
 bool is_same_training(const std::filesystem::path& config, const Settings& settings) {
@@ -76,7 +86,8 @@ bool is_same_training(const std::filesystem::path& config, const Settings& setti
     const Settings before = read_settings(config);
     const auto trained = before.find("train.method");
     if (trained != before.end() && trained->second != method.name) return false;
-    return deciding_training(before, method) == deciding_training(settings, method);
+    return deciding_training(completed(before), method) ==
+           deciding_training(completed(settings), method);
   } catch (const OptionErrors&) {
     return true;
   }

@@ -130,6 +130,32 @@ class Evaluate : public ::testing::Test {
 std::unique_ptr<TinyProject> Evaluate::project_;
 int Evaluate::runs_ = 0;
 
+TEST_F(Evaluate, AnotherLineSetsNothingAside) {
+  const std::string run = new_run();
+  evaluate(run, kGreedy, 0);
+  const auto folder = project_->path(run);
+  const std::string samples = slurp(folder / "samples/softcot.jsonl");
+  auto more = kGreedy;
+  more.insert(more.end(), {"--evaluate.compat", "strict,lost_sign"});
+  evaluate(run, more, 0);
+  EXPECT_EQ(slurp(folder / "samples/softcot.jsonl"), samples);
+  EXPECT_FALSE(std::filesystem::exists(folder / "set-aside-1"));
+}
+
+TEST_F(Evaluate, PartsThatWereSetAsideAreTakenBack) {
+  const std::string run = new_run();
+  evaluate(run, kGreedy, 0);
+  const auto folder = project_->path(run);
+  const auto expected = samples_of(run, "softcot");
+  std::filesystem::create_directories(folder / "set-aside-1/samples");
+  std::filesystem::rename(folder / "samples/softcot.jsonl",
+                          folder / "set-aside-1/samples/softcot.part-0.jsonl");
+  const ChildResult result = run_softcot(evaluate_call(run, kGreedy), on_ranks(0));
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("reusing"));
+  EXPECT_EQ(samples_of(run, "softcot").size(), expected.size());
+}
+
 TEST_F(Evaluate, TrainingShowsInTheTable) {
   const std::string run = new_run();
   evaluate(run, kGreedy, 0);
