@@ -119,4 +119,12 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
   return config;
 }
 
+bool is_read_by_content(const std::filesystem::path& folder) {
+  const auto path = folder / "config.json";
+  const Json json = read_json_file(path);
+  const bool scaled = !optional<Json>(json, "rope_scaling", Json::object(), path.string()).empty();
+  const bool tied = optional(json, "tie_word_embeddings", false, path.string());
+  return (scaled && json.contains("rope_parameters")) || (tied && stores_another_head(folder));
+}
+
 }  // namespace softcot

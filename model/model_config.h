@@ -45,4 +45,9 @@ struct ModelConfig {
 /// settings), sizes that contradict each other, or weights of a tied model that cannot be opened.
 ModelConfig read_model_config(const std::filesystem::path& folder);
 
+/// Whether softcot 0.1 read this folder otherwise, by which keys config.json has and not by what
+/// they state: RoPE settings beside an empty or plain `rope_parameters`, or a head in the weights
+/// of a model that config.json ties. Throws as read_model_config.
+bool is_read_by_content(const std::filesystem::path& folder);
+
 }  // namespace softcot

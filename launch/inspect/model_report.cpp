@@ -8,6 +8,7 @@
 #include "launch/inspect/finite_check.h"
 #include "launch/inspect/folder_report.h"
 #include "model/model_config.h"
+#include "model/model_hash.h"
 #include "model/shard_plan.h"
 #include "model/weights.h"
 #include "runtime/error.h"
@@ -103,7 +104,7 @@ FolderReport report_model(const std::filesystem::path& folder, InspectDepth dept
     const ShardPlan whole(config, 0, 1);
     const WeightReader reader(folder, config, whole, at::kFloat, at::kCPU);  // Checks every shape.
     report.add("verified", "every weight is there in the shape that config.json asks for");
-    report.add("contents", weights.content_hash());
+    report.add("contents", model_content_hash(weights.path()));
   }
   if (depth.check_finite) require_finite(report, weights);
   return report;

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "model/model_hash.h"
 #include "model/stored_head.h"
 #include "model/weights.h"
 #include "runtime/atomic_file.h"
@@ -41,7 +42,7 @@ std::string untied(const std::string& config, const std::string& where) {
 void write_model_folder(const std::filesystem::path& folder, const std::filesystem::path& base,
                         const TrainedRun& trained) {
   const auto files = SafetensorsFolder::open(base);
-  const std::string hash = files.content_hash();
+  const std::string hash = model_content_hash(files.path());
   require_backbone(trained, hash);
 
   std::map<std::string, at::Tensor> weights = trained_weights(trained);

@@ -7,10 +7,10 @@
 #include <functional>
 
 #include "data/chat_template.h"
+#include "model/model_hash.h"
 #include "runtime/error.h"
 #include "runtime/hash.h"
 #include "runtime/log.h"
-#include "runtime/safetensors_folder.h"
 
 namespace softcot {
 namespace {
@@ -179,7 +179,7 @@ std::filesystem::path cache_folder(const RunOptions& run, const ThoughtCacheKey&
 }
 
 std::string model_hash(const std::filesystem::path& folder, Communicator& world) {
-  std::string hash = SafetensorsFolder::open(folder).content_hash();
+  std::string hash = model_content_hash(folder);
   require_same(world, hash, fmt::format("what stands in {}", folder.string()));
   return hash;
 }

@@ -12,6 +12,8 @@
 
 #include "runtime/error.h"
 #include "support/faults.h"
+#include "support/files.h"
+#include "support/fixtures.h"
 
 namespace softcot {
 namespace {
@@ -168,6 +170,20 @@ TEST(RopeConfig, KeysThatContradictEachOtherAreBothShown) {
     EXPECT_THAT(error.what(), AllOf(HasSubstr("contradict"), HasSubstr("rope_scaling {"),
                                     HasSubstr("rope_parameters {")));
   }
+}
+
+TEST(RopeConfig, FoldersThatWereReadByTheirKeysAreKnown) {
+  const test::TemporaryFolder folder;
+  const auto by_content = [&](const std::string& text) {
+    test::spill(folder.path() / "config.json", config(text).dump());
+    return is_read_by_content(folder.path());
+  };
+  const std::string scaled = "'rope_scaling': " + scaling(kOriginal + kTheta);
+  EXPECT_FALSE(by_content("'rope_theta': 500000.0"));
+  EXPECT_FALSE(by_content(scaled));
+  EXPECT_FALSE(by_content("'rope_scaling': null, 'rope_parameters': {'rope_theta': 500000.0}"));
+  EXPECT_TRUE(by_content(scaled + ", 'rope_parameters': null"));
+  EXPECT_TRUE(by_content(scaled + ", 'rope_parameters': {}"));
 }
 
 }  // namespace
