@@ -105,9 +105,11 @@ class GenerationConfigCheck {
     if (greedy() && value_of("temperature").is_null()) options_.emplace_back("temperature 1");
   }
 
-  /// One that changes nothing in greedy decoding: a neutral value is passed over there.
+  /// One that changes nothing in greedy decoding: it is passed over where the file is greedy, too,
+  /// and a neutral value in any case.
   void filter(const char* field, const char* option, double ours, double neutral) {
-    if (greedy() && value_of(field) == Json(neutral)) return;
+    const bool both_greedy = greedy() && value_of("do_sample") == Json(false);
+    if (both_greedy || (greedy() && value_of(field) == Json(neutral))) return;
     supported(field, option, ours, greedy() ? ", greedy," : "");
   }
 

@@ -40,6 +40,7 @@ TEST(GenerationConfig, IsSilentWhereNothingDiffers) {
     EXPECT_EQ(unapplied(json, kDrawn), "") << json;
   }
   EXPECT_EQ(unapplied(R"({"do_sample": false})", kGreedy), "");
+  EXPECT_EQ(unapplied(R"({"do_sample": false, "temperature": 0.6, "top_p": 0.9})", kGreedy), "");
   EXPECT_EQ(unapplied(R"({"do_sample": true, "temperature": 0.6, "top_k": 20, "top_p": 0.9,
                           "min_p": 0.05, "repetition_penalty": 1.05})",
                       {.temperature = 0.6,
