@@ -5,6 +5,7 @@
 #include "launch/commands/commands.h"
 #include "launch/inspect/folder_report.h"
 #include "launch/json_lines.h"
+#include "launch/run/output_claim.h"
 #include "launch/standard_output.h"
 
 namespace softcot {
@@ -40,6 +41,7 @@ ExitCode run_inspect(Invocation& invocation) {
                       "drop what a bad disk has changed");
   if (!invocation.read(options)) return ExitCode::kOk;
   depth.verify = depth.verify || depth.repair;
+  if (depth.repair && claimed_by_another_rank(folder)) return ExitCode::kOk;
 
   const FolderReport report = report_folder(folder, depth);
   if (json) {
