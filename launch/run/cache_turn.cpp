@@ -1,5 +1,6 @@
 #include "launch/run/cache_turn.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -15,6 +16,8 @@ using Clock = std::chrono::steady_clock;
 
 // Far below the other ranks' patience (parallel.timeout-seconds): each look ends with a collective.
 constexpr std::chrono::milliseconds kLookEvery{250};
+/// Looks become rarer, up to this: one at a lock of another host writes a file to learn the time.
+constexpr std::chrono::milliseconds kLookAtMostEvery{1000};
 constexpr std::chrono::seconds kTellEvery{30};
 
 enum class Look { kComplete, kTaken, kHeld };
@@ -62,11 +65,13 @@ class Watch {
 CacheTurn wait_for_turn(const SharedCache& cache, Communicator& world) {
   CacheTurn turn;
   Watch watch(cache);
+  auto pause = kLookEvery;
   for (;;) {
     Look look = Look::kHeld;
     if (world.rank() == 0) {
       look = watch.look(turn.lock);
-      if (look == Look::kHeld) std::this_thread::sleep_for(kLookEvery);
+      if (look == Look::kHeld) std::this_thread::sleep_for(pause);
+      pause = std::min(2 * pause, kLookAtMostEvery);
     }
     const auto seen = world.rank() == 0 ? static_cast<std::int64_t>(look) : std::int64_t{-1};
     look = static_cast<Look>(reduce_scalar(world, seen, ReduceOp::kMax));
