@@ -31,6 +31,11 @@ auto attempt(const Make& make) -> Attempt<decltype(make())> {
     return {make(), std::nullopt};
   } catch (const Error& error) {
     return {std::nullopt, error};
+  } catch (const std::filesystem::filesystem_error& error) {
+    const Problem problem{.what = "cannot be looked at",
+                          .where = error.path1().string(),
+                          .got = error.code().message()};
+    return {std::nullopt, Error(ExitCode::kInput, problem)};
   }
 }
 
