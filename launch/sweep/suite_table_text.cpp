@@ -26,7 +26,7 @@ std::vector<std::string> verdicts(const Suite& suite, const SuiteTable& table) {
   for (const std::string& task : suite.all_tasks()) {
     std::vector<VerdictLine> lines;
     for (const SuiteRow& row : table.rows) {
-      const bool native = row.trained_on.empty() || row.trained_on == task;
+      const bool native = row.trained_on.empty() || row.trained_on == suite.training_for(task);
       if (row.task != task || !native || !row.result || !row.result->contrast) continue;
       for (const SuiteRow& other : table.rows) {
         const bool is_baseline =
