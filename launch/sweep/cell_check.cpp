@@ -52,7 +52,9 @@ TextModel open_model(const std::filesystem::path& path) {
 }
 
 /// The questions with most bytes, which make the longest rows but for how they are cut into tokens.
-Split longest_of(const Split& split) {
+enum class Tried { kLongest, kShortest };
+
+Split some_of(const Split& split, Tried tried) {
   const auto bytes = [](const Record& record) {
     std::size_t sum = record.question.size() + record.answer.size();
     for (const auto* texts : {&record.rationale_steps, &record.choices}) {
@@ -65,11 +67,11 @@ Split longest_of(const Split& split) {
     order.emplace_back(bytes(split.records[i]), i);
   }
   const std::size_t count = std::min(order.size(), kTriedQuestions);
-  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
-                    std::greater<>());
-  Split longest{split.name, {}};
-  for (std::size_t i = 0; i < count; ++i) longest.records.push_back(split.records[order[i].second]);
-  return longest;
+  std::sort(order.begin(), order.end());
+  if (tried == Tried::kLongest) std::reverse(order.begin(), order.end());
+  Split some{split.name, {}};
+  for (std::size_t i = 0; i < count; ++i) some.records.push_back(split.records[order[i].second]);
+  return some;
 }
 
 std::string questions_key(const DataOptions& data, bool for_training) {
@@ -219,18 +221,15 @@ void CellChecker::check_training(const Subject& subject) {
   }
 }
 
-/// Makes the rows of the longest questions as the commands do.
+/// Makes the rows of the longest questions as the commands do, and of the shortest where longer
+/// ones are to be skipped: one of them must be left.
 void CellChecker::check_rows(const Subject& subject) {
   if (subject.backbone == nullptr || subject.prompt == nullptr) return;
   const auto& [cell, method, run, assisted, backbone, assistant, prompt, held_out, training] =
       subject;
-  // Longer ones that are to be skipped stop no command.
-  DataOptions data = run.data;
-  if (data.on_long_row == OnLongRow::kSkip) {
-    data.max_length = std::numeric_limits<std::int64_t>::max();
-  }
   const Curriculum curriculum(run.coconut);
-  const auto make = [&](const Split& split, bool trained, const TrainingQuirks& quirks) {
+  const auto make = [&](const Split& split, bool trained, const TrainingQuirks& quirks,
+                        const DataOptions& data) {
     const std::int64_t count = trained ? run.thoughts.count : run.thoughts.count_in_evaluation();
     const RowBuilder builder(backbone->tokenizer, backbone->family, *prompt, quirks);
     if (method.coconut && trained) {
@@ -255,12 +254,19 @@ void CellChecker::check_rows(const Subject& subject) {
                OnLongRow::kFail);
     }
   };
-  try {
-    if (training != nullptr) make(longest_of(*training), true, run.data.quirks);
+  const auto make_all = [&](Tried tried, const DataOptions& data) {
+    if (training != nullptr) make(some_of(*training, tried), true, run.data.quirks, data);
     if (training != nullptr && held_out != nullptr) {
-      make(longest_of(*held_out), true, {});
+      make(some_of(*held_out, tried), true, {}, data);
     }
-    if (held_out != nullptr) make(longest_of(*held_out), false, {});
+    if (held_out != nullptr) make(some_of(*held_out, tried), false, {}, data);
+  };
+  const bool skips = run.data.on_long_row == OnLongRow::kSkip;
+  DataOptions longest = run.data;
+  if (skips) longest.max_length = std::numeric_limits<std::int64_t>::max();
+  try {
+    make_all(Tried::kLongest, longest);
+    if (skips) make_all(Tried::kShortest, run.data);
   } catch (const Error& error) {
     add(cell, error.code(), error.problem());
   }

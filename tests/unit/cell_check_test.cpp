@@ -244,6 +244,8 @@ TEST_F(RefusedCells, ModelsAndDataThatAreNotThere) {
   spill(lost, "{\"question\": 3}\n");
   expect_cannot_run("lora", "data.file = " + lost + "\n", 3, "lost");
   expect_cannot_run("lora", "data.max-length = 5\n", 3, "data.max-length");
+  expect_cannot_run("lora", "data.max-length = 5\ndata.on-long-row = skip\n", 3,
+                    "no row is short enough");
   expect_cannot_run("lora", "data.offset = 500\n", 3, "no record in the wanted range");
   make_tiny_model(project_.path("bare"), "llama");
   std::filesystem::remove(project_.path("bare") / "model.safetensors");
