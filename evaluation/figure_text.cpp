@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 namespace softcot {
@@ -22,10 +23,20 @@ std::string signed_text(double value, int digits) {
   return text.find_first_of("123456789") == std::string::npos ? text : "+" + text;
 }
 
+int change_digits(const Interval& interval) {
+  constexpr int kMost = 4;
+  const double largest = 100 * std::max(std::abs(interval.low), std::abs(interval.high));
+  for (int digits = 1; digits <= kMost; ++digits) {
+    if (signed_text(largest, digits)[0] == '+') return digits;  // Not all digits are 0.
+  }
+  return 1;
+}
+
 std::string change_text(const Estimate& change) {
-  return fmt::format("{} [{}, {}]", signed_text(100 * change.value, 1),
-                     signed_text(100 * change.interval.low, 1),
-                     signed_text(100 * change.interval.high, 1));
+  const int digits = change_digits(change.interval);
+  return fmt::format("{} [{}, {}]", signed_text(100 * change.value, digits),
+                     signed_text(100 * change.interval.low, digits),
+                     signed_text(100 * change.interval.high, digits));
 }
 
 std::string accuracy_text(const Accuracy& accuracy) {

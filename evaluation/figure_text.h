@@ -19,6 +19,10 @@ std::string number_text(double value, int digits);
 /// With its sign, a real minus: "+1.5", "−0.3"; "0.0" where nothing else is left of it.
 std::string signed_text(double value, int digits);
 
+/// Digits after the point with which a change and this interval of it are written in per cent: 1,
+/// more where that would show the whole interval as 0.0.
+int change_digits(const Interval& interval);
+
 /// "−1.2 [−3.4, +1.0]" of a share, in per cent.
 std::string change_text(const Estimate& change);
 

@@ -32,11 +32,12 @@ Direction direction_of(const VerdictLine& line) {
 /// "−8.1 %, 95 % interval −9.8 to −6.5 %; 40 questions, one training".
 std::string figures_of(const VerdictLine& line) {
   const Contrast& contrast = *line.own->contrast;
-  std::string text = signed_text(100 * change_of(line).value, 1) + " %";
+  const int digits = change_digits(contrast.nll_of_all.value_or(change_of(line).interval));
+  std::string text = signed_text(100 * change_of(line).value, digits) + " %";
   if (contrast.nll_of_all) {
-    text +=
-        fmt::format(", 95 % interval {} to {} %", signed_text(100 * contrast.nll_of_all->low, 1),
-                    signed_text(100 * contrast.nll_of_all->high, 1));
+    text += fmt::format(", 95 % interval {} to {} %",
+                        signed_text(100 * contrast.nll_of_all->low, digits),
+                        signed_text(100 * contrast.nll_of_all->high, digits));
     if (contrast.lines > 1) text += fmt::format(" over all {} lines together", contrast.lines);
   }
   text += "; " + counted(contrast.questions, "question");
@@ -56,7 +57,8 @@ std::string beside(const VerdictLine& line) {
   const MethodResult& own = *line.own;
   const MethodResult& other = *line.baseline;
   return fmt::format(
-      "accuracy {} % against {} %, {:.1f} new tokens an answer against {:.1f}, {} % of the answers "
+      "accuracy {} % against {} %, {:.1f} new tokens per answer against {:.1f}, {} % of the "
+      "answers "
       "cut off against {} %",
       accuracy_text(own), accuracy_text(other), own.mean_new_tokens, other.mean_new_tokens,
       cut_off(own), cut_off(other));

@@ -172,6 +172,7 @@ TEST(FigureText, NothingIsNotNegative) {
   EXPECT_EQ(signed_text(-0.0, 4), "0.0000");
   EXPECT_EQ(signed_text(-0.3, 1), "−0.3");
   EXPECT_EQ(change_text({-0.0002, {-0.5, 0.0001}}), "0.0 [−50.0, 0.0]");
+  EXPECT_EQ(change_text({-0.00036, {-0.0004, -0.0003}}), "−0.04 [−0.04, −0.03]");
 }
 
 TEST(ResultTable, TextFitsAHundredColumnsAndShowsTheFigures) {

@@ -85,7 +85,7 @@ TEST(Verdict, NeverIsOfTheNllAlone) {
     for (const VerdictLine& each : verdict_lines(comparison)) {
       EXPECT_THAT(verdict_sentence(each),
                   AllOf(HasSubstr("accuracy 0.0 [0.0, 11.4] % against 0.0 [0.0, 11.4] %"),
-                        HasSubstr("30.0 new tokens an answer against 20.0"),
+                        HasSubstr("30.0 new tokens per answer against 20.0"),
                         HasSubstr("10.0 % of the answers cut off against 0.0 %")));
     }
     EXPECT_THAT(format_markdown(comparison), HasSubstr("10.0 % of the answers cut off"));
