@@ -65,6 +65,8 @@ Answer bare_answer(AnswerType type, std::string_view plain) {
   std::string_view body = plain.substr(begin, plain.find_last_not_of(" \n*_\"`'.)]!$") + 1 - begin);
   if (type == AnswerType::kNumber) {
     const std::size_t start = begin > 0 && plain[begin - 1] == '$' ? begin - 1 : begin;
+    // "($3)", as accounts write a loss.
+    if (start < begin && start > 0 && plain[start - 1] == '(') return std::nullopt;
     const auto number = next_number(plain, start);
     const bool whole = number && number->begin == start && number->end >= begin + body.size() &&
                        char_at(plain, number->end) != '!';
@@ -113,7 +115,9 @@ Answer flexible_answer(AnswerType type, std::string_view plain) {
 std::string_view before_next_question(AnswerType type, std::string_view plain) {
   for (std::size_t at = 0; at < plain.size();) {
     const std::size_t next = next_question(plain, at);
-    if (next < plain.size() && flexible_answer(type, plain.substr(at, next - at)))
+    const std::string_view before = plain.substr(at, next - at);
+    if (next < plain.size() && (strict_answer(type, before) ||
+                                (surely_asks(plain, next) && flexible_answer(type, before))))
       return plain.substr(0, next);
     at = next;
   }

@@ -63,7 +63,7 @@ bool abbreviates(std::string_view plain, std::size_t at) {
   while (begin > 0 && is_letter(plain[begin - 1]) && at - begin < 4) --begin;
   const std::string_view word = plain.substr(begin, at - begin);
   if (word.size() == 1) return word[0] != lower(word[0]);
-  for (const std::string_view known : {"st", "mr", "mrs", "ms", "dr", "mt", "jr", "sr"}) {
+  for (const std::string_view known : {"st", "mr", "mrs", "ms", "dr", "mt", "jr", "sr", "vs"}) {
     if (word.size() == known.size() && word_at(plain.substr(0, at), begin, known)) return true;
   }
   return false;
@@ -73,6 +73,8 @@ bool abbreviates(std::string_view plain, std::size_t at) {
 std::size_t claim_end(std::string_view plain, std::size_t at, std::size_t limit) {
   for (std::size_t i = at; i < limit; ++i) {
     if (plain[i] == '\n') return i;
+    // "yes... no": a pause, not an end.
+    if (plain[i] == '.' && i > at && plain[i - 1] == '.') continue;
     if (plain[i] == '.' && i + 1 < limit && is_space(plain[i + 1]) &&
         (i + 2 >= limit || !is_digit(plain[i + 2])) && !abbreviates(plain, i)) {
       return i;
@@ -81,30 +83,92 @@ std::size_t claim_end(std::string_view plain, std::size_t at, std::size_t limit)
   return limit;
 }
 
-// Whether "Question:", "Q2:", "Problem 3:", "User:" or, in a heading, "Question" stands at `at`.
-bool names_question(std::string_view plain, std::size_t at, bool heading = false) {
-  for (const std::string_view name : {"question", "q", "problem", "exercise", "example", "user",
-                                      "human", "instruction", "im_start"}) {
+// Whether the name of a question or of a speaker stands at `at` as its heading: "Question:", "Q2:",
+// "Problem 3", "Exercise 2. Tim", "User", but not "Problem 3 is hard".
+bool names_question(std::string_view plain, std::size_t at) {
+  for (const std::string_view name :
+       {"question", "questions", "q", "problem", "exercise", "example", "user", "human",
+        "instruction", "im_start", "input", "task", "assistant", "system", "inst", "prompt",
+        "query", "student"}) {
     std::size_t end = at + name.size();
     // "Q2" is one word, so only what comes before its end is looked at.
     if (end > plain.size() || !word_at(plain.substr(0, end), at, name)) continue;
-    end = std::min(plain.find_first_not_of(" 0123456789.*_", end), plain.size());
+    if (is_letter(char_at(plain, end))) continue;
+    const std::size_t name_end = end;
+    constexpr std::string_view kNumbering = " 0123456789.*_#(";
+    const auto past = [&](std::size_t from, std::string_view characters) {
+      return std::min(plain.find_first_not_of(characters, from), plain.size());
+    };
+    end = past(end, kNumbering);
+    bool spelled = false;
+    for (const std::string_view number :
+         {"i", "ii", "iii", "iv", "v", "one", "two", "three", "four", "five", "six"}) {
+      if (spelled || end == name_end || !word_at(plain, end, number)) continue;
+      spelled = true;
+      end = past(end + number.size(), kNumbering);
+    }
+    if (char_at(plain, end) == ')' && end + 1 < plain.size() && plain[end + 1] == ':') ++end;
+    const std::string_view between = plain.substr(name_end, end - name_end);
+    const bool numbered =
+        spelled || name == "q" || std::any_of(between.begin(), between.end(), is_digit);
     const char mark = char_at(plain, end);
-    if (mark == ':' || mark == '|' || mark == '>' || (heading && (mark == '\n' || mark == '\0')))
+    if (std::string_view(":|>]\n").find(mark) != std::string_view::npos || end == plain.size() ||
+        between.find('.') != std::string_view::npos)
+      return true;
+    if (mark == '-' && char_at(plain, end + 1) == ' ') return true;
+    if (numbered && (mark == ')' || (name != "q" && is_letter(mark) && mark != lower(mark))))
       return true;
   }
   return false;
 }
 
+// What may stand before the first word of a line.
+constexpr std::string_view kLineDress = " *#_<|[(\"`>/,-";
+
 // Whether the line that begins at `line` asks a question anew.
 bool asks_anew(std::string_view plain, std::size_t line) {
-  std::size_t word = std::min(plain.find_first_not_of(" *#_<|[\"", line), plain.size());
-  const bool heading = word > line && plain[line] == '#';
-  for (const std::string_view again : {"next", "new", "another"}) {
-    if (word_at(plain, word, again))
-      word = std::min(plain.find_first_not_of(' ', word + again.size()), plain.size());
+  constexpr int kMostFillers = 8;
+  std::size_t word = std::min(plain.find_first_not_of(kLineDress, line), plain.size());
+  bool anew = false;
+  for (int fillers = 0; fillers < kMostFillers; ++fillers) {
+    for (const std::string_view again :
+         {"now",    "is",  "here's",   "here",    "let's",  "try",   "a",         "the",
+          "next",   "new", "another",  "similar", "second", "ok",    "okay",      "do",
+          "follow", "up",  "practice", "word",    "bonus",  "extra", "following", "final"}) {
+      if (!word_at(plain, word, again)) continue;
+      anew = anew || again == "next" || again == "new" || again == "another";
+      if (anew && char_at(plain, word + again.size()) == ':') return true;  // "Next: …"
+      word = std::min(plain.find_first_not_of(kLineDress, word + again.size()), plain.size());
+      break;
+    }
   }
-  return names_question(plain, word, heading);
+  return names_question(plain, word) ||
+         (anew && word_at(plain, word, "one") && !is_letter(char_at(plain, word + 4)));
+}
+
+// Whether a mark of a chat template begins at `at`: "<|eot_id|>", "[INST]", "</s>".
+bool is_chat_mark(std::string_view plain, std::size_t at) {
+  const std::string_view rest = plain.substr(at);
+  return (rest.starts_with("<|") && is_letter(char_at(rest, 2))) || rest.starts_with("[INST]") ||
+         rest.starts_with("[/INST]") || rest.starts_with("</s>") ||
+         rest.starts_with("<start_of_turn>") || rest.starts_with("<end_of_turn>");
+}
+
+// Whether a question is asked anew within a line, after the space at `at`: "… is 42. Question: …",
+// "… is 42. Problem 2: …", "… is 42. User: …".
+bool asks_within_line(std::string_view plain, std::size_t at) {
+  const std::size_t name = at + 1;
+  if (is_letter(plain[at - 1]) || !names_question(plain, name)) return false;
+  if (char_at(plain, name) == 'Q' && word_at(plain, name, "question")) return true;
+  const std::size_t name_end = plain.find_first_of(" 0123456789.*_:|>\n", name);
+  const std::size_t mark =
+      plain.find_first_not_of(" 0123456789.*_", std::min(name_end, plain.size()));
+  if (std::string_view(":|>").find(char_at(plain, mark)) == std::string_view::npos) return false;
+  const bool sentence = std::string_view(".!?").find(plain[at - 1]) != std::string_view::npos;
+  const bool numbered = mark > name_end + 1;
+  const std::string_view word = plain.substr(name, name_end - name);
+  return word == "Q" || (sentence && (word == "User" || word == "Human" ||
+                                      (numbered && (word == "Problem" || word == "Exercise"))));
 }
 
 }  // namespace
@@ -150,12 +214,22 @@ std::vector<Announcement> find_announcements(std::string_view plain) {
   return found;
 }
 
+bool surely_asks(std::string_view plain, std::size_t at) {
+  if (is_chat_mark(plain, at)) return true;
+  const std::size_t word = std::min(plain.find_first_not_of(kLineDress, at), plain.size());
+  for (const std::string_view name : {"question", "problem", "exercise", "example", "user", "human",
+                                      "instruction", "im_start", "next", "new", "another"}) {
+    // "Next: …" may be a step.
+    if (word_at(plain, word, name)) return name != "next" || char_at(plain, word + 4) != ':';
+  }
+  return lower(char_at(plain, word)) == 'q';
+}
+
 std::size_t next_question(std::string_view plain, std::size_t from) {
   for (std::size_t i = from; i < plain.size(); ++i) {
     if (plain[i] == '\n' && asks_anew(plain, i + 1)) return i + 1;
-    // "… is 42. Question: …" within a line.
-    const bool sentence = plain[i] == ' ' && i > from && !is_letter(plain[i - 1]);
-    if (sentence && char_at(plain, i + 1) == 'Q' && names_question(plain, i + 1)) return i + 1;
+    if (i > from && (is_chat_mark(plain, i) || (plain[i] == ' ' && asks_within_line(plain, i))))
+      return plain[i] == ' ' ? i + 1 : i;
   }
   return plain.size();
 }

@@ -17,8 +17,13 @@ struct Announcement {
 /// The claims point into `plain`, which plain_text made.
 std::vector<Announcement> find_announcements(std::string_view plain);
 
-/// Where the next line after `from` begins that asks a question anew ("Question: …", "Q2:",
-/// "User:"), as models do that go on after their answer; the end of the text if none does.
+/// Where text begins, after `from`, that asks a question anew, as models do that go on after their
+/// answer: a line "Question: …", "Problem 2", "Exercise 2. …", "Now, a new question. …" or "User",
+/// or a mark of a chat template; the end of the text if none does.
 std::size_t next_question(std::string_view plain, std::size_t from);
+
+/// Whether the question that next_question found at `at` is surely a new one; "The problem: …" and
+/// "Task 2: …" may also be part of a solution.
+bool surely_asks(std::string_view plain, std::size_t at);
 
 }  // namespace softcot

@@ -92,6 +92,18 @@ bool next_to_formula(std::string_view plain, std::size_t begin, std::size_t end)
   return (begin > 0 && plain[begin - 1] == kFormulaClose) || char_at(plain, end) == kFormulaOpen;
 }
 
+// "($3)", as accounts write a loss, which others may mean as 3.
+bool is_loss(std::string_view claim, const NumberToken& number) {
+  return number.begin > 0 && claim[number.begin - 1] == '(' && claim[number.begin] == '$' &&
+         char_at(claim, number.end) == ')';
+}
+
+// A column of numbers in a box: "1 \\ 2".
+bool is_column(std::string_view claim, const NumberToken& first) {
+  const auto second = next_number(claim, first.end);
+  return second && claim.substr(first.end, second->begin - first.end).find('\n') != claim.npos;
+}
+
 // "x = 3 or x = -2": several equations, each with a value of its own.
 bool several_equations(std::string_view claim) {
   const std::size_t first = claim.find('=');
@@ -146,6 +158,11 @@ std::optional<std::string> claimed_number(std::string_view claim, bool boxed) {
   }
   const std::size_t begin = claim.find_first_not_of(" \n*_:\"`'([");
   if (begin == std::string_view::npos) return std::nullopt;
+  const auto leading = next_number(claim, begin);
+  if (leading && (is_loss(claim, *leading) || (boxed && is_column(claim, *leading))))
+    return std::nullopt;
+  // The digits under a bar are letters that stand for a number's digits.
+  if (claim.find(std::string(1, kFormulaOpen) + "overline") != claim.npos) return std::nullopt;
   if (const auto first = next_number(claim, begin);
       first && first->begin == begin && !tied_to_what_follows(claim, first->end, boxed)) {
     return first->value;

@@ -19,9 +19,10 @@ struct Scale {
   std::string_view word;
   long exponent;
 };
-constexpr std::array kScales = {Scale{"hundred", 2}, Scale{"thousand", 3}, Scale{"lakh", 5},
-                                Scale{"million", 6}, Scale{"millions", 6}, Scale{"crore", 7},
-                                Scale{"billion", 9}, Scale{"billions", 9}, Scale{"trillion", 12}};
+constexpr std::array kScales = {Scale{"hundreds", 2}, Scale{"thousands", 3}, Scale{"trillions", 12},
+                                Scale{"hundred", 2},  Scale{"thousand", 3},  Scale{"lakh", 5},
+                                Scale{"million", 6},  Scale{"millions", 6},  Scale{"crore", 7},
+                                Scale{"billion", 9},  Scale{"billions", 9},  Scale{"trillion", 12}};
 
 // Reads one number whose digits begin at `at`; the caller has seen that one may begin there.
 class NumberReader {

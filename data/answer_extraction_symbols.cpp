@@ -12,12 +12,12 @@ struct Meaning {
 };
 
 constexpr std::array kSigns = {
-    Meaning{"times", "*"},   Meaning{"cdot", "*"},       Meaning{"ast", "*"},
-    Meaning{"div", "/"},     Meaning{"over", "/"},       Meaning{"slash", "/"},
-    Meaning{"approx", "="},  Meaning{"equiv", "="},      Meaning{"simeq", "="},
-    Meaning{"cong", "="},    Meaning{"colon", ":"},      Meaning{"pounds", "$"},
-    Meaning{"euro", "$"},    Meaning{"textdollar", "$"}, Meaning{"textminus", "-"},
-    Meaning{"ldots", "..."}, Meaning{"dots", "..."},
+    Meaning{"times", "*"},      Meaning{"cdot", "*"},      Meaning{"ast", "*"},
+    Meaning{"div", "/"},        Meaning{"over", "/"},      Meaning{"slash", "/"},
+    Meaning{"approx", "="},     Meaning{"simeq", "="},     Meaning{"cong", "="},
+    Meaning{"colon", ":"},      Meaning{"pounds", "$"},    Meaning{"euro", "$"},
+    Meaning{"textdollar", "$"}, Meaning{"textminus", "-"}, Meaning{"ldots", "..."},
+    Meaning{"dots", "..."},
 };
 
 // Type faces and sizes: nothing stands for them.
@@ -47,6 +47,8 @@ constexpr std::array<std::string_view, 10> kLayoutArguments = {
 using enum Symbol::Kind;
 
 constexpr std::array kSymbols = {
+    Symbol{kPlain, "&minus;", "-"},     Symbol{kPlain, "&ndash;", "-"},
+    Symbol{kPlain, "&#8722;", "-"},     Symbol{kPlain, "&#x2212;", "-"},
     Symbol{kPlain, "\u2212", "-"},      Symbol{kPlain, "\u2010", "-"},
     Symbol{kPlain, "\u2011", "-"},      Symbol{kPlain, "\u2012", "-"},
     Symbol{kPlain, "\u2013", "-"},      Symbol{kPlain, "\uFE63", "-"},
@@ -77,10 +79,10 @@ constexpr std::array kSymbols = {
     Symbol{kFormula, "\u2213", ""},     Symbol{kFormula, "\u221A", ""},
     Symbol{kFormula, "\u03C0", ""},     Symbol{kFormula, "\u221E", ""},
     Symbol{kFormula, "\u2264", ""},     Symbol{kFormula, "\u2265", ""},
-    Symbol{kFormula, "\u2260", ""},     Symbol{kGroupSpace, "\u00A0", ""},
-    Symbol{kGroupSpace, "\u202F", ""},  Symbol{kGroupSpace, "\u2009", ""},
-    Symbol{kGroupSpace, "\u2007", ""},  Symbol{kEmDash, "\u2014", ""},
-    Symbol{kEmDash, "\u2015", ""},
+    Symbol{kFormula, "\u2260", ""},     Symbol{kFormula, "\u2261", ""},
+    Symbol{kGroupSpace, "\u00A0", ""},  Symbol{kGroupSpace, "\u202F", ""},
+    Symbol{kGroupSpace, "\u2009", ""},  Symbol{kGroupSpace, "\u2007", ""},
+    Symbol{kEmDash, "\u2014", ""},      Symbol{kEmDash, "\u2015", ""},
 };
 
 template <typename Names>

@@ -58,7 +58,7 @@ class MarkupStripper {
       stars();
     } else if (c == '~') {
       group_space(1, ends_in_digit() ? "~" : " ");
-    } else if (static_cast<unsigned char>(c) >= 0x80) {
+    } else if (static_cast<unsigned char>(c) >= 0x80 || c == '&') {
       wide();
     } else {
       const bool control = static_cast<unsigned char>(c) < 0x20 && c != '\n';
@@ -167,6 +167,7 @@ class MarkupStripper {
         name == "frac" || name == "dfrac" || name == "tfrac" || name == "cfrac";
     if (is_fraction && fraction(end)) return;
     const auto meaning = latex_meaning(name);
+    if (name == "begin") begin_table(end);
     if (!meaning) return formula(name, end);
     if (latex_layout_argument(name)) end = argument_end(end);
     if (*meaning == " ") return group_space(end - at_, " ");
@@ -191,6 +192,14 @@ class MarkupStripper {
     open_formula(last);
     put(name, end - at_);
     if (last > end) out_ += ' ';
+  }
+
+  // At \begin: marks what stands in a matrix, in cases or in an array, which is several values.
+  void begin_table(std::size_t end) {
+    const std::string_view kind = raw_.substr(end, argument_end(end) - end);
+    const bool table = kind.ends_with("matrix}") || kind.ends_with("cases}") || kind == "{array}";
+    if (table && formula_end_ == kNone)
+      open_formula(std::min(raw_.find("\\end", end), raw_.size()));
   }
 
   // A backslash and one character that is no letter: \$ \% \, \{ and the like.

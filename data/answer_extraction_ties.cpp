@@ -4,6 +4,7 @@
 #include <array>
 
 #include "data/answer_extraction_text.h"
+#include "data/answer_extraction_tie_words.h"
 
 namespace softcot {
 namespace {
@@ -18,39 +19,7 @@ bool is_one_of(std::string_view word, const Words& words) {
   });
 }
 
-// Between two numbers they make an expression, a range or a list.
-constexpr std::array<std::string_view, 27> kJoiningWords = {
-    "plus",  "minus",   "times",      "x",    "over", "to",      "or",     "and",       "through",
-    "until", "till",    "versus",     "vs",   "mod",  "modulo",  "choose", "by",        "of",
-    "point", "divided", "multiplied", "less", "more", "squared", "cubed",  "factorial", "in"};
-// Of these one number is enough.
-constexpr std::array<std::string_view, 5> kOperations = {"divided", "multiplied", "squared",
-                                                         "cubed", "factorial"};
-constexpr std::array<std::string_view, 31> kNumberWords = {
-    "two",      "three",    "four",    "five",     "six",      "seven",   "eight",   "nine",
-    "ten",      "eleven",   "twelve",  "thirteen", "fourteen", "fifteen", "sixteen", "seventeen",
-    "eighteen", "nineteen", "twenty",  "thirty",   "forty",    "fifty",   "sixty",   "seventy",
-    "eighty",   "ninety",   "hundred", "thousand", "million",  "billion", "trillion"};
-constexpr std::array<std::string_view, 35> kFractionWords = {
-    "half",       "halves",     "third",       "thirds", "quarter", "quarters", "fourth",
-    "fourths",    "fifth",      "fifths",      "sixth",  "sixths",  "seventh",  "sevenths",
-    "eighth",     "eighths",    "ninth",       "ninths", "tenth",   "tenths",   "hundredth",
-    "hundredths", "thousandth", "thousandths", "dozen",  "dozens",  "lakh",     "crore",
-    "score",      "pi",         "mil",         "mn",     "bn",      "bil",      "tn"};
-constexpr std::array<std::string_view, 12> kBeforeWords = {"plus",    "minus", "times",  "over",
-                                                           "than",    "below", "above",  "under",
-                                                           "between", "twice", "double", "triple"};
-constexpr std::array<std::string_view, 23> kMonths = {
-    "january", "february", "march",    "april", "june", "july", "august", "september",
-    "october", "november", "december", "jan",   "feb",  "mar",  "apr",    "jun",
-    "jul",     "aug",      "sep",      "sept",  "oct",  "nov",  "dec"};
-// Units that a second number goes on with: "3 hours 20 minutes", "5 ft 10 in".
-constexpr std::array<std::string_view, 24> kCompoundUnits = {
-    "h",       "hr",  "hrs",  "hour", "hours", "min",   "mins",   "minute",
-    "minutes", "day", "days", "week", "weeks", "month", "months", "year",
-    "years",   "ft",  "feet", "foot", "lb",    "lbs",   "pound",  "pounds"};
-// Letters that stand for a unit where they follow a number; any other single letter is a variable.
-constexpr std::string_view kUnitLetters = "mgshlLdFCVWAJNcpt";
+using namespace tie_words;
 
 bool is_month(std::string_view word) { return word == "May" || is_one_of(word, kMonths); }
 
@@ -96,19 +65,55 @@ bool operand_at(std::string_view plain, std::size_t at) {
   return is_counting_word(article ? word_from(plain, skip(plain, at + word.size(), " ")) : word);
 }
 
+// Whether another item of a list begins at `at`: " 6", " or 6", " maybe 6".
+bool list_goes_on(std::string_view plain, std::size_t at) {
+  constexpr int kMostListWords = 3;
+  for (int words = 0; words < kMostListWords; ++words) {
+    at = skip(plain, at, " ,");
+    const std::string_view word = word_from(plain, at);
+    if (word.empty() || !is_one_of(word, kListWords)) break;
+    at += word.size();
+  }
+  return number_at(plain, at);
+}
+
 // Whether the word at `at`, next to the number, makes it part of more.
 bool word_ties(std::string_view plain, std::size_t at, std::string_view word) {
   if (is_one_of(word, kOperations) || is_one_of(word, kFractionWords) ||
       is_one_of(word, kNumberWords) || is_month(word))
     return true;
-  return is_one_of(word, kJoiningWords) && operand_at(plain, at + word.size());
+  const std::size_t next = skip(plain, at + word.size(), " ");
+  if (word_at(word, 0, "times") && (word_at(plain, next, "as") || word_at(plain, next, "the")))
+    return true;
+  if (word_at(word, 0, "in") && word_at(plain, next, "the")) {
+    const std::size_t part = skip(plain, next + 3, " ");
+    for (const std::string_view name : {"morning", "afternoon", "evening"}) {
+      if (word_at(plain, part, name)) return true;
+    }
+  }
+  if (word_at(word, 0, "to") && word_at(plain, next, "the")) {
+    const std::size_t power = skip(plain, next + 3, " ");
+    if (word_at(plain, power, "power") || operand_at(plain, power)) return true;
+  }
+  return is_one_of(word, kJoiningWords) &&
+         (operand_at(plain, at + word.size()) || list_goes_on(plain, next));
+}
+
+// Whether the word at `at`, after that unit, goes on with another number.
+bool word_ties_after_unit(std::string_view plain, std::size_t at, std::string_view word,
+                          std::string_view unit) {
+  if (word_at(word, 0, "remainder")) return !word_at(unit, 0, "the");
+  const bool percent =
+      word_at(unit, 0, "percent") || word_at(unit, 0, "cent") || word_at(unit, 0, "pct");
+  const bool share = word_at(word, 0, "of") && percent;
+  return (share || is_one_of(word, kAfterUnitWords)) && operand_at(plain, at + word.size());
 }
 
 // Whether the letters right after a number's last digit make it part of more: "0x10", "5x", "5m2".
 bool glued_letters_tie(std::string_view plain, std::size_t at, std::string_view word) {
   const bool hexadecimal = at > 0 && plain[at - 1] == '0' && lower(word[0]) == 'x';
-  return hexadecimal || is_digit(char_at(plain, at + word.size())) || is_no_unit(word) ||
-         word_ties(plain, at, word);
+  return hexadecimal || word == "F" || is_digit(char_at(plain, at + word.size())) ||
+         is_no_unit(word) || word_ties(plain, at, word);
 }
 
 // Whether the quantity with this unit goes on at `at`: " 20 minutes", " and 20 minutes".
@@ -117,6 +122,12 @@ bool quantity_goes_on(std::string_view plain, std::size_t at, std::string_view u
   const std::size_t next = skip(plain, at, " ,");
   const std::size_t after = next + (word_at(plain, next, "and") ? 3 : 0);
   return after > at && is_digit(char_at(plain, skip(plain, after, " ")));
+}
+
+// "a.m.", "p.m.".
+bool is_half_day(std::string_view plain, std::size_t at) {
+  return (word_at(plain, at, "a") || word_at(plain, at, "p")) && char_at(plain, at + 1) == '.' &&
+         word_at(plain, at + 2, "m");
 }
 
 // Whether the number that ends at `end` has a decimal point.
@@ -142,7 +153,9 @@ bool glued_mark_ties(std::string_view plain, std::size_t at, bool boxed) {
     case '(':
       return is_digit(next) || next == '-' || is_variable(word_from(plain, at + 1));
     case '.':
-      return is_digit(next) || next == kFormulaOpen || (next == '.' && is_decimal(plain, at));
+      return is_digit(next) || next == kFormulaOpen || (next == '.' && is_decimal(plain, at)) ||
+             (next == '(' && is_digit(char_at(plain, at + 2))) ||
+             (next == '.' && list_goes_on(plain, skip(plain, at, ".")));
     case ',':
     case ':':
     case '\'':
@@ -164,6 +177,10 @@ bool operator_ties(std::string_view plain, std::size_t at, bool after_unit) {
   const char next = char_at(plain, at + 1);
   const std::string_view word = word_from(plain, skip(plain, at + 1, " "));
   switch (char_at(plain, at)) {
+    case '(':
+      return is_one_of(word, kListWords) && list_goes_on(plain, at + 1);
+    case '?':
+      return list_goes_on(plain, at + 1);
     case '^':
       return !after_unit;  // 5^2, but 5 cm^2.
     case '=':
@@ -174,7 +191,11 @@ bool operator_ties(std::string_view plain, std::size_t at, bool after_unit) {
       return true;
     case '*':
       return operand_at(plain, at + 1);
+    case '.':
+      return next == '.' && list_goes_on(plain, skip(plain, at, "."));
     case '+':
+      if (next == '/' || next == '-') return true;
+      [[fallthrough]];
     case '~':
     case '&':
       return operand_at(plain, at + 1) || !word.empty();
@@ -188,9 +209,7 @@ bool operator_ties(std::string_view plain, std::size_t at, bool after_unit) {
     case ',':
     case ';':
     case ':': {
-      const bool listed = is_one_of(word, std::array<std::string_view, 2>{"and", "or"});
-      const std::size_t item = skip(plain, at + 1, " ") + (listed ? word.size() : 0);
-      return !after_unit && number_at(plain, item);
+      return !after_unit && list_goes_on(plain, at + 1);
     }
     default:
       return false;
@@ -214,12 +233,14 @@ bool is_sign_apart(std::string_view plain, std::size_t at) {
 
 bool tied_to_what_follows(std::string_view plain, std::size_t end, bool boxed) {
   std::size_t at = end;
+  if (at > 0 && plain[at - 1] == '%' && is_digit(char_at(plain, at))) return true;  // 7%3
   const std::string_view glued = word_from(plain, at);
   if (!glued.empty() && glued_letters_tie(plain, at, glued)) return true;
   at += glued.size();
   if (quantity_goes_on(plain, at, glued)) return true;
   if (glued_mark_ties(plain, at, boxed)) return true;
   bool after_unit = !glued.empty();
+  std::string_view unit = glued;
   const std::size_t closed = skip(plain, at, ")]*_`\"'$");
   if (closed > at && char_at(plain, closed) == '(') return true;  // (3)(4)
   at = closed;
@@ -230,11 +251,16 @@ bool tied_to_what_follows(std::string_view plain, std::size_t end, bool boxed) {
     if (!after_unit && at > space && (decimal || is_digit(char_at(plain, at)))) return true;
     if (operator_ties(plain, at, after_unit)) return true;
     if (after_unit) at = skip(plain, at, "^-0123456789");  // cm^2
+    const std::size_t modulus = at;
     at = skip(plain, at, "*%");
+    if (!after_unit && at > modulus && number_at(plain, at)) return true;
     const std::string_view word = word_from(plain, skip(plain, at, " "));
     if (word.empty()) return false;
     at = skip(plain, at, " ");
     if (!after_unit && (is_no_unit(word) || word_ties(plain, at, word))) return true;
+    if (after_unit && word_ties_after_unit(plain, at, word, unit)) return true;
+    if (is_half_day(plain, at)) return true;
+    unit = word;
     at += word.size();
     if (!after_unit && quantity_goes_on(plain, at, word)) return true;
     after_unit = true;
@@ -263,7 +289,8 @@ bool tied_to_what_precedes(std::string_view plain, std::size_t begin) {
   while (before > 0 && plain[before - 1] == ' ') --before;
   const std::string_view earlier = word_before(plain, before);
   if (word_at(word, 0, "of"))
-    return is_counting_word(earlier) || (before > 0 && plain[before - 1] == '%');
+    return is_counting_word(earlier) || is_one_of(earlier, kFunctionWords) ||
+           (before > 0 && plain[before - 1] == '%');
   if (word_at(word, 0, "by")) return is_one_of(earlier, kOperations);
   if (word_at(word, 0, "and") || word_at(word, 0, "or")) return is_counting_word(earlier);
   return false;

@@ -4,47 +4,14 @@
 #include <array>
 
 #include "data/answer_extraction_text.h"
+#include "data/answer_extraction_word_clues.h"
 
 namespace softcot {
 namespace {
 
+using namespace word_clues;
+
 using Answer = std::optional<std::string>;
-
-bool is_word_char(char c) { return is_letter(c) || is_digit(c) || c == '\''; }
-
-// Where words and signs end that join several answers ("or", "and/or", ", and"); `at` for none.
-std::size_t joined_at(std::string_view text, std::size_t at) {
-  for (bool moved = true; moved;) {
-    moved = false;
-    const std::size_t next = std::min(text.find_first_not_of(' ', at), text.size());
-    if (std::string_view(",;/&").find(char_at(text, next)) != std::string_view::npos &&
-        next < text.size()) {
-      at = next + 1;
-      moved = true;
-    }
-    for (const std::string_view word : {"or", "and", "nor"}) {
-      if (!word_at(text, next, word)) continue;
-      at = next + word.size();
-      moved = true;
-    }
-  }
-  return at;
-}
-
-// Whether a claim says that something is not so before `end`.
-bool negated_before(std::string_view claim, std::size_t end) {
-  for (std::size_t i = 0; i < std::min(end, claim.size()); ++i) {
-    if (claim.substr(i, 3) == "n't") return true;
-    for (const std::string_view word : {"not", "neither", "never", "except", "hardly", "cannot"}) {
-      if (word_at(claim, i, word)) return true;
-    }
-  }
-  return false;
-}
-
-std::size_t skip(std::string_view text, std::size_t at, std::string_view characters) {
-  return std::min(text.find_first_not_of(characters, at), text.size());
-}
 
 // A letter at `at` is part of a formula or of a longer name: "A = 5", "E > 0", "x + A", "P(B)",
 // "T-shirt".
@@ -59,6 +26,7 @@ bool in_formula(std::string_view text, std::size_t at) {
   while (before > 0 && text[before - 1] == ' ') --before;
   if (before == 0) return false;
   const char c = text[before - 1];
+  if (c == '>' && before >= 2 && (text[before - 2] == '-' || text[before - 2] == '=')) return false;
   return c == kFormulaClose || std::string_view("=<>+^").find(c) != std::string_view::npos;
 }
 
@@ -87,15 +55,54 @@ bool is_bracketed(std::string_view text, std::size_t at) {
 
 // Whether another letter follows the one at `at`: "A, B", "A or B", "(A)(B)".
 bool has_rival(std::string_view text, std::size_t at) {
-  constexpr std::string_view kAround = " )(]*_\"`'$";
+  constexpr std::string_view kAround = " )(]*_\"`'$?";
   std::size_t next = skip(text, at + 1, kAround);
   next = skip(text, joined_at(text, next), kAround);
   for (const std::string_view filler :
-       {"also", "maybe", "perhaps", "possibly", "option", "choice"}) {
-    if (word_at(text, next, filler)) next = skip(text, next + filler.size(), kAround);
+       {"no", "also", "maybe", "perhaps", "possibly", "option", "choice"}) {
+    if (word_at(text, next, filler))
+      next = skip(text, joined_at(text, next + filler.size()), kAround);
   }
   return next < text.size() && lower(text[next]) != lower(text[at]) &&
          (names_choice(text, next) || is_bracketed(text, next));
+}
+
+// Whether another letter comes before the one at `at`, or what denies it: "A or B", "not B",
+// "neither A nor option B".
+bool has_rival_before(std::string_view text, std::size_t at) {
+  constexpr std::string_view kAround = " (*_\"`'$";
+  constexpr std::size_t kLookback = 80;
+  const std::string_view before = text.substr(0, at);
+  // "It is not true that option B is correct."
+  std::size_t clause = at;
+  while (clause > 0 && at - clause < kLookback &&
+         std::string_view(",;.:\n").find(text[clause - 1]) == std::string_view::npos)
+    --clause;
+  if (negated_before(text.substr(clause, at - clause), at - clause)) return true;
+  std::size_t end = at;
+  const auto retreat = [&] {
+    while (end > 0 && kAround.find(text[end - 1]) != std::string_view::npos) --end;
+  };
+  const auto ends_with = [&](std::string_view word) {
+    return end >= word.size() && word_at(before.substr(0, end), end - word.size(), word);
+  };
+  for (bool moved = true; moved;) {
+    moved = false;
+    retreat();
+    for (const std::string_view filler : {"option", "choice", "answer", "the", "letter"}) {
+      if (!ends_with(filler)) continue;
+      end -= filler.size();
+      moved = true;
+    }
+  }
+  for (const std::string_view word : {"or", "nor", "neither", "not", "and", "either", "both"}) {
+    if (ends_with(word)) return true;
+  }
+  if (end == 0 || std::string_view(",/&|").find(text[end - 1]) == std::string_view::npos)
+    return false;
+  --end;
+  while (end > 0 && std::string_view(" )*").find(text[end - 1]) != std::string_view::npos) --end;
+  return end > 0 && is_letter(text[end - 1]) && (end == 1 || !is_word_char(text[end - 2]));
 }
 
 // "Option B is correct", "(B) is the right answer": the noun comes after the letter.
@@ -106,8 +113,12 @@ bool called_correct(std::string_view text, std::size_t at) {
   if (!word_at(text, next, "is")) return false;
   next += 3;
   if (word_at(text, next, "the")) next += 4;
-  return word_at(text, next, "correct") || word_at(text, next, "right") ||
-         word_at(text, next, "answer");
+  for (const std::string_view praise : {"correct", "right", "answer"}) {
+    if (!word_at(text, next, praise)) continue;
+    const std::size_t after = skip(text, next + praise.size(), " ,");
+    return char_at(text, after) != '?' && !word_at(text, after, "or");
+  }
+  return false;
 }
 
 struct Verdict {
@@ -139,17 +150,34 @@ std::size_t negated_truth(std::string_view text, std::size_t at) {
   return at;
 }
 
-// "yes and no", "true/false": the verdict that ends at `end` is joined to another one.
-bool joined_to_opposite(std::string_view text, std::size_t end, std::string_view answer) {
+// "yes and no", "true/false", "true for some, false for others": another verdict comes after the
+// one that ends at `end`, or it is called wrong.
+bool is_contradicted(std::string_view text, std::size_t end, const Verdict& first) {
+  if (called_wrong(text, end)) return true;
   constexpr std::string_view kAround = " *_\"`'()?";
-  std::size_t next = skip(text, joined_at(text, skip(text, end, kAround)), kAround);
+  std::size_t joined = skip(text, joined_at(text, skip(text, end, kAround)), kAround);
   for (const std::string_view filler : {"but", "also", "maybe", "perhaps"}) {
-    if (word_at(text, next, filler)) next = skip(text, next + filler.size(), kAround);
+    if (word_at(text, joined, filler)) joined = skip(text, joined + filler.size(), kAround);
   }
-  return std::any_of(kVerdicts.begin(), kVerdicts.end(), [&](const Verdict& verdict) {
-    return verdict.answer != answer && word_at(text, next, verdict.word) &&
-           !is_determiner(text, next);
-  });
+  const auto is_bare = [](std::string_view word) { return word == "yes" || word == "no"; };
+  for (std::size_t i = end; i < text.size(); ++i) {
+    for (const std::string_view word :
+         {"partly", "partially", "in part", "sometimes", "or not", "also not", "depends"}) {
+      if (word_at(text, i, word)) return true;
+    }
+    if (const std::size_t negated = negated_truth(text, i); negated != i) {
+      i = negated + 3;
+      continue;
+    }
+    for (const Verdict& other : kVerdicts) {
+      // "no, that is true" confirms.
+      const bool counts = i == joined || is_bare(other.word) == is_bare(first.word);
+      if (counts && other.answer != first.answer && word_at(text, i, other.word) &&
+          !is_determiner(text, i))
+        return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace
@@ -171,13 +199,16 @@ Answer claimed_choice(std::string_view claim) {
     }
   }
   if (begin < claim.size() && names_choice(claim, begin)) {
-    return has_rival(claim, begin) ? std::nullopt : Answer(choice_of(claim[begin]));
+    return has_rival(claim, begin) || called_wrong(claim, begin + 1)
+               ? std::nullopt
+               : Answer(choice_of(claim[begin]));
   }
   Answer only;
   for (std::size_t i = 0; i < claim.size(); ++i) {
     if (!is_bracketed(claim, i)) continue;
     if (!only && negated_before(claim, i)) return std::nullopt;
     if (only && *only != *choice_of(claim[i])) return std::nullopt;
+    if (called_wrong(claim, i + 1)) return std::nullopt;
     only = choice_of(claim[i]);
   }
   return only;
@@ -196,7 +227,7 @@ Answer last_called_choice(std::string_view text) {
   Answer last;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const bool named = is_bracketed(text, i) || names_choice(text, i);
-    if (named && called_correct(text, i)) last = choice_of(text[i]);
+    if (named && called_correct(text, i) && !has_rival_before(text, i)) last = choice_of(text[i]);
   }
   return last;
 }
@@ -216,17 +247,21 @@ Answer claimed_yes_no(std::string_view claim) {
     }
     if (claim.substr(i, 3) == "n't") clear = false;
     for (const std::string_view word :
-         {"not", "never", "hardly", "neither", "longer", "nor", "cannot", "unlikely"}) {
+         {"not", "never", "hardly", "neither", "longer", "nor", "cannot", "unlikely", "maybe",
+          "perhaps", "possibly", "sometimes", "partly", "partially", "far", "could", "might",
+          "depends"}) {
       if (word_at(claim, i, word)) clear = false;
     }
-    for (const auto& [word, answer] : kVerdicts) {
-      if (!word_at(claim, i, word) || is_determiner(claim, i)) continue;
+    for (const Verdict& verdict : kVerdicts) {
+      if (!word_at(claim, i, verdict.word) || is_determiner(claim, i)) continue;
       if (i == begin) {
-        return joined_to_opposite(claim, i + word.size(), answer) ? std::nullopt
-                                                                  : Answer(std::string(answer));
+        return is_contradicted(claim, i + verdict.word.size(), verdict)
+                   ? std::nullopt
+                   : Answer(std::string(verdict.answer));
       }
-      clear = clear && (!only || *only == answer);
-      only = answer;
+      clear = clear && (!only || *only == verdict.answer) &&
+              !called_wrong(claim, i + verdict.word.size());
+      only = verdict.answer;
     }
   }
   return clear ? only : std::nullopt;

@@ -263,7 +263,7 @@ constexpr AnswerCase kCases[] = {
     {kNum, "Answer: 1,000,000 (one million)", "1000000", "1000000", "1000000"},
     {kNum, "The answer is 5!", "5", "5", "5"},
     {kNum, "The answer is .5", "0.5", "0.5", "5"},
-    {kNum, "The answer is 15 dollars and 50 cents.", "15", "15", "50"},
+    {kNum, "The answer is 15 dollars and 50 cents.", kNo, "50", "50"},
     {kCho, "The answer is [B].", "B", "B", "B"},
     {kCho, "The answer is {D}", "D", "D", "D"},
     {kCho, "\\boxed{(B)}", "B", "B", "B"},
