@@ -32,8 +32,8 @@ class PromptTemplate {
   ThoughtPrompt thoughts() const { return thoughts_; }
 
   /// The backbone's user turn around the block of thoughts. Without thoughts (zero-shot chain of
-  /// thought) it has neither the hint nor the line breaks before {thoughts}. Its words do not depend
-  /// on N: a model copies a number of its prompt into its answers.
+  /// thought) it has neither the hint nor the line breaks before {thoughts}. Its words do not
+  /// depend on N: a model copies a number of its prompt into its answers.
   SplitText backbone_user(const Record& record, bool with_thoughts) const;
   /// The assistant's user turn.
   std::string assistant_user(const Record& record, std::int64_t n) const;

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "data/compat.h"
 #include "data/answer_extraction.h"
+#include "data/compat.h"
 #include "evaluation/sample_log.h"
 #include "evaluation/self_consistency.h"
 #include "evaluation/statistics.h"

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "data/record.h"
 #include "data/answer_extraction.h"
+#include "data/record.h"
 
 namespace softcot {
 

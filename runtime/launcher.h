@@ -13,7 +13,7 @@ namespace softcot {
 struct LauncherJob {
   int rank = 0;        ///< In [0, size).
   int size = 1;        ///< Processes of the job or job step.
-  int local_rank = 0;  ///< Among those on this machine; `rank` where the launcher does not state it.
+  int local_rank = 0;  ///< On this machine; `rank` where the launcher does not state it.
   int local_size = 1;  ///< Those on this machine; `size` where the launcher does not state it.
 };
 

@@ -197,7 +197,8 @@ TEST_F(SweepGpus, TheOnlyStepAtATimeIsNotShownAList) {
       "--parallel.device",
       "cuda"};
   run_softcot(call, machine());
-  EXPECT_THAT(shown("all"), AllOf(Not(IsEmpty()), Each("")));  // A launcher may use the GPUs of more machines.
+  // A launcher may use the GPUs of more machines.
+  EXPECT_THAT(shown("all"), AllOf(Not(IsEmpty()), Each("")));
   // One step at a time is not refused: its launcher may know of other machines.
   std::filesystem::remove(log());
   run_softcot(call, machine({{"SOFTCOT_STAND_IN_GPUS", "1"}, {"CUDA_VISIBLE_DEVICES", "0"}}));
