@@ -49,7 +49,7 @@ std::string record_of(const Holder& holder) {
   return text;
 }
 
-/// A record that cannot be read names nobody.
+/// An unreadable record has no holder (pid 0).
 Holder read_holder(int descriptor) {
   std::string text(kRecordBytes, '\0');
   const ssize_t size = pread(descriptor, text.data(), text.size(), 0);

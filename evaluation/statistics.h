@@ -89,14 +89,14 @@ PairedRatios paired_ratio_difference(std::span<const double> left_nll,
 /// alone would have its own: value ± c · sd over resamples, with one c for all, the `level`
 /// quantile over resamples of the largest |resampled - value| / sd (max-t). values[i] and
 /// resampled[i] belong together; all have the same number of resamples, in the same order. One
-/// whose resamples do not differ gets an interval of width 0 and has no say. Throws kInternal where
-/// lengths differ.
+/// whose resamples are all equal gets a zero-width interval and does not affect c. Throws kInternal
+/// where lengths differ.
 std::vector<Interval> simultaneous_intervals(std::span<const double> values,
                                              std::span<const std::vector<double>> resampled,
                                              double level = 0.95);
 
-/// Holm's p of each of several tests: the chance, if none of them had anything to find, of any one
-/// that is as clear. At least p itself, at most 1. In the given order.
+/// Holm-adjusted p-values (family-wise error rate), each at least p and at most 1, in the given
+/// order.
 std::vector<double> holm_adjusted(std::span<const double> p);
 
 /// Exact two-sided McNemar test: the probability, if both methods were equally good, of a split of

@@ -13,8 +13,8 @@ namespace softcot {
 bool changes_results(const std::string& option);
 
 /// Of some or all options, those that can change what any of these methods is trained to or
-/// answers, under these very settings: a seed is none where nothing is drawn. An option that is
-/// missing counts as its default. Throws kUsage for an unknown method. Pure.
+/// answers, under these very settings: seeds are excluded where nothing is sampled. A missing
+/// option counts as its default. Throws kUsage for an unknown method. Pure.
 Settings deciding(Settings all, const std::vector<std::string>& methods);
 
 /// Of those, what this method is trained to depends on; nothing for a method that trains nothing.

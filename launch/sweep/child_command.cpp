@@ -47,7 +47,7 @@ std::vector<char*> pointers_to(const std::vector<std::string>& words) {
   return pointers;
 }
 
-/// "NAME=value" of this process's environment, with `over` in the place of what it has.
+/// "NAME=value" of this process's environment, with `over` overriding it.
 std::vector<std::string> environment_with(const std::map<std::string, std::string>& over) {
   std::vector<std::string> entries;
   for (char** entry = environ; *entry != nullptr; ++entry) {
